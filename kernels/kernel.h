@@ -1,0 +1,42 @@
+// How a kernel is called and how an implementation is found.
+//
+// A kernel is a plain struct of views and numbers, declared in kernels/FAMILY.h with its contract, and run by
+// run(kernel, context). Implementations live in kernels/cpu/FAMILY.cpp (compiled once for each CPU target) and
+// kernels/cuda/FAMILY.cu; each defines `run_here(const K&, Context&)` in its own target's namespace and registers it.
+// Adding a kernel touches its header and its implementations, nothing in between.
+#pragma once
+
+#include <string_view>
+
+#include "tensor/context.h"
+#include "tensor/error.h"
+#include "tensor/view.h"
+
+namespace innerloop::kernels {
+
+template <class K>
+struct KernelTable {
+  using Function = void (*)(const K&, Context&);
+  static inline Function entries[kTargetCount] = {};
+};
+
+/// Runs `kernel` with the implementation of the context's target. Throws when that target has none: work is never moved
+/// to another device silently.
+template <class K>
+void run(const K& kernel, Context& context) {
+  const auto function = KernelTable<K>::entries[static_cast<int>(context.target())];
+  IL_CHECK(function != nullptr, "{}: no implementation for the target {}", K::kName, name_of(context.target()));
+  function(kernel, context);
+}
+
+}  // namespace innerloop::kernels
+
+// IL_TARGET_NAMESPACE (portable, avx2, avx512) and IL_TARGET (the Target enumerator) come from the build, one pair for
+// each compilation of kernels/cpu/*.cpp.
+//
+// Rule for those files: every function that they instantiate must be theirs alone. A std:: template instantiated in an
+// AVX-512 object is a weak symbol that the linker may hand to the portable code; so no containers or algorithms there,
+// only built-in types, intrinsics and the headers of this folder.
+#define IL_REGISTER_KERNEL(K)                                                         \
+  [[maybe_unused]] static const bool il_registered_##K =                              \
+      (::innerloop::kernels::KernelTable<K>::entries[static_cast<int>(IL_TARGET)] = &run_here, true)

@@ -1,0 +1,76 @@
+// Batch norm, ReLU and 2x2 max-pool in one pass: the part of a conv block that follows its convolution, with fused
+// first- and second-order kernels.
+//
+// With M = N*H*W and everything per task t and channel k:
+//   mean = sum y / M,  rstd = 1/sqrt(sum (y-mean)^2 / M + epsilon),  xhat = rstd (y - mean),  z = gamma xhat + beta
+//   p = max over each window of relu(z)          (pool = none: p = relu(z))
+// `choice` remembers the decisions: the window position 0..3 (row-major) of the maximum, ties to the first, or kDead where
+// the maximum is not above zero (ReLU'(0) = 0). A NaN in z is passed on to p.
+// Windows are 2x2 with stride 2; an odd last row or column enters the statistics but no window.
+//
+// Shapes: y, gy [T, N, H, W, K]; p, gp, choice [T, N, H', W', K] with H' = H/2 (floor) or H; mean, rstd, gbeta, ggamma
+//   [T, K]; gamma, beta and their tangents [T|1, K]. gamma may be absent (scale 1); then ggamma must be absent too.
+// Dtypes: f32 or f64; choice u8. Statistics and channel sums: float32 partials of at most one image row block, joined in
+//   float64, in a fixed order. Determinism: the same bits at any number of threads. Aliasing: none.
+#pragma once
+
+#include "kernels/kernel.h"
+
+namespace innerloop::kernels {
+
+enum class Pool : std::uint8_t { kNone, kMax2x2 };
+
+inline constexpr std::uint8_t kDead = 4;
+
+/// Traffic: reads y twice (statistics, then the maximum), writes p and choice.
+struct NormReluPoolForward {
+  static constexpr std::string_view kName = "norm_relu_pool";
+  Pool pool = Pool::kMax2x2;
+  double epsilon = 1e-5;
+  ConstView y, gamma, beta;
+  View mean, rstd, p, choice;
+};
+
+/// The same with given statistics: p and choice from y, mean, rstd. Used when the query is normalised by the support set.
+struct NormReluPoolApply {
+  static constexpr std::string_view kName = "norm_relu_pool_apply";
+  Pool pool = Pool::kMax2x2;
+  ConstView y, mean, rstd, gamma, beta;  ///< mean, rstd [T|1, K]
+  View p, choice;
+};
+
+/// With gz the cotangent of z (gp at the chosen positions, zero elsewhere):
+///   gbeta = sum gz,  ggamma_hat = sum gz xhat,  gy = gamma rstd (gz - gbeta/M - xhat ggamma_hat/M).
+/// `ggamma` is always written (it is sum gz*xhat, needed by the tangent even without a gamma).
+struct NormReluPoolGrad {
+  static constexpr std::string_view kName = "norm_relu_pool_grad";
+  Pool pool = Pool::kMax2x2;
+  ConstView y, mean, rstd, gamma, choice, gp;
+  View gy, ggamma, gbeta;
+};
+
+/// Tangent of the forward pass. t = mean(ty xhat):
+///   tmean = mean(ty),  trstd = -rstd^2 t,  txhat = rstd (ty - tmean - xhat t),  tz = tgamma xhat + gamma txhat + tbeta,
+///   tp = tz at the chosen positions, 0 where dead. ty, tgamma and tbeta may each be absent (zero).
+struct NormReluPoolJvp {
+  static constexpr std::string_view kName = "norm_relu_pool_jvp";
+  Pool pool = Pool::kMax2x2;
+  ConstView y, mean, rstd, gamma, choice;
+  ConstView ty, tgamma, tbeta;
+  View tp, tmean, trstd;
+};
+
+/// Tangent of NormReluPoolGrad, in one pass that also gives the primal gy again (the dual convolutions need both).
+///   txhat = trstd (y - mean) + rstd (ty - tmean);  r = gz - gbeta/M - xhat ggamma/M
+///   tgbeta = sum tgz,  tggamma = sum (tgz xhat + gz txhat)
+///   tgy = (tgamma rstd + gamma trstd) r + gamma rstd (tgz - tgbeta/M - txhat ggamma/M - xhat tggamma/M)
+/// ty, tmean, trstd, tgamma and tgp may each be absent (zero). gy may be absent (not wanted).
+struct NormReluPoolGradJvp {
+  static constexpr std::string_view kName = "norm_relu_pool_grad_jvp";
+  Pool pool = Pool::kMax2x2;
+  ConstView y, mean, rstd, gamma, choice, gp, ggamma, gbeta;  ///< ggamma, gbeta: outputs of NormReluPoolGrad
+  ConstView ty, tmean, trstd, tgamma, tgp;
+  View gy, tgy, tggamma, tgbeta;
+};
+
+}  // namespace innerloop::kernels

@@ -1,0 +1,94 @@
+#include "tensor/arena.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <new>
+
+#include "tensor/error.h"
+
+namespace innerloop {
+
+Arena::~Arena() {
+  for (auto& [bytes, blocks] : free_)
+    for (void* block : blocks) std::free(block);
+}
+
+std::shared_ptr<void> Arena::allocate(std::size_t bytes) {
+  const std::size_t rounded = std::max(kAlignment, (bytes + kAlignment - 1) / kAlignment * kAlignment);
+  void* block = nullptr;
+  {
+    std::lock_guard lock(mutex_);
+    auto it = free_.find(rounded);
+    if (it != free_.end() && !it->second.empty()) {
+      block = it->second.back();
+      it->second.pop_back();
+      stats_.cached -= rounded;
+    }
+  }
+  const bool fresh = block == nullptr;
+  if (fresh) {
+    block = std::aligned_alloc(kAlignment, rounded);
+    if (block == nullptr) {  // give the cache back and try once more before giving up
+      trim();
+      block = std::aligned_alloc(kAlignment, rounded);
+    }
+    IL_CHECK(block != nullptr,
+             "out of memory: {} bytes asked for on top of {} in use; lower outer.tasks, data.size or model.filters",
+             rounded, stats().current);
+  }
+  std::lock_guard lock(mutex_);
+  stats_.current += rounded;
+  ++stats_.allocations;
+  stats_.system_allocations += fresh ? 1 : 0;
+  note_growth();
+  return {block, [self = shared_from_this(), rounded](void* p) { self->release(p, rounded); }};
+}
+
+void Arena::release(void* block, std::size_t bytes) {
+  std::lock_guard lock(mutex_);
+  stats_.current -= bytes;
+  stats_.cached += bytes;
+  free_[bytes].push_back(block);
+}
+
+void Arena::note_growth() {
+  stats_.peak = std::max(stats_.peak, stats_.current);
+  for (const std::string& phase : open_phases_) {
+    std::size_t& peak = stats_.phase_peak[phase];
+    peak = std::max(peak, stats_.current);
+  }
+}
+
+ArenaStats Arena::stats() const {
+  std::lock_guard lock(mutex_);
+  return stats_;
+}
+
+void Arena::reset_peak() {
+  std::lock_guard lock(mutex_);
+  stats_.peak = stats_.current;
+  stats_.phase_peak.clear();
+}
+
+void Arena::trim() {
+  std::lock_guard lock(mutex_);
+  for (auto& [bytes, blocks] : free_)
+    for (void* block : blocks) std::free(block);
+  free_.clear();
+  stats_.cached = 0;
+}
+
+Arena::Phase::Phase(Arena& arena, std::string name) : arena_(arena), name_(std::move(name)) {
+  std::lock_guard lock(arena_.mutex_);
+  arena_.open_phases_.push_back(name_);
+  arena_.note_growth();
+}
+
+Arena::Phase::~Phase() {
+  std::lock_guard lock(arena_.mutex_);
+  auto& open = arena_.open_phases_;
+  auto it = std::find(open.rbegin(), open.rend(), name_);
+  if (it != open.rend()) open.erase(std::next(it).base());
+}
+
+}  // namespace innerloop

@@ -1,0 +1,71 @@
+// Arena: the one allocator of tensor memory. It caches freed blocks by size and counts every byte.
+//
+// Statistics are exact: `current` is the sum of the sizes asked for by live buffers (rounded to kAlignment), `peak` its
+// maximum since the last reset, and each named phase keeps the peak seen while it was open.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace innerloop {
+
+struct ArenaStats {
+  std::size_t current = 0;               ///< bytes in live buffers
+  std::size_t peak = 0;                  ///< largest `current` since reset_peak()
+  std::size_t cached = 0;                ///< bytes kept for reuse
+  std::uint64_t allocations = 0;         ///< buffers handed out, ever
+  std::uint64_t system_allocations = 0;  ///< of those, how many had to ask the system
+  std::map<std::string, std::size_t> phase_peak;
+};
+
+/// Thread-safe. Outlives its buffers by shared ownership.
+class Arena : public std::enable_shared_from_this<Arena> {
+ public:
+  static constexpr std::size_t kAlignment = 64;
+
+  static std::shared_ptr<Arena> create() { return std::shared_ptr<Arena>(new Arena); }
+  ~Arena();
+  Arena(const Arena&) = delete;
+  Arena& operator=(const Arena&) = delete;
+
+  /// `bytes` of uninitialised memory, aligned to kAlignment, returned to the cache when the last owner lets go.
+  /// Throws Error, with the sizes in its text, when the system has no more.
+  std::shared_ptr<void> allocate(std::size_t bytes);
+
+  ArenaStats stats() const;
+  /// Sets `peak` to `current` and forgets the phases.
+  void reset_peak();
+  /// Gives the cached blocks back to the system.
+  void trim();
+
+  /// Names what the bytes are for while it lives; phases may nest, each sees its own peak.
+  class Phase {
+   public:
+    Phase(Arena& arena, std::string name);
+    ~Phase();
+    Phase(const Phase&) = delete;
+    Phase& operator=(const Phase&) = delete;
+
+   private:
+    Arena& arena_;
+    std::string name_;
+  };
+
+ private:
+  Arena() = default;
+  void release(void* block, std::size_t bytes);
+  void note_growth();
+
+  mutable std::mutex mutex_;
+  ArenaStats stats_;
+  std::unordered_map<std::size_t, std::vector<void*>> free_;
+  std::vector<std::string> open_phases_;
+};
+
+}  // namespace innerloop

@@ -1,0 +1,76 @@
+#include "tensor/context.h"
+
+#include <cstdlib>
+#include <string>
+#include <thread>
+
+#include "tensor/error.h"
+
+namespace innerloop {
+namespace {
+
+thread_local Context* t_current = nullptr;
+
+bool cpu_has(Target target) {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  switch (target) {
+    case Target::kPortable: return true;
+    case Target::kAvx2: return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    case Target::kAvx512:
+      return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+             __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+    case Target::kCuda: return false;
+  }
+  return false;
+#else
+  return target == Target::kPortable;
+#endif
+}
+
+Target detect() {
+  if (const char* forced = std::getenv("IL_SIMD"); forced != nullptr && *forced != '\0') {
+    for (Target t : {Target::kAvx512, Target::kAvx2, Target::kPortable}) {
+      if (name_of(t) != forced) continue;
+      if (!cpu_has(t)) fail_usage("IL_SIMD={}: this CPU does not have it; unset IL_SIMD to let the engine choose", forced);
+      return t;
+    }
+    fail_usage("IL_SIMD={}: unknown instruction set; use avx512, avx2 or portable", forced);
+  }
+  for (Target t : {Target::kAvx512, Target::kAvx2})
+    if (cpu_has(t)) return t;
+  return Target::kPortable;
+}
+
+}  // namespace
+
+std::string_view name_of(Target target) {
+  switch (target) {
+    case Target::kPortable: return "portable";
+    case Target::kAvx2: return "avx2";
+    case Target::kAvx512: return "avx512";
+    case Target::kCuda: return "cuda";
+  }
+  return "?";
+}
+
+Target cpu_target() {
+  static const Target target = detect();
+  return target;
+}
+
+Context::Context(int threads, Target target) : arena_(Arena::create()), target_(target) {
+  if (threads == 0) threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  threads_ = std::make_unique<ThreadPool>(threads);
+}
+
+Context& Context::current() {
+  if (t_current != nullptr) return *t_current;
+  static Context process_wide;
+  return process_wide;
+}
+
+ContextScope::ContextScope(Context& context) : previous_(t_current) { t_current = &context; }
+ContextScope::~ContextScope() { t_current = previous_; }
+
+}  // namespace innerloop

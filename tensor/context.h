@@ -1,0 +1,59 @@
+// Context: where kernels run. Threads, memory, the instruction set, and what to watch for.
+#pragma once
+
+#include <memory>
+#include <string_view>
+
+#include "tensor/arena.h"
+#include "tensor/thread_pool.h"
+
+namespace innerloop {
+
+/// Which implementation of a kernel serves: a CPU instruction set, or the GPU.
+enum class Target { kPortable, kAvx2, kAvx512, kCuda };
+inline constexpr int kTargetCount = 4;
+
+std::string_view name_of(Target target);
+
+/// The best CPU target of this machine, or the one that IL_SIMD = avx512 | avx2 | portable names. Throws UsageError when
+/// IL_SIMD names an unknown set or one that this CPU lacks.
+Target cpu_target();
+
+enum class FiniteCheck { kOff, kOn };
+
+class Context {
+ public:
+  /// threads = 0 takes one a core.
+  explicit Context(int threads = 0, Target target = cpu_target());
+
+  ThreadPool& threads() { return *threads_; }
+  Arena& arena() { return *arena_; }
+  Target target() const { return target_; }
+
+  /// kOn: every op's outputs are scanned, and the first op that makes a NaN or an infinity is named in an Error.
+  void set_finite_check(FiniteCheck check) { finite_check_ = check; }
+  FiniteCheck finite_check() const { return finite_check_; }
+
+  /// The context that ops on this thread use: the innermost ContextScope, else one made on first use for the process.
+  static Context& current();
+
+ private:
+  std::shared_ptr<Arena> arena_;
+  std::unique_ptr<ThreadPool> threads_;
+  Target target_;
+  FiniteCheck finite_check_ = FiniteCheck::kOff;
+};
+
+/// Makes `context` current on this thread while it lives. parallel_for bodies that run ops open one of their own.
+class ContextScope {
+ public:
+  explicit ContextScope(Context& context);
+  ~ContextScope();
+  ContextScope(const ContextScope&) = delete;
+  ContextScope& operator=(const ContextScope&) = delete;
+
+ private:
+  Context* previous_;
+};
+
+}  // namespace innerloop
