@@ -1,0 +1,339 @@
+#include "autograd/ops/conv_block.h"
+
+#include "autograd/op.h"
+#include "autograd/ops/elementwise.h"
+#include "autograd/ops/pool.h"
+#include "autograd/ops/reduce.h"
+
+namespace innerloop::autograd {
+namespace {
+
+ConstView view_or_none(const Tensor& t) { return t.defined() ? t.view() : ConstView{}; }
+
+Shape pooled(const Shape& y, Pool pool) {
+  return pool == Pool::kNone ? y : y.with(2, y[2] / 2).with(3, y[3] / 2);
+}
+
+/// [T, K] as a factor of [T, N, H, W, K].
+Var per_channel(const Var& v) { return reshape(v, {v.shape()[0], 1, 1, 1, v.shape()[1]}); }
+
+Var channel_sum(const Var& v) {
+  const Shape& s = v.shape();
+  return reshape(sum(v, {1, 2, 3}), {s[0], s[4]});
+}
+
+double count(const Shape& y) { return static_cast<double>(y[1] * y[2] * y[3]); }
+
+/// The decisions of a block in the form that plain ops take: window positions, and 1 where the maximum lives, else 0.
+struct Decisions {
+  Tensor position, alive;
+};
+
+Decisions decode(const Tensor& choice, DType dtype) {
+  Decisions d{Tensor::zeros(choice.shape(), DType::kI32), Tensor::zeros(choice.shape(), dtype)};
+  const auto in = choice.data<std::uint8_t>();
+  const auto position = d.position.mutable_data<std::int32_t>();
+  const auto fill = [&](auto alive) {
+    for (std::size_t i = 0; i < in.size(); ++i)
+      if (in[i] != kernels::kDead) position[i] = in[i], alive[i] = 1;
+  };
+  if (dtype == DType::kF32) fill(d.alive.mutable_data<float>());
+  else fill(d.alive.mutable_data<double>());
+  return d;
+}
+
+Tensor encode(const Tensor& position, const Tensor& p) {
+  Tensor choice = Tensor::empty(p.shape(), DType::kU8);
+  const auto out = choice.mutable_data<std::uint8_t>();
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    const bool alive = p.item(static_cast<std::int64_t>(i)) > 0;
+    const std::int32_t at = position.defined() ? position.data<std::int32_t>()[i] : 0;
+    out[i] = alive ? static_cast<std::uint8_t>(at) : kernels::kDead;
+  }
+  return choice;
+}
+
+// --- tangent of the gradient --------------------------------------------------------------------------------------------------
+
+// inputs 0..7 as ConvBlockGrad; 8, 9: its outputs ggamma and gbeta (caches); 10..16: tangents of x, w, gamma, y, mean, rstd, gp.
+class ConvBlockGradJvp final : public Op {
+ public:
+  ConvBlockGradJvp(std::shared_ptr<const Op> grad, const ConvBlockOptions& options, bool want_gx)
+      : grad_(std::move(grad)), o_(options), want_gx_(want_gx) {}
+  std::string_view name() const override { return "conv_block_grad_jvp"; }
+
+  std::vector<Tensor> forward(std::span<const Tensor> in) const override {
+    Context& context = Context::current();
+    const Tensor &x = in[0], &w = in[1], &gamma = in[2], &y = in[3], &tx = in[10], &tw = in[11];
+    const DType dtype = y.dtype();
+    const Shape channels{y.shape()[0], y.shape()[4]};
+    const bool need_gy = (want_gx_ && tw.defined()) || tx.defined();
+    Tensor gy = need_gy ? Tensor::empty(y.shape(), dtype) : Tensor();
+    Tensor tgy = Tensor::empty(y.shape(), dtype);
+    Tensor tggamma = Tensor::empty(channels, dtype), tgbeta = Tensor::empty(channels, dtype);
+    kernels::run(
+        kernels::NormReluPoolGradJvp{.pool = o_.pool,
+                                     .y = y.view(),
+                                     .mean = in[4].view(),
+                                     .rstd = in[5].view(),
+                                     .gamma = view_or_none(gamma),
+                                     .choice = in[6].view(),
+                                     .gp = in[7].view(),
+                                     .ggamma = in[8].view(),
+                                     .gbeta = in[9].view(),
+                                     .ty = view_or_none(in[13]),
+                                     .tmean = view_or_none(in[14]),
+                                     .trstd = view_or_none(in[15]),
+                                     .tgamma = view_or_none(in[12]),
+                                     .tgp = view_or_none(in[16]),
+                                     .gy = need_gy ? gy.mutable_view() : View{},
+                                     .tgy = tgy.mutable_view(),
+                                     .tggamma = tggamma.mutable_view(),
+                                     .tgbeta = tgbeta.mutable_view()},
+        context);
+    const auto g = o_.conv.geometry();
+    // tgx = D(tgy, w) + D(gy, tw);  tgw = W(x, tgy) + W(tx, gy): one dual kernel each.
+    Tensor tgx;
+    if (want_gx_) {
+      tgx = Tensor::empty(x.shape(), dtype);
+      const bool dual = tw.defined();
+      kernels::run(kernels::ConvInputGrad{g,
+                                          {tgy.view(), dual ? gy.view() : ConstView{}},
+                                          {w.view(), dual ? tw.view() : ConstView{}},
+                                          tgx.mutable_view()},
+                   context);
+    }
+    Tensor tgw = Tensor::empty(w.shape(), dtype);
+    const bool dual = tx.defined();
+    kernels::run(kernels::ConvWeightGrad{g,
+                                         {x.view(), dual ? tx.view() : ConstView{}},
+                                         {tgy.view(), dual ? gy.view() : ConstView{}},
+                                         tgw.mutable_view()},
+                 context);
+    return {tgx, tgw, tggamma, tgbeta};
+  }
+
+  Vars reference(const Vars& in) const override {
+    const Vars primals(in.begin(), in.begin() + 8);
+    return grad_->Op::jvp({primals, {}, {}}, {in[10], in[11], in[12], in[13], in[14], in[15], Var(), in[16]});
+  }
+
+ private:
+  std::shared_ptr<const Op> grad_;
+  ConvBlockOptions o_;
+  bool want_gx_;
+};
+
+// --- gradient -----------------------------------------------------------------------------------------------------------------
+
+// inputs: x, w, gamma?, y, mean, rstd, choice, gp; outputs: gx?, gw, ggamma [T, K], gbeta [T, K].
+//   gz = gp at the chosen places;  gbeta = sum gz;  ggamma = sum gz xhat
+//   gy = gamma rstd (gz - gbeta/M - xhat ggamma/M);  gx = D(gy, w);  gw = W(x, gy)
+class ConvBlockGrad final : public Op, public std::enable_shared_from_this<ConvBlockGrad> {
+ public:
+  ConvBlockGrad(const ConvBlockOptions& options, bool want_gx) : o_(options), want_gx_(want_gx) {}
+  std::string_view name() const override { return "conv_block_grad"; }
+
+  std::vector<Tensor> forward(std::span<const Tensor> in) const override {
+    Context& context = Context::current();
+    const Tensor &x = in[0], &w = in[1], &gamma = in[2], &y = in[3];
+    const DType dtype = y.dtype();
+    const Shape channels{y.shape()[0], y.shape()[4]};
+    Tensor gy = Tensor::empty(y.shape(), dtype);
+    Tensor ggamma = Tensor::empty(channels, dtype), gbeta = Tensor::empty(channels, dtype);
+    kernels::run(kernels::NormReluPoolGrad{o_.pool, y.view(), in[4].view(), in[5].view(), view_or_none(gamma), in[6].view(),
+                                           in[7].view(), gy.mutable_view(), ggamma.mutable_view(), gbeta.mutable_view()},
+                 context);
+    const auto g = o_.conv.geometry();
+    Tensor gx;
+    if (want_gx_) {
+      gx = Tensor::empty(x.shape(), dtype);
+      kernels::run(kernels::ConvInputGrad{g, {gy.view(), {}}, {w.view(), {}}, gx.mutable_view()}, context);
+    }
+    Tensor gw = Tensor::empty(w.shape(), dtype);
+    kernels::run(kernels::ConvWeightGrad{g, {x.view(), {}}, {gy.view(), {}}, gw.mutable_view()}, context);
+    return {gx, gw, ggamma, gbeta};
+  }
+
+  Vars reference(const Vars& in) const override {
+    const Var &x = in[0], &w = in[1], &gamma = in[2], &y = in[3], &mean = in[4], &rstd = in[5], &gp = in[7];
+    const Decisions d = decode(in[6].value(), y.dtype());
+    const Var live = gp * Var(d.alive);
+    const Var gz = o_.pool == Pool::kNone ? live : pool_scatter(live, d.position, y.shape(), {});
+    const Var xhat = (y - per_channel(mean)) * per_channel(rstd);
+    const Var gbeta = channel_sum(gz), ggamma = channel_sum(gz * xhat);
+    const double inverse = 1 / count(y.shape());
+    const Var r = gz - per_channel(scale(gbeta, inverse)) - xhat * per_channel(scale(ggamma, inverse));
+    const Var factor = gamma.defined() ? gamma * rstd : rstd;
+    const Var gy = per_channel(factor) * r;
+    return {want_gx_ ? conv_input_grad(gy, w, x.shape(), o_.conv) : Var(),
+            conv_weight_grad(x, gy, w.shape(), o_.conv), ggamma, gbeta};
+  }
+
+  Vars jvp(const Call& call, const Vars& t) const override {
+    const Vars& in = call.inputs;
+    const Vars out = apply_op(std::make_shared<ConvBlockGradJvp>(shared_from_this(), o_, want_gx_),
+                           {in[0], in[1], in[2], in[3], in[4], in[5], in[6], in[7], detach(call.outputs[2]),
+                            detach(call.outputs[3]), t[0], t[1], t[2], t[3], t[4], t[5], t[7]});
+    return {want_gx_ ? out[0] : Var(), out[1], out[2], out[3]};
+  }
+
+  Keep keep() const override { return {.outputs = 0b1100}; }
+
+ private:
+  ConvBlockOptions o_;
+  bool want_gx_;
+};
+
+// --- tangent ------------------------------------------------------------------------------------------------------------------
+
+// inputs: x, w, gamma?, beta; y, mean, rstd, choice (caches); tangents of x, w, gamma, beta. outputs: tp, ty, tmean, trstd.
+class ConvBlockJvp final : public Op {
+ public:
+  ConvBlockJvp(std::shared_ptr<const Op> forward, const ConvBlockOptions& options)
+      : forward_(std::move(forward)), o_(options) {}
+  std::string_view name() const override { return "conv_block_jvp"; }
+
+  std::vector<Tensor> forward(std::span<const Tensor> in) const override {
+    Context& context = Context::current();
+    const Tensor &x = in[0], &w = in[1], &gamma = in[2], &y = in[4], &choice = in[7], &tx = in[8], &tw = in[9];
+    const DType dtype = y.dtype();
+    const Shape channels{y.shape()[0], y.shape()[4]};
+    // ty = C(tx, w) + C(x, tw), one dual kernel.
+    Tensor ty;
+    if (tx.defined() || tw.defined()) {
+      ty = Tensor::empty(y.shape(), dtype);
+      kernels::ConvForward k{o_.conv.geometry(), {}, {}, ty.mutable_view()};
+      int pairs = 0;
+      if (tx.defined()) k.x[pairs] = tx.view(), k.w[pairs++] = w.view();
+      if (tw.defined()) k.x[pairs] = x.view(), k.w[pairs++] = tw.view();
+      kernels::run(k, context);
+    }
+    Tensor tp = Tensor::empty(choice.shape(), dtype), tmean = Tensor::empty(channels, dtype),
+           trstd = Tensor::empty(channels, dtype);
+    kernels::run(kernels::NormReluPoolJvp{o_.pool, y.view(), in[5].view(), in[6].view(), view_or_none(gamma),
+                                          choice.view(), view_or_none(ty), view_or_none(in[10]), view_or_none(in[11]),
+                                          tp.mutable_view(), tmean.mutable_view(), trstd.mutable_view()},
+                 context);
+    if (!ty.defined()) ty = Tensor::zeros(y.shape(), dtype);
+    return {tp, ty, tmean, trstd};
+  }
+
+  Vars reference(const Vars& in) const override {
+    const Vars primals(in.begin(), in.begin() + 4);
+    Vars out = forward_->Op::jvp({primals, {}, {}}, {in[8], in[9], in[10], in[11]});
+    out.resize(4);
+    return out;
+  }
+
+ private:
+  std::shared_ptr<const Op> forward_;
+  ConvBlockOptions o_;
+};
+
+// --- forward ------------------------------------------------------------------------------------------------------------------
+
+// inputs: x, w, gamma?, beta; outputs: p, y, mean, rstd, choice.
+class ConvBlock final : public Op, public std::enable_shared_from_this<ConvBlock> {
+ public:
+  explicit ConvBlock(const ConvBlockOptions& options) : o_(options) {}
+  std::string_view name() const override { return "conv_block"; }
+
+  std::vector<Tensor> forward(std::span<const Tensor> in) const override {
+    Context& context = Context::current();
+    const Tensor &x = in[0], &w = in[1];
+    const DType dtype = x.dtype();
+    Tensor y = Tensor::empty(conv_output_shape(x.shape(), w.shape(), o_.conv), dtype);
+    kernels::run(kernels::ConvForward{o_.conv.geometry(), {x.view(), {}}, {w.view(), {}}, y.mutable_view()}, context);
+    const Shape channels{y.shape()[0], y.shape()[4]};
+    Tensor mean = Tensor::empty(channels, dtype), rstd = Tensor::empty(channels, dtype);
+    Tensor p = Tensor::empty(pooled(y.shape(), o_.pool), dtype), choice = Tensor::empty(p.shape(), DType::kU8);
+    kernels::run(kernels::NormReluPoolForward{o_.pool, o_.epsilon, y.view(), view_or_none(in[2]), in[3].view(),
+                                              mean.mutable_view(), rstd.mutable_view(), p.mutable_view(),
+                                              choice.mutable_view()},
+                 context);
+    return {p, y, mean, rstd, choice};
+  }
+
+  // mean = sum y / M;  rstd = 1/sqrt(sum (y - mean)^2 / M + eps);  z = gamma rstd (y - mean) + beta;  p = pool(relu(z))
+  Vars reference(const Vars& in) const override {
+    const Var y = conv(in[0], in[1], o_.conv);
+    const double inverse = 1 / count(y.shape());
+    const Var mean = scale(channel_sum(y), inverse);
+    const Var centred = y - per_channel(mean);
+    const Var rstd = rsqrt(affine(channel_sum(square(centred)), inverse, o_.epsilon));
+    const Var factor = in[2].defined() ? in[2] * rstd : rstd;
+    const Var a = relu(centred * per_channel(factor) + per_channel(in[3]));
+    if (o_.pool == Pool::kNone) return {a, y, mean, rstd, encode({}, a.value())};
+    const Vars pooled_outputs = max_pool_with_choice(a, {});
+    return {pooled_outputs[0], y, mean, rstd, encode(pooled_outputs[1].value(), pooled_outputs[0].value())};
+  }
+
+  Vars vjp(const Call& call, const Vars& gy) const override {
+    // Cotangents of y, mean and rstd come only from beyond the fused orders.
+    if (gy[1].defined() || gy[2].defined() || gy[3].defined()) return Op::vjp(call, gy);
+    const Vars &in = call.inputs, &out = call.outputs;
+    const Vars g = apply_op(std::make_shared<ConvBlockGrad>(o_, call.wanted[0]),
+                         {in[0], in[1], in[2], out[1], out[2], out[3], out[4], gy[0]});
+    return {call.wanted[0] ? g[0] : Var(), g[1],
+            in[2].defined() ? sum_to(g[2], in[2].shape()) : Var(), sum_to(g[3], in[3].shape())};
+  }
+
+  Vars jvp(const Call& call, const Vars& t) const override {
+    const Vars &in = call.inputs, &out = call.outputs;
+    Vars tangents = apply_op(std::make_shared<ConvBlockJvp>(shared_from_this(), o_),
+                          {in[0], in[1], in[2], in[3], detach(out[1]), detach(out[2]), detach(out[3]), out[4], t[0], t[1],
+                           t[2], t[3]});
+    tangents.emplace_back();
+    return tangents;
+  }
+
+  Keep keep() const override { return {.outputs = 0b11110}; }
+
+ private:
+  ConvBlockOptions o_;
+};
+
+void check_block(const Var& x, const Var& w, const Var& gamma, const Var& beta, const ConvBlockOptions& options) {
+  const Shape y = conv_output_shape(x.shape(), w.shape(), options.conv);
+  const auto fits = [&](const Var& v) {
+    return v.shape().rank() == 2 && v.shape()[1] == y[4] && (v.shape()[0] == 1 || v.shape()[0] == y[0]);
+  };
+  IL_CHECK(beta.defined() && fits(beta) && (!gamma.defined() || fits(gamma)),
+           "conv_block: scale {} and shift {} for {} channels and {} tasks; [T, K] or [1, K] is needed",
+           gamma.defined() ? gamma.shape().to_string() : "none", beta.shape().to_string(), y[4], y[0]);
+  IL_CHECK(options.pool == Pool::kNone || (y[2] >= 2 && y[3] >= 2),
+           "conv_block: the convolution gives {}, which is too small for a 2x2 pool; use a larger image or fewer blocks",
+           y.to_string());
+}
+
+}  // namespace
+
+ConvBlockResult conv_block(const Var& x, const Var& w, const Var& gamma, const Var& beta,
+                           const ConvBlockOptions& options) {
+  check_block(x, w, gamma, beta, options);
+  const Vars out = apply_op(std::make_shared<ConvBlock>(options), {x, w, gamma, beta});
+  return {out[0], out[2], out[3]};
+}
+
+ConvBlockResult conv_block_reference(const Var& x, const Var& w, const Var& gamma, const Var& beta,
+                                     const ConvBlockOptions& options) {
+  check_block(x, w, gamma, beta, options);
+  const Vars out = ConvBlock(options).reference({x, w, gamma, beta});
+  return {out[0], out[2], out[3]};
+}
+
+Tensor conv_block_with_statistics(const Tensor& x, const Tensor& w, const Tensor& gamma, const Tensor& beta,
+                                  const Tensor& mean, const Tensor& rstd, const ConvBlockOptions& options) {
+  check_block(x, w, gamma.defined() ? Var(gamma) : Var(), beta, options);
+  Context& context = Context::current();
+  Tensor y = Tensor::empty(conv_output_shape(x.shape(), w.shape(), options.conv), x.dtype());
+  kernels::run(kernels::ConvForward{options.conv.geometry(), {x.view(), {}}, {w.view(), {}}, y.mutable_view()}, context);
+  Tensor p = Tensor::empty(pooled(y.shape(), options.pool), x.dtype()), choice = Tensor::empty(p.shape(), DType::kU8);
+  kernels::run(kernels::NormReluPoolApply{options.pool, y.view(), mean.view(), rstd.view(), view_or_none(gamma), beta.view(),
+                                          p.mutable_view(), choice.mutable_view()},
+               context);
+  return p;
+}
+
+}  // namespace innerloop::autograd

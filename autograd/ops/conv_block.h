@@ -1,0 +1,43 @@
+// The conv block: convolution, batch norm, ReLU and max-pool as one op, with fused first- and second-order kernels.
+//
+// A gradient step and a Hessian-vector product through a block are four ops, each with a plain reference:
+//   conv_block            (x, w, gamma, beta)                      -> (p, y, mean, rstd, choice)
+//   conv_block_grad       (x, w, gamma, y, mean, rstd, choice, gp) -> (gx, gw, ggamma, gbeta)
+//   conv_block_jvp        tangent of the first, of which the convolution is one dual kernel
+//   conv_block_grad_jvp   tangent of the second, likewise
+// y, mean and rstd are true outputs and true inputs of the gradient, so their tangents travel from the one jvp to the other and
+// nothing is computed twice. Whatever is asked beyond these four goes through the references, to any order.
+#pragma once
+
+#include "autograd/ops/conv.h"
+#include "autograd/var.h"
+#include "kernels/norm.h"
+
+namespace innerloop::autograd {
+
+using kernels::Pool;
+
+struct ConvBlockOptions {
+  ConvOptions conv;
+  Pool pool = Pool::kMax2x2;
+  double epsilon = 1e-5;
+};
+
+struct ConvBlockResult {
+  Var p;           ///< [T, N, H', W', K]
+  Var mean, rstd;  ///< [T, K], the statistics of this batch
+};
+
+/// x [T|1, N, H, W, C], w [T|1, R, S, C/groups, K], gamma [T|1, K] or undefined (scale 1), beta [T|1, K].
+ConvBlockResult conv_block(const Var& x, const Var& w, const Var& gamma, const Var& beta,
+                           const ConvBlockOptions& options);
+
+/// The same function in plain ops.
+ConvBlockResult conv_block_reference(const Var& x, const Var& w, const Var& gamma, const Var& beta,
+                                     const ConvBlockOptions& options);
+
+/// The block with given statistics instead of the batch's: what an image gets does not depend on its neighbours. Values only.
+Tensor conv_block_with_statistics(const Tensor& x, const Tensor& w, const Tensor& gamma, const Tensor& beta,
+                                  const Tensor& mean, const Tensor& rstd, const ConvBlockOptions& options);
+
+}  // namespace innerloop::autograd

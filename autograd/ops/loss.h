@@ -1,0 +1,21 @@
+// Softmax and its cross-entropy (kernels/loss.h states formulas and shapes).
+#pragma once
+
+#include "autograd/var.h"
+#include "kernels/loss.h"
+
+namespace innerloop::autograd {
+
+using kernels::LossReduction;
+
+/// Over the last axis.
+Var softmax(const Var& logits);
+
+/// loss [T] of logits [T, N, C] against labels i64 [T, N]: the mean or the sum over a task's images.
+/// Throws when a label lies outside [0, C).
+Var softmax_cross_entropy(const Var& logits, const Tensor& labels, LossReduction reduction);
+
+/// Share of images whose largest logit (ties to the first) is their label's, for each task: [T], float64.
+Tensor accuracy(const Tensor& logits, const Tensor& labels);
+
+}  // namespace innerloop::autograd

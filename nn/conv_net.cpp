@@ -1,0 +1,165 @@
+#include "nn/conv_net.h"
+
+#include <cmath>
+
+#include "autograd/op.h"
+#include "autograd/ops/matmul.h"
+#include "autograd/ops/pool.h"
+#include "autograd/ops/reduce.h"
+#include "tensor/philox.h"
+
+namespace innerloop::nn {
+namespace {
+
+/// TensorFlow's SAME: output = ceil(in / stride), and an odd pixel of padding goes to the end.
+void same_padding(std::int64_t in, std::int64_t kernel, std::int64_t stride, std::int64_t& before, std::int64_t& after) {
+  const std::int64_t out = (in + stride - 1) / stride;
+  const std::int64_t total = std::max<std::int64_t>(0, (out - 1) * stride + kernel - in);
+  before = total / 2;
+  after = total - before;
+}
+
+autograd::ConvOptions conv_options(const ConvNetOptions& o, std::int64_t h, std::int64_t w) {
+  autograd::ConvOptions c;
+  c.stride_h = c.stride_w = o.stride;
+  if (o.padding == Padding::kSymmetric) {
+    c.pad_top = c.pad_bottom = c.pad_left = c.pad_right = (o.kernel - 1) / 2;
+  } else {
+    same_padding(h, o.kernel, o.stride, c.pad_top, c.pad_bottom);
+    same_padding(w, o.kernel, o.stride, c.pad_left, c.pad_right);
+  }
+  return c;
+}
+
+}  // namespace
+
+ConvNet::ConvNet(ConvNetOptions options) : options_(std::move(options)) {
+  const ConvNetOptions& o = options_;
+  IL_CHECK(!o.filters.empty(), "model.filters: at least one block is needed");
+  std::int64_t h = o.height, w = o.width, c = o.channels;
+  for (std::size_t i = 0; i < o.filters.size(); ++i) {
+    const std::string block = "block" + std::to_string(i + 1);
+    autograd::ConvBlockOptions b{conv_options(o, h, w), o.pool, o.norm_epsilon};
+    const Shape weight{o.kernel, o.kernel, c, o.filters[i]};
+    const auto extent = [&](std::int64_t in, std::int64_t before, std::int64_t after) {
+      const std::int64_t out = (in + before + after - o.kernel) / o.stride + 1;
+      return o.pool == Pool::kMax2x2 ? out / 2 : out;
+    };
+    h = extent(h, b.conv.pad_top, b.conv.pad_bottom);
+    w = extent(w, b.conv.pad_left, b.conv.pad_right);
+    IL_CHECK(h >= 1 && w >= 1,
+             "model: a {}x{} image is used up in block {} of {}; raise data.size, or use fewer model.filters", o.height,
+             o.width, i + 1, o.filters.size());
+    Block place{b, names_.size(), 0, 0};
+    names_.push_back(block + ".conv.weight");
+    shapes_.push_back(weight);
+    if (o.norm_scale == NormScale::kYes) {
+      place.scale = names_.size();
+      names_.push_back(block + ".norm.scale");
+      shapes_.push_back({o.filters[i]});
+    }
+    place.shift = names_.size();
+    names_.push_back(block + ".norm.shift");
+    shapes_.push_back({o.filters[i]});
+    blocks_.push_back(place);
+    c = o.filters[i];
+  }
+  features_ = o.head == Head::kMean ? c : h * w * c;
+  names_.push_back("head.weight");
+  shapes_.push_back({features_, o.ways});
+  names_.push_back("head.bias");
+  shapes_.push_back({o.ways});
+}
+
+std::int64_t ConvNet::parameter_count() const {
+  std::int64_t n = 0;
+  for (const Shape& s : shapes_) n += s.numel();
+  return n;
+}
+
+std::vector<Tensor> ConvNet::init(std::uint64_t seed) const {
+  std::vector<Tensor> params;
+  for (std::size_t i = 0; i < names_.size(); ++i) {
+    Shape s{1};
+    for (int a = 0; a < shapes_[i].rank(); ++a) s = s.append(shapes_[i][a]);
+    const bool weight = names_[i].ends_with(".weight");
+    Tensor t = Tensor::full(s, DType::kF32, names_[i].ends_with(".scale") ? 1 : 0);
+    if (weight) {
+      const std::int64_t window = shapes_[i].rank() == 4 ? shapes_[i][0] * shapes_[i][1] : 1;
+      const double fans = static_cast<double>(window * (shapes_[i][-2] + shapes_[i][-1]));
+      const float bound = static_cast<float>(std::sqrt(6.0 / fans));
+      PhiloxSequence random(seed, Stream::kInit, 0, static_cast<std::uint32_t>(i));
+      for (float& x : t.mutable_data<float>()) x = bound * (2 * random.uniform() - 1);
+    }
+    params.push_back(std::move(t));
+  }
+  return params;
+}
+
+Var ConvNet::head(const Vars& params, const Var& p) const {
+  const Shape& s = p.shape();
+  const Var features = options_.head == Head::kMean ? autograd::global_average_pool(p)
+                                                    : autograd::reshape(p, {s[0], s[1], s[2] * s[3] * s[4]});
+  return autograd::linear(features, params[params.size() - 2], params.back());
+}
+
+void ConvNet::check_input(const Shape& x) const {
+  IL_CHECK(x.rank() == 5 && x[2] == options_.height && x[3] == options_.width && x[4] == options_.channels,
+           "model: images of shape {} for a network of {}x{}x{}; [T, N, H, W, C] is needed", x.to_string(),
+           options_.height, options_.width, options_.channels);
+}
+
+Var ConvNet::logits(const Vars& params, const Var& x) const {
+  check_input(x.shape());
+  Var a = x;
+  for (const Block& b : blocks_) {
+    const Var scale = options_.norm_scale == NormScale::kYes ? params[b.scale] : Var();
+    a = options_.form == BlockForm::kFused
+            ? autograd::conv_block(a, params[b.weight], scale, params[b.shift], b.options).p
+            : autograd::conv_block_reference(a, params[b.weight], scale, params[b.shift], b.options).p;
+  }
+  return head(params, a);
+}
+
+Tensor ConvNet::logits_and_statistics(const std::vector<Tensor>& params, const Tensor& x,
+                                      NormStatistics& statistics) const {
+  check_input(x.shape());
+  autograd::RecordScope off(false);
+  statistics = {};
+  const Vars p(params.begin(), params.end());
+  Var a = x;
+  for (const Block& b : blocks_) {
+    const Var scale = options_.norm_scale == NormScale::kYes ? p[b.scale] : Var();
+    const auto result = autograd::conv_block(a, p[b.weight], scale, p[b.shift], b.options);
+    statistics.mean.push_back(result.mean.value());
+    statistics.rstd.push_back(result.rstd.value());
+    a = result.p;
+  }
+  return head(p, a).value();
+}
+
+Tensor ConvNet::logits_with_statistics(const std::vector<Tensor>& params, const Tensor& x,
+                                       const NormStatistics& statistics) const {
+  check_input(x.shape());
+  IL_CHECK(statistics.mean.size() == blocks_.size(), "model: statistics of {} blocks for {}", statistics.mean.size(),
+           blocks_.size());
+  autograd::RecordScope off(false);
+  Tensor a = x;
+  for (std::size_t i = 0; i < blocks_.size(); ++i) {
+    const Block& b = blocks_[i];
+    const Tensor scale = options_.norm_scale == NormScale::kYes ? params[b.scale] : Tensor();
+    a = autograd::conv_block_with_statistics(a, params[b.weight], scale, params[b.shift], statistics.mean[i],
+                                             statistics.rstd[i], b.options);
+  }
+  return head(Vars(params.begin(), params.end()), a).value();
+}
+
+void ConvNet::check_shapes(const std::vector<Tensor>& params) const {
+  IL_CHECK(params.size() == names_.size(), "model: {} parameters where the configuration has {}", params.size(),
+           names_.size());
+  for (std::size_t i = 0; i < names_.size(); ++i)
+    IL_CHECK(params[i].shape() == shapes_[i], "model: {} has shape {}, the configuration needs {}", names_[i],
+             params[i].shape().to_string(), shapes_[i].to_string());
+}
+
+}  // namespace innerloop::nn

@@ -1,0 +1,93 @@
+// The few-shot network: conv blocks (convolution, batch norm, ReLU, optional max-pool) and a linear head.
+//
+// A model is a pure function of its parameters: init(seed) makes them, logits(params, x) applies them. Parameters are a list in
+// a fixed order with names; each carries the leading task axis, so one call serves theta [1, ...] or a theta_k per task [T, ...].
+//
+//   block i:  y = conv(x, w_i);  p = pool(relu(gamma_i (y - mean)/sqrt(var + eps) + beta_i)), statistics over the task's images
+//   head:     logits = flatten(p_4) W + b, features in the order H, W, C;  or the mean over H and W instead of flatten
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "autograd/ops/conv_block.h"
+#include "autograd/var.h"
+
+namespace innerloop::nn {
+
+using autograd::Pool;
+using autograd::Var;
+using autograd::Vars;
+
+enum class Padding { kSymmetric, kSame };
+enum class Head { kFlatten, kMean };
+enum class NormScale { kNo, kYes };
+
+/// Fused conv blocks, or the same in plain ops: the reference that the fused ones are held against.
+enum class BlockForm { kFused, kReference };
+
+struct ConvNetOptions {
+  std::vector<std::int64_t> filters{64, 64, 64, 64};
+  std::int64_t kernel = 3, stride = 1;
+  Padding padding = Padding::kSymmetric;
+  Pool pool = Pool::kMax2x2;
+  Head head = Head::kFlatten;
+  NormScale norm_scale = NormScale::kYes;
+  double norm_epsilon = 1e-5;
+  std::int64_t height = 28, width = 28, channels = 1;
+  std::int64_t ways = 5;
+  BlockForm form = BlockForm::kFused;
+};
+
+/// mean and rstd [T, K] of each block.
+struct NormStatistics {
+  std::vector<Tensor> mean, rstd;
+};
+
+class ConvNet {
+ public:
+  /// Throws, naming the key, when the image is too small for the blocks.
+  explicit ConvNet(ConvNetOptions options);
+
+  const ConvNetOptions& options() const { return options_; }
+  /// "block1.conv.weight", "block1.norm.scale", "block1.norm.shift", ..., "head.weight", "head.bias".
+  const std::vector<std::string>& names() const { return names_; }
+  /// Shapes without the task axis, as files hold them.
+  const std::vector<Shape>& shapes() const { return shapes_; }
+  std::int64_t parameter_count() const;
+  std::int64_t features() const { return features_; }
+
+  /// Convolutions: Glorot's uniform (fan in and out of the 3x3 window), as Keras and MAML use; scale 1, shift 0; head: Glorot's
+  /// uniform, bias 0. [1, ...] float32, a pure function of the seed.
+  std::vector<Tensor> init(std::uint64_t seed) const;
+
+  /// Logits [T, N, ways] of images [T|1, N, H, W, C], normalised by the statistics of these N images.
+  Var logits(const Vars& params, const Var& x) const;
+
+  /// The statistics that `logits` would use, and the logits.
+  Tensor logits_and_statistics(const std::vector<Tensor>& params, const Tensor& x, NormStatistics& statistics) const;
+
+  /// Logits normalised by given statistics, so that one image's answer does not depend on its neighbours.
+  Tensor logits_with_statistics(const std::vector<Tensor>& params, const Tensor& x,
+                                const NormStatistics& statistics) const;
+
+  /// Throws, naming the parameter, when `params` (without a task axis) do not have this model's shapes.
+  void check_shapes(const std::vector<Tensor>& params) const;
+
+ private:
+  struct Block {
+    autograd::ConvBlockOptions options;
+    std::size_t weight, scale, shift;  ///< places in the parameter list; scale unused without norm_scale
+  };
+  Var head(const Vars& params, const Var& features) const;
+  void check_input(const Shape& x) const;
+
+  ConvNetOptions options_;
+  std::vector<Block> blocks_;
+  std::vector<std::string> names_;
+  std::vector<Shape> shapes_;
+  std::int64_t features_ = 0;
+};
+
+}  // namespace innerloop::nn
