@@ -1,0 +1,42 @@
+#include "meta/inner_loop.h"
+
+#include "autograd/ops/reduce.h"
+#include "autograd/transforms.h"
+#include "kernels/update.h"
+
+namespace innerloop::meta {
+
+using autograd::Record;
+using autograd::Var;
+using autograd::Vars;
+
+std::vector<Tensor> for_each_task(const std::vector<Tensor>& params, std::int64_t tasks) {
+  std::vector<Tensor> out;
+  for (const Tensor& p : params)
+    out.push_back(p.shape()[0] == tasks ? p : autograd::broadcast_to(p, p.shape().with(0, tasks)).value());
+  return out;
+}
+
+std::vector<Tensor> sgd_step(const std::vector<Tensor>& theta, const std::vector<Tensor>& grad, double rate) {
+  std::vector<Tensor> out;
+  for (std::size_t i = 0; i < theta.size(); ++i) {
+    out.push_back(Tensor::empty(theta[i].shape(), theta[i].dtype()));
+    kernels::run(kernels::Sgd{rate, theta[i].view(), grad[i].view(), out[i].mutable_view()}, Context::current());
+  }
+  return out;
+}
+
+std::vector<Tensor> adapt(const nn::ConvNet& net, const std::vector<Tensor>& params, const Tensor& support_x,
+                          const Tensor& support_y, const InnerOptions& options, std::vector<Tensor>* losses) {
+  std::vector<Tensor> theta = for_each_task(params, support_x.shape()[0]);
+  for (int k = 0; k < options.steps; ++k) {
+    Vars at;
+    for (const Tensor& p : theta) at.push_back(autograd::variable(p));
+    const Var loss = autograd::softmax_cross_entropy(net.logits(at, support_x), support_y, options.loss);
+    if (losses != nullptr) losses->push_back(loss.value());
+    theta = sgd_step(theta, autograd::values(autograd::grad(loss, at, Record::kValues)), options.rate);
+  }
+  return theta;
+}
+
+}  // namespace innerloop::meta

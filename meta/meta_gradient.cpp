@@ -1,0 +1,246 @@
+#include "meta/meta_gradient.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "autograd/op.h"
+#include "autograd/ops/elementwise.h"
+#include "autograd/ops/reduce.h"
+#include "autograd/transforms.h"
+#include "kernels/update.h"
+
+namespace innerloop::meta {
+namespace {
+
+using autograd::Record;
+using autograd::RecordScope;
+using autograd::Var;
+using autograd::Vars;
+
+/// What one program (some tasks, batched) gives back: lambda_0 [T', ...] and the losses.
+struct ProgramResult {
+  std::vector<Tensor> lambda;
+  Tensor query_loss, query_accuracy;
+  std::vector<Tensor> support_loss;  // [T'] a step
+};
+
+Vars variables(const std::vector<Tensor>& params) {
+  Vars out;
+  for (const Tensor& p : params) out.push_back(autograd::variable(p));
+  return out;
+}
+
+/// The record of one inner step's gradient.
+struct StepRecord {
+  Vars theta, grad;
+  Tensor loss;
+};
+
+StepRecord record_step(const nn::ConvNet& net, const std::vector<Tensor>& theta, const TaskBatch& tasks,
+                       LossReduction reduction) {
+  StepRecord r;
+  r.theta = variables(theta);
+  const Var loss = autograd::softmax_cross_entropy(net.logits(r.theta, tasks.support_x), tasks.support_y, reduction);
+  r.loss = loss.value();
+  r.grad = autograd::grad(loss, r.theta, Record::kGraph);
+  return r;
+}
+
+/// lambda <- lambda - rate * H lambda, the Hessian-vector product as a tangent pass over the recorded gradient.
+void apply_transposed_step(const StepRecord& step, double rate, std::vector<Tensor>& lambda) {
+  const Vars along(lambda.begin(), lambda.end());
+  const Vars product = autograd::jvp(step.grad, step.theta, along, Record::kValues);
+  for (std::size_t i = 0; i < lambda.size(); ++i) {
+    if (!product[i].defined()) continue;
+    kernels::run(kernels::Sgd{rate, lambda[i].view(), product[i].value().view(), lambda[i].mutable_view()},
+                 Context::current());
+  }
+}
+
+/// The query loss at theta, its gradient (when wanted) and the accuracy.
+std::vector<Tensor> query_gradient(const nn::ConvNet& net, const std::vector<Tensor>& theta, const TaskBatch& tasks,
+                                   LossReduction reduction, ProgramResult& result) {
+  const Vars at = variables(theta);
+  const Var logits = net.logits(at, tasks.query_x);
+  const Var loss = autograd::softmax_cross_entropy(logits, tasks.query_y, reduction);
+  result.query_loss = loss.value();
+  result.query_accuracy = autograd::accuracy(logits.value(), tasks.query_y);
+  return autograd::values(autograd::grad(loss, at, Record::kValues));
+}
+
+ProgramResult run_mixed(const nn::ConvNet& net, const std::vector<Tensor>& params, const TaskBatch& tasks,
+                        const MetaOptions& options) {
+  ProgramResult result;
+  const bool second = options.order == Order::kSecond;
+  const auto steps = static_cast<std::size_t>(options.inner.steps);
+  std::vector<std::vector<Tensor>> thetas{for_each_task(params, tasks.tasks())};
+  std::vector<StepRecord> records(steps);
+  for (std::size_t k = 0; k < steps; ++k) {
+    StepRecord step = record_step(net, thetas[k], tasks, options.inner.loss);
+    result.support_loss.push_back(step.loss);
+    thetas.push_back(sgd_step(thetas[k], autograd::values(step.grad), options.inner.rate));
+    if (second && (options.memory == StepMemory::kKeep || k + 1 == steps)) records[k] = std::move(step);
+    if (!second) thetas[k].clear();
+  }
+  result.lambda = query_gradient(net, thetas[steps], tasks, options.inner.loss, result);
+  if (!second) return result;
+  for (std::size_t k = steps; k-- > 0;) {
+    thetas[k + 1].clear();
+    if (records[k].theta.empty()) records[k] = record_step(net, thetas[k], tasks, options.inner.loss);
+    apply_transposed_step(records[k], options.inner.rate, result.lambda);
+    records[k] = {};
+  }
+  return result;
+}
+
+ProgramResult run_reverse(const nn::ConvNet& net, const std::vector<Tensor>& params, const TaskBatch& tasks,
+                          const MetaOptions& options) {
+  ProgramResult result;
+  const Vars start = variables(for_each_task(params, tasks.tasks()));
+  Vars theta = start;
+  for (int k = 0; k < options.inner.steps; ++k) {
+    const Var loss =
+        autograd::softmax_cross_entropy(net.logits(theta, tasks.support_x), tasks.support_y, options.inner.loss);
+    result.support_loss.push_back(loss.value());
+    const Vars g = autograd::grad(loss, theta, options.order == Order::kSecond ? Record::kGraph : Record::kValues);
+    for (std::size_t i = 0; i < theta.size(); ++i) theta[i] = theta[i] - autograd::scale(g[i], options.inner.rate);
+  }
+  const Var logits = net.logits(theta, tasks.query_x);
+  const Var loss = autograd::softmax_cross_entropy(logits, tasks.query_y, options.inner.loss);
+  result.query_loss = loss.value();
+  result.query_accuracy = autograd::accuracy(logits.value(), tasks.query_y);
+  result.lambda = autograd::values(autograd::grad(loss, start, Record::kValues));
+  return result;
+}
+
+/// out = the mean over all tasks of lambda, summed in float64 in task order.
+template <class T>
+void mean_over_tasks(const std::vector<ProgramResult>& programs, std::size_t parameter, std::int64_t tasks,
+                     Tensor& out) {
+  constexpr std::int64_t kChunk = 4096;
+  const std::int64_t n = out.numel();
+  const auto o = out.mutable_data<T>();
+  Context::current().threads().parallel_for((n + kChunk - 1) / kChunk, [&](std::int64_t chunk) {
+    for (std::int64_t i = chunk * kChunk; i < std::min(n, (chunk + 1) * kChunk); ++i) {
+      double total = 0;
+      for (const ProgramResult& p : programs) {
+        const auto lambda = p.lambda[parameter].data<T>();
+        for (std::size_t at = static_cast<std::size_t>(i); at < lambda.size(); at += static_cast<std::size_t>(n))
+          total += static_cast<double>(lambda[at]);
+      }
+      o[static_cast<std::size_t>(i)] = static_cast<T>(total / static_cast<double>(tasks));
+    }
+  });
+}
+
+/// Rows [T'] of the programs, one after another.
+Tensor concatenate(const std::vector<Tensor>& parts) {
+  std::int64_t rows = 0;
+  for (const Tensor& p : parts) rows += p.shape()[0];
+  Tensor out = Tensor::empty({rows}, parts[0].dtype());
+  std::int64_t at = 0;
+  for (const Tensor& p : parts) {
+    if (p.dtype() == DType::kF32)
+      std::ranges::copy(p.data<float>(), out.mutable_data<float>().begin() + at);
+    else
+      std::ranges::copy(p.data<double>(), out.mutable_data<double>().begin() + at);
+    at += p.shape()[0];
+  }
+  return out;
+}
+
+MetaResult join(const std::vector<ProgramResult>& programs, const std::vector<Tensor>& params, std::int64_t tasks,
+                int steps) {
+  MetaResult result;
+  for (std::size_t i = 0; i < params.size(); ++i) {
+    Tensor g = Tensor::empty(params[i].shape(), params[i].dtype());
+    if (g.dtype() == DType::kF32)
+      mean_over_tasks<float>(programs, i, tasks, g);
+    else
+      mean_over_tasks<double>(programs, i, tasks, g);
+    result.gradient.push_back(std::move(g));
+  }
+  std::vector<Tensor> loss, accuracy;
+  for (const ProgramResult& p : programs) {
+    loss.push_back(p.query_loss);
+    accuracy.push_back(p.query_accuracy);
+  }
+  result.query_loss = concatenate(loss);
+  result.query_accuracy = concatenate(accuracy);
+  result.support_loss = Tensor::zeros({tasks, steps}, result.query_loss.dtype());
+  const auto fill = [&]<class T>(std::span<T> out) {
+    std::size_t row = 0;
+    for (const ProgramResult& p : programs) {
+      const auto rows = static_cast<std::size_t>(p.query_loss.numel());
+      for (std::size_t k = 0; k < p.support_loss.size(); ++k)
+        for (std::size_t t = 0; t < rows; ++t)
+          out[(row + t) * static_cast<std::size_t>(steps) + k] = p.support_loss[k].data<T>()[t];
+      row += rows;
+    }
+  };
+  if (result.support_loss.dtype() == DType::kF32) fill(result.support_loss.mutable_data<float>());
+  else fill(result.support_loss.mutable_data<double>());
+  return result;
+}
+
+void check(const nn::ConvNet& net, const std::vector<Tensor>& params, const TaskBatch& tasks) {
+  IL_CHECK(params.size() == net.names().size(), "meta-gradient: {} parameters for a model with {}", params.size(),
+           net.names().size());
+  const Shape &sx = tasks.support_x.shape(), &sy = tasks.support_y.shape(), &qx = tasks.query_x.shape(),
+              &qy = tasks.query_y.shape();
+  IL_CHECK(sx.rank() == 5 && qx.rank() == 5 && sx[0] >= 1 && sx[0] == qx[0] && sy == (Shape{sx[0], sx[1]}) &&
+               qy == (Shape{qx[0], qx[1]}) && sx[1] >= 1 && qx[1] >= 1,
+           "meta-gradient: support {} with labels {}, query {} with labels {}; [T, N, H, W, C] and [T, N] with one T are "
+           "needed",
+           sx.to_string(), sy.to_string(), qx.to_string(), qy.to_string());
+}
+
+}  // namespace
+
+MetaResult meta_gradient(const nn::ConvNet& net, const std::vector<Tensor>& params, const TaskBatch& tasks,
+                         const MetaOptions& options) {
+  check(net, params, tasks);
+  const std::int64_t each = options.tasks_per_program > 0 ? options.tasks_per_program : 1;
+  const std::int64_t programs = (tasks.tasks() + each - 1) / each;
+  std::vector<ProgramResult> results(static_cast<std::size_t>(programs));
+  Context& context = Context::current();
+  context.threads().parallel_for(programs, [&](std::int64_t i) {
+    ContextScope scope(context);
+    const TaskBatch part = tasks.slice(i * each, std::min(each, tasks.tasks() - i * each));
+    results[static_cast<std::size_t>(i)] = options.method == Method::kMixed ? run_mixed(net, params, part, options)
+                                                                            : run_reverse(net, params, part, options);
+  });
+  return join(results, params, tasks.tasks(), options.inner.steps);
+}
+
+double meta_loss(const nn::ConvNet& net, const std::vector<Tensor>& params, const TaskBatch& tasks,
+                 const InnerOptions& inner) {
+  check(net, params, tasks);
+  RecordScope off(false);
+  double total = 0;
+  for (std::int64_t t = 0; t < tasks.tasks(); ++t) {
+    const TaskBatch task = tasks.slice(t, 1);
+    std::vector<Tensor> theta;
+    {
+      RecordScope on(true);
+      theta = adapt(net, params, task.support_x, task.support_y, inner);
+    }
+    const Vars at(theta.begin(), theta.end());
+    total += autograd::softmax_cross_entropy(net.logits(at, task.query_x), task.query_y, inner.loss).value().item();
+  }
+  return total / static_cast<double>(tasks.tasks());
+}
+
+double norm(const std::vector<Tensor>& tensors) {
+  double squares = 0;
+  for (const Tensor& t : tensors) {
+    const auto add = [&](auto values) {
+      for (auto x : values) squares += static_cast<double>(x) * static_cast<double>(x);
+    };
+    if (t.dtype() == DType::kF32) add(t.data<float>());
+    else add(t.data<double>());
+  }
+  return std::sqrt(squares);
+}
+
+}  // namespace innerloop::meta
