@@ -1,8 +1,9 @@
 // The formulas of kernels/sample.h, one source for every CPU target and for CUDA.
 //
-// All targets give the same bits. Whatever rounds is a single correctly rounded operation: a product that meets a sum is an
-// explicit fused multiply-add, so that there is nothing left for a compiler to contract or not; the square root is IEEE's;
-// logarithm, sine and cosine are the polynomials below. No library function is called that differs between platforms.
+// All targets give the same bits. Whatever rounds is a single correctly rounded operation: a product that meets a sum
+// is an explicit fused multiply-add, so that there is nothing left for a compiler to contract or not; the square root
+// is IEEE's; logarithm, sine and cosine are the polynomials below. No library function is called that differs between
+// platforms.
 #pragma once
 
 #include <cstdint>
@@ -31,8 +32,8 @@ IL_HD_INLINE float exact_sqrt(float x) {
 #endif
 }
 
-/// x / 255, correctly rounded for every x that is a byte, without a division: the quotient of the reciprocal is corrected
-/// by its own remainder.
+/// x / 255, correctly rounded for every x that is a byte, without a division: the quotient of the reciprocal is
+/// corrected by its own remainder.
 IL_HD_INLINE float byte_to_unit(float x) {
   constexpr float kReciprocal = 0x1.010102p-8f;
   const float q = x * kReciprocal;
@@ -40,7 +41,8 @@ IL_HD_INLINE float byte_to_unit(float x) {
 }
 
 /// -2 ln(u) for u = (1 + top 24 bits of word) / 2^24, in (0, 1]; relative error below 3e-7, and exactly 0 for u = 1.
-/// u = 2^e * (1 + f) with 1 + f in [sqrt(1/2), sqrt(2)); -2 ln(1 + f) = -2f + f^2 P(f), P interpolated at Chebyshev nodes.
+/// u = 2^e * (1 + f) with 1 + f in [sqrt(1/2), sqrt(2)); -2 ln(1 + f) = -2f + f^2 P(f), P interpolated at Chebyshev
+/// nodes.
 IL_HD_INLINE float minus_two_log(std::uint32_t word) {
   constexpr std::int32_t kSqrtHalfBits = 0x3f3504f3;
   const float u = static_cast<float>(static_cast<std::int32_t>((word >> 8) + 1)) * 0x1p-24f;
@@ -94,15 +96,16 @@ IL_HD constexpr std::uint32_t augmentation_address(std::uint32_t n, std::uint32_
   return n * kAddressesPerImage + a * kBlocksPerAugmentation;
 }
 
-/// Salt and pepper on a value of pixel i: word i % 4 of block i / 4 decides both hit and colour, so that the shares of 1
-/// and of 0 are probability * salt and probability * (1 - salt).
+/// Salt and pepper on a value of pixel i: word i % 4 of block i / 4 decides both hit and colour, so that the shares of
+/// 1 and of 0 are probability * salt and probability * (1 - salt).
 IL_HD_INLINE float salt_pepper(float x, std::uint32_t word, float probability, float salt) {
   const float u = uniform01(word);
   const float kept = u < probability ? 0.0f : x;
   return u < probability * salt ? 1.0f : kept;
 }
 
-/// Gaussian noise on value i: normal i % 4 of block i / 4 (words 0 and 1 make the normals 0 and 1, words 2 and 3 the others).
+/// Gaussian noise on value i: normal i % 4 of block i / 4 (words 0 and 1 make the normals 0 and 1, words 2 and 3 the
+/// others).
 IL_HD_INLINE float add_noise(float x, float normal, float std) {
   const float y = fused(std, normal, x);
   const float floor = y > 0.0f ? y : 0.0f;
@@ -130,11 +133,12 @@ struct TaskAddress {
 /// n distinct numbers of [0, total), in random order, to out[0], out[stride], ...: draw i reads the block
 /// first + i * address_stride. n <= total < 2^32.
 ///
-/// A Fisher-Yates shuffle stopped after n steps, whose array of `total` numbers is never made. Step i swaps the places i and
-/// r_i >= i; out[i] is what then stands at i. Read backwards, the number at place p came, at each step j < i with r_j = p,
-/// from place j. The r_i are first kept in `out` itself and resolved from the last on, when the earlier ones still stand.
-IL_HD_INLINE void draw_distinct(const TaskAddress& at, std::uint32_t first, std::uint32_t address_stride, std::uint32_t n,
-                                std::uint32_t total, std::int64_t* out, std::uint32_t stride) {
+/// A Fisher-Yates shuffle stopped after n steps, whose array of `total` numbers is never made. Step i swaps the places
+/// i and r_i >= i; out[i] is what then stands at i. Read backwards, the number at place p came, at each step j < i with
+/// r_j = p, from place j. The r_i are first kept in `out` itself and resolved from the last on, when the earlier ones
+/// still stand.
+IL_HD_INLINE void draw_distinct(const TaskAddress& at, std::uint32_t first, std::uint32_t address_stride,
+                                std::uint32_t n, std::uint32_t total, std::int64_t* out, std::uint32_t stride) {
   for (std::uint32_t i = 0; i < n; ++i) {
     const PhiloxBlock block = random_block(at.seed, at.stream, at.step, at.task, first + i * address_stride);
     out[std::int64_t{i} * stride] = i + uniform_below(block.word[0], total - i);
@@ -154,7 +158,8 @@ IL_HD_INLINE void draw_task(TaskScheme scheme, const TaskAddress& at, const std:
                             std::int32_t queries, std::int64_t* support, std::int64_t* query) {
   const auto k = static_cast<std::uint32_t>(shots);
   // `population` counts groups or images; the class's choice waits in its first support place until it is used.
-  draw_distinct(at, 0, kDrawsPerClass, static_cast<std::uint32_t>(ways), static_cast<std::uint32_t>(population), support, k);
+  draw_distinct(at, 0, kDrawsPerClass, static_cast<std::uint32_t>(ways), static_cast<std::uint32_t>(population),
+                support, k);
   for (std::int32_t c = 0; c < ways; ++c) {
     std::int64_t* images = support + std::int64_t{c} * shots;
     const std::int64_t chosen = images[0];

@@ -6,8 +6,8 @@
 namespace innerloop::kernels::IL_TARGET_NAMESPACE {
 namespace {
 
-// Blocks of random words made side by side: the compiler turns each loop over them into vector code. A line of 16 fills an
-// AVX-512 register once and costs little where an image ends inside it.
+// Blocks of random words made side by side: the compiler turns each loop over them into vector code. A line of 16 fills
+// an AVX-512 register once and costs little where an image ends inside it.
 constexpr std::uint32_t kLine = 16;
 constexpr std::int64_t kLineValues = 4 * kLine;
 
@@ -50,21 +50,27 @@ void gaussian(const ImageAddress& at, float std, std::int64_t values, float* out
   }
 }
 
-void salt_and_pepper(const ImageAddress& at, float probability, float salt, std::int64_t pixels, std::int64_t channels,
+/// kChannels = 0 takes any number, from `channels`; a fixed number gives the compiler a loop that it can unroll.
+template <int kChannels>
+void salt_and_pepper(const ImageAddress& at, const Augmentation& a, std::int64_t pixels, std::int64_t channels,
                      float* out) {
+  const std::int64_t width = kChannels == 0 ? channels : kChannels;
   for (std::int64_t begin = 0; begin < pixels; begin += kLineValues) {
     std::uint32_t words[kLineValues];
     word_line(at, static_cast<std::uint32_t>(begin / 4), words);
     const std::int64_t count = pixels - begin < kLineValues ? pixels - begin : kLineValues;
-    float* line = out + begin * channels;
-    if (channels == 1) {
-      for (std::int64_t i = 0; i < count; ++i) line[i] = salt_pepper(line[i], words[i], probability, salt);
-    } else {
-      for (std::int64_t i = 0; i < count; ++i)
-        for (std::int64_t c = 0; c < channels; ++c)
-          line[i * channels + c] = salt_pepper(line[i * channels + c], words[i], probability, salt);
-    }
+    float* line = out + begin * width;
+    for (std::int64_t i = 0; i < count; ++i)
+      for (std::int64_t c = 0; c < width; ++c)
+        line[i * width + c] = salt_pepper(line[i * width + c], words[i], a.probability, a.salt);
   }
+}
+
+void salt_and_pepper(const ImageAddress& at, const Augmentation& a, std::int64_t pixels, std::int64_t channels,
+                     float* out) {
+  if (channels == 1) return salt_and_pepper<1>(at, a, pixels, channels, out);
+  if (channels == 3) return salt_and_pepper<3>(at, a, pixels, channels, out);
+  salt_and_pepper<0>(at, a, pixels, channels, out);
 }
 
 /// In place: rows are taken in the order in which none is overwritten before it is read.
@@ -147,10 +153,14 @@ void augment(const GatherAugment& k, std::uint32_t task, std::uint32_t image, fl
     const ImageAddress at{k.seed, k.step, task, augmentation_address(image, place++)};
     switch (a.kind) {
       case AugmentKind::kSaltPepper:
-        salt_and_pepper(at, a.probability, a.salt, height * width, channels, out);
+        salt_and_pepper(at, a, height * width, channels, out);
         break;
-      case AugmentKind::kGaussian: gaussian(at, a.std, height * width * channels, out); break;
-      case AugmentKind::kShift: shift(shift_of(block_at(at, 0), a.pixels), height, width, channels, out); break;
+      case AugmentKind::kGaussian:
+        gaussian(at, a.std, height * width * channels, out);
+        break;
+      case AugmentKind::kShift:
+        shift(shift_of(block_at(at, 0), a.pixels), height, width, channels, out);
+        break;
     }
   }
 }
@@ -179,7 +189,7 @@ void check_output(const View& view, const char* name, std::int64_t row) {
 
 /// Number of groups or images that a class is drawn from.
 std::int64_t check(const DrawTasks& k) {
-  IL_CHECK(k.ways >= 1 && k.shots >= 1 && k.queries >= 0 && k.ways <= 65536 && k.shots < 65536,
+  IL_CHECK(k.ways >= 1 && k.shots >= 1 && k.queries >= 0 && k.ways <= 65535 && k.shots <= 65535,
            "draw_tasks: ways {}, shots {}, queries {}; ways and shots count from 1 to 65535, queries from 0", k.ways,
            k.shots, k.queries);
   check_output(k.support_index, "support_index", std::int64_t{k.ways} * k.shots);
@@ -194,7 +204,8 @@ std::int64_t check(const DrawTasks& k) {
              "draw_tasks: members are {} {}; they must be i64 [M]", name_of(k.members.dtype),
              k.members.shape.to_string());
   std::int64_t population = k.members ? k.members.shape[0] : k.image_count;
-  IL_CHECK(population < (std::int64_t{1} << 32), "draw_tasks: {} images; at most 2^32 - 1 can be drawn from", population);
+  IL_CHECK(population < (std::int64_t{1} << 32), "draw_tasks: {} images; at most 2^32 - 1 can be drawn from",
+           population);
   if (k.scheme == TaskScheme::kGroups) {
     IL_CHECK(k.members && k.offsets && k.offsets.dtype == DType::kI64 && k.offsets.shape.rank() == 1 &&
                  k.offsets.shape[0] >= 1,
