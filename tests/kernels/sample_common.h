@@ -1,0 +1,57 @@
+// What the tests of sampling share: the targets of this machine, comparison of bits, a chi-square bound, error texts.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "tensor/context.h"
+#include "tensor/error.h"
+#include "tensor/tensor.h"
+
+namespace innerloop::kernels {
+
+/// Every CPU target up to the best that this machine runs; each includes the ones below it.
+inline std::vector<Target> targets_here() {
+  std::vector<Target> targets{Target::kPortable};
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) targets.push_back(Target::kAvx2);
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+      __builtin_cpu_supports("avx512vl"))
+    targets.push_back(Target::kAvx512);
+#endif
+  return targets;
+}
+
+inline bool same_bits(const Tensor& a, const Tensor& b) {
+  return a.bytes() == b.bytes() && std::memcmp(a.view().data, b.view().data, a.bytes()) == 0;
+}
+
+/// Pearson's chi-square against equal expectations, bounded at five deviations above its mean. Seeds are fixed, so this
+/// holds or not, once for all; a sampler that is off by a few per cent of a bin's share fails it at the counts used
+/// here.
+inline void expect_uniform(const std::vector<double>& counts) {
+  double total = 0;
+  for (const double count : counts) total += count;
+  const double expected = total / static_cast<double>(counts.size());
+  double chi_square = 0;
+  for (const double count : counts) chi_square += (count - expected) * (count - expected) / expected;
+  const auto freedom = static_cast<double>(counts.size()) - 1;
+  EXPECT_LT(chi_square, freedom + 5 * std::sqrt(2 * freedom));
+}
+
+/// The text of the Error that `f` throws; empty when it throws none.
+template <class F>
+std::string error_of(F f) {
+  try {
+    f();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+}  // namespace innerloop::kernels
