@@ -147,11 +147,14 @@ struct RunConfig {
 };
 
 struct Config {
+  /// Declared so that Config{} runs a constructor: as an aggregate it makes g++ 12 warn of uninitialised filters.
+  Config() = default;
+
   ModelConfig model;
   InnerConfig inner;
   OuterConfig outer;
   TaskConfig task;
-  std::vector<Augmentation> augment;  ///< applied to the query images, in this order
+  std::vector<Augmentation> augment = {SaltPepper{}, Shift{}};  ///< makes a query of a support image, in this order
   DataConfig data;
   EvalConfig eval;
   RunConfig run;
