@@ -1,7 +1,8 @@
 // Data sets: images that stay in memory as bytes, with their labels, classes and patient groups.
 //
 // A data set D is
-//   a folder     one subfolder a class; nested folders are classes by their path ("Korean/character29"). Images right in
+//   a folder     one subfolder a class; nested folders are classes by their path ("Korean/character29"). Images right
+//   in
 //                D and no subfolders: one flat set without labels, whose single class is named "".
 //   a file       a packed data set (pack.h)
 //   "synthetic"  procedural chest X-rays (synthetic.h); a folder of that name is "./synthetic"
@@ -56,10 +57,10 @@ struct LoadOptions {
   std::int64_t channels = 1;  ///< 1 grey, 3 RGB
   Invert invert = Invert::kNo;
   BadFiles bad_files = BadFiles::kStop;
-  std::string groups_csv;        ///< which images belong to one patient (groups.h); "" when unknown
-  std::string cache;             ///< packed file to read when it fits options and source, else to write; "" for none
-  std::uint64_t seed = 0;        ///< of "synthetic"
-  ThreadPool* threads = nullptr; ///< nullptr: the current context's
+  std::string groups_csv;         ///< which images belong to one patient (groups.h); "" when unknown
+  std::string cache;              ///< packed file to read when it fits options and source, else to write; "" for none
+  std::uint64_t seed = 0;         ///< of "synthetic"
+  ThreadPool* threads = nullptr;  ///< nullptr: the current context's
   /// Called with (done, total) from the loading threads, one call at a time, `done` rising.
   std::function<void(std::int64_t, std::int64_t)> progress;
 };

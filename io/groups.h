@@ -2,7 +2,8 @@
 //
 // A groups file is CSV (RFC 4180: quotes, doubled quotes, line breaks inside quotes, CRLF) with a header row:
 //   file             needed: the file's name, or its path relative to the data set
-//   class, set       optional, narrow the match: the image's class; the data set's folder name (told apart only when some
+//   class, set       optional, narrow the match: the image's class; the data set's folder name (told apart only when
+//   some
 //                    row carries the name of this data set)
 //   group | patient  the group's name; where neither exists, original_name (below)
 //   source           optional, with original_name: keeps equal names of two sources apart

@@ -30,8 +30,9 @@ inline constexpr std::int64_t kMaxImagePixels = 100'000'000;
 /// True for .png .jpg .jpeg .bmp .tga .pgm .ppm, in any case.
 bool has_image_extension(std::string_view file_name);
 
-/// Decodes to `channels` = 1 (grey) or 3 (RGB). Throws Error naming the file: not an image, truncated, corrupt, 0 pixels,
-/// over kMaxImageSide on a side or over kMaxImagePixels in all (told from the header, before memory is asked for).
+/// Decodes to `channels` = 1 (grey) or 3 (RGB). Throws Error naming the file: not an image, truncated, corrupt, 0
+/// pixels, over kMaxImageSide on a side or over kMaxImagePixels in all (told from the header, before memory is asked
+/// for).
 Image decode_image(const std::string& path, int channels);
 /// The same from memory; `name` stands for the file in errors and its extension decides what a TGA is (it has no mark).
 Image decode_image(std::span<const std::uint8_t> bytes, const std::string& name, int channels);

@@ -17,14 +17,14 @@ struct ClassCount {
 };
 
 struct DataSummary {
-  std::int64_t images = 0;                   ///< readable ones
-  std::vector<ClassCount> classes;           ///< a class without a readable image stands here with 0
-  std::map<ImageSize, std::int64_t> sizes;   ///< images of each size, as stored
-  std::vector<std::vector<std::string>> duplicates;                ///< files with the same pixels, each group >= 2
-  std::vector<std::vector<std::string>> duplicates_across_classes; ///< those of them that lie in several classes
-  std::vector<SkippedFile> unreadable;       ///< and why; class folders without images too
-  std::int64_t groups = 0;                   ///< patients; as many as images when nothing is known
-  std::int64_t ungrouped = 0;                ///< images that the groups file says nothing about
+  std::int64_t images = 0;                           ///< readable ones
+  std::vector<ClassCount> classes;                   ///< a class without a readable image stands here with 0
+  std::map<ImageSize, std::int64_t> sizes;           ///< images of each size, as stored
+  std::vector<std::vector<std::string>> duplicates;  ///< files with the same pixels, each group >= 2
+  std::vector<std::vector<std::string>> duplicates_across_classes;  ///< those of them that lie in several classes
+  std::vector<SkippedFile> unreadable;                              ///< and why; class folders without images too
+  std::int64_t groups = 0;     ///< patients; as many as images when nothing is known
+  std::int64_t ungrouped = 0;  ///< images that the groups file says nothing about
 };
 
 struct InspectOptions {

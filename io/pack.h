@@ -1,8 +1,8 @@
 // Packed data sets: an ImageSet as one safetensors file that opens at once.
 //
 // Tensors: pixels u8 [M, H, W, C], labels i32 [M], groups i64 [M]. Metadata: format = "innerloop-data", version = "1",
-// classes, files, group_names, skipped (JSON arrays), name, invert, ungrouped, and source: a fingerprint of the files and
-// options that it was made from, by which a cache tells whether it still fits.
+// classes, files, group_names, skipped (JSON arrays), name, invert, ungrouped, and source: a fingerprint of the files
+// and options that it was made from, by which a cache tells whether it still fits.
 #pragma once
 
 #include <string>

@@ -1,7 +1,8 @@
 // safetensors: named tensors in one file. The format of checkpoints, packed data sets and meta-gradient problems.
 //
 //   u64 little-endian header length | JSON header | data
-//   header: {"name": {"dtype": "F32", "shape": [..], "data_offsets": [begin, end]}, .., "__metadata__": {"key": "text"}}
+//   header: {"name": {"dtype": "F32", "shape": [..], "data_offsets": [begin, end]}, .., "__metadata__": {"key":
+//   "text"}}
 // Tensors are row-major, little-endian and fill the data without gaps. Known dtypes: F32 F64 I32 I64 U8; rank <= 6.
 //
 // Determinism: the bytes written are a function of the TensorFile alone (metadata sorted by key, tensors in the order
