@@ -1,0 +1,140 @@
+#include "io/atomic_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <utility>
+
+#include "tensor/error.h"
+
+namespace innerloop::io {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string folder_of(const std::string& path) {
+  const std::string folder = fs::path(path).parent_path().string();
+  return folder.empty() ? "." : folder;
+}
+
+std::string reason_of(int error) { return std::generic_category().message(error); }
+
+/// Why `path` cannot be written, with the remedy.
+[[noreturn]] void fail_write(const std::string& path, int error) {
+  switch (error) {
+    case ENOENT:
+    case ENOTDIR:
+      fail("{}: the folder {} does not exist; make it first", path, folder_of(path));
+    case EACCES:
+    case EPERM:
+      fail("{}: no permission to write in {}; choose another place or change its mode", path, folder_of(path));
+    case EROFS:
+      fail("{}: the file system is read-only; choose another place", path);
+    case ENOSPC:
+    case EDQUOT:
+      fail("{}: the disk is full; free some space and try again (the old file, if any, is intact)", path);
+    default:
+      fail("{}: cannot be written: {}", path, reason_of(error));
+  }
+}
+
+/// An open descriptor that closes itself.
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+}  // namespace
+
+AtomicFile::AtomicFile(std::string path) : path_(std::move(path)) {
+  if (path_.empty()) fail("an empty path cannot be written; name a file");
+  std::error_code ignored;
+  IL_CHECK(!fs::is_directory(path_, ignored), "{}: is a folder; name a file in it", path_);
+  // The process and a counter make the name unique among writers of one target; O_EXCL settles what is left.
+  static std::atomic<unsigned> counter{0};
+  for (int attempt = 0; attempt < 100 && fd_ < 0; ++attempt) {
+    temporary_ = fmt::format("{}.{}-{}.tmp", path_, ::getpid(), counter++);
+    fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (fd_ < 0 && errno != EEXIST) fail_write(path_, errno);
+  }
+  IL_CHECK(fd_ >= 0, "{}: too many temporary files beside it; delete {}.*.tmp", path_, path_);
+}
+
+AtomicFile::~AtomicFile() {
+  if (fd_ >= 0) ::close(fd_);
+  if (!temporary_.empty()) ::unlink(temporary_.c_str());
+}
+
+void AtomicFile::write(std::span<const std::byte> bytes) {
+  IL_CHECK(fd_ >= 0, "{}: written to after it was committed", path_);
+  while (!bytes.empty()) {
+    const ssize_t n = ::write(fd_, bytes.data(), bytes.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) fail_write(path_, errno);
+    bytes = bytes.subspan(static_cast<std::size_t>(n));
+  }
+}
+
+void AtomicFile::commit() {
+  IL_CHECK(fd_ >= 0, "{}: committed twice", path_);
+  if (::fsync(fd_) != 0) fail_write(path_, errno);
+  if (::close(std::exchange(fd_, -1)) != 0) fail_write(path_, errno);
+  if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail_write(path_, errno);
+  temporary_.clear();
+  // The rename is in the folder; until that is on the disk too, a power cut may bring the old file back. Some file
+  // systems cannot flush a folder: the file is then as safe as they make it.
+  const Descriptor folder(::open(folder_of(path_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (folder.get() >= 0) ::fsync(folder.get());
+}
+
+void write_file(const std::string& path, std::span<const std::byte> bytes) {
+  AtomicFile file(path);
+  file.write(bytes);
+  file.commit();
+}
+
+void write_file(const std::string& path, std::string_view bytes) {
+  write_file(path, std::as_bytes(std::span(bytes.data(), bytes.size())));
+}
+
+std::string read_file(const std::string& path, std::uint64_t max_bytes) {
+  const Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (fd.get() < 0) {
+    const int error = errno;
+    if (error == ENOENT || error == ENOTDIR) fail("{}: no such file", path);
+    if (error == EACCES) fail("{}: no permission to read it", path);
+    fail("{}: cannot be opened: {}", path, reason_of(error));
+  }
+  struct stat info {};
+  if (::fstat(fd.get(), &info) != 0) fail("{}: cannot be read: {}", path, reason_of(errno));
+  IL_CHECK(!S_ISDIR(info.st_mode), "{}: is a folder, a file is needed", path);
+  IL_CHECK(S_ISREG(info.st_mode), "{}: is not a regular file", path);
+  const std::uint64_t size = static_cast<std::uint64_t>(info.st_size);
+  IL_CHECK(size <= max_bytes, "{}: {} bytes, more than the {} that such a file may have", path, size, max_bytes);
+  std::string content(size, '\0');
+  std::size_t have = 0;
+  while (have < content.size()) {
+    const ssize_t n = ::read(fd.get(), content.data() + have, content.size() - have);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) fail("{}: cannot be read: {}", path, reason_of(errno));
+    IL_CHECK(n > 0, "{}: became shorter while it was read", path);
+    have += static_cast<std::size_t>(n);
+  }
+  return content;
+}
+
+}  // namespace innerloop::io
