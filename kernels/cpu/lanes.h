@@ -43,7 +43,7 @@ IL_INLINE Vec<double> select(Mask<double> m, Vec<double> a, Vec<double> b) {
 
 /// sums[0, kLanes) += v, in float64. (The full masks keep GCC 12 from warning about its own undefined operand.)
 IL_INLINE void add_to(double* sums, Vec<float> v) {
-  const __m512d low = _mm512_maskz_cvtps_pd(0xFF, _mm512_castps512_ps256(v.v));
+  const __m512d low = _mm512_maskz_cvtps_pd(0xFF, _mm512_maskz_extractf32x8_ps(0xFF, v.v, 0));
   const __m512d high = _mm512_maskz_cvtps_pd(0xFF, _mm512_maskz_extractf32x8_ps(0xFF, v.v, 1));
   _mm512_storeu_pd(sums, _mm512_add_pd(_mm512_loadu_pd(sums), low));
   _mm512_storeu_pd(sums + 8, _mm512_add_pd(_mm512_loadu_pd(sums + 8), high));
