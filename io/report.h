@@ -47,7 +47,7 @@ struct EmbeddedImage {
 };
 
 /// An input that could not be used, and why.
-struct SkippedFile {
+struct UnusedInput {
   std::string path, reason;
 };
 
@@ -61,7 +61,7 @@ struct ReportData {
   std::vector<RateCurve> roc, precision_recall;  ///< one a class
   std::vector<ProtocolEntry> protocol;
   std::string config_toml;
-  std::vector<SkippedFile> skipped;
+  std::vector<UnusedInput> skipped;
   std::vector<std::string> cautions;  ///< beyond the standing one, which is always printed
 };
 

@@ -1,0 +1,21 @@
+// The report of a run, put together from what the trainer or the evaluator knows.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "io/config.h"
+#include "io/dataset.h"
+#include "io/report.h"
+#include "meta/evaluator.h"
+
+namespace innerloop::meta {
+
+/// Everything about one evaluation: headlines, confusion, scores, curves, protocol. Named classes only where there are few.
+io::ReportData report_of_evaluation(const EvalResult& result);
+
+/// What a reader of figures from `set` should know: images without a known patient, skipped files, patients that may stand on
+/// both sides of an episode, classes left out.
+std::vector<std::string> cautions_about(const io::ImageSet& set);
+
+}  // namespace innerloop::meta
