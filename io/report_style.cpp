@@ -31,7 +31,7 @@ h3 { font-size: 0.95rem; font-weight: 620; margin-bottom: 6px; }
 .headlines { display: flex; flex-wrap: wrap; gap: 28px 44px; margin: 32px 0 36px; }
 .headlines div { min-width: 118px; }
 .headlines dt { color: var(--soft); font-size: 0.85rem; }
-.headlines dd strong { display: block; font-size: 1.5rem; line-height: 1.3; font-weight: 620; letter-spacing: -0.01em; font-variant-numeric: tabular-nums; }
+.headlines dd strong { display: block; font-size: 1.5rem; line-height: 1.3; font-weight: 620; letter-spacing: -0.01em; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .headlines div:first-child dd strong { color: rgb(var(--accent)); }
 .headlines dd span { display: block; color: var(--soft); font-size: 0.8rem; }
 
@@ -44,6 +44,9 @@ figure { background: var(--card); border: 1px solid var(--line); border-radius: 
 figcaption { color: var(--soft); font-size: 0.8rem; margin-top: 10px; }
 img { display: block; width: 100%; height: auto; border-radius: 4px; }
 
+/* Charts side by side share their rows, so that plots line up whatever their legends and notes take. */
+.pair > .chart { display: grid; grid-template-columns: minmax(0, 1fr); grid-template-rows: subgrid; grid-row: span 4; row-gap: 0; }
+.chart > h3 { grid-row: 1; } .chart > .legend { grid-row: 2; } .chart > svg { grid-row: 3; } .chart > figcaption { grid-row: 4; }
 .legend { list-style: none; padding: 0; display: flex; flex-wrap: wrap; gap: 2px 16px; color: var(--soft); font-size: 0.82rem; margin-bottom: 10px; }
 .legend li { display: flex; align-items: center; gap: 7px; }
 .legend svg { width: 18px; height: 8px; flex: none; }
@@ -70,12 +73,12 @@ tbody th { color: var(--ink); }
 .scores tr > :first-child, .files tr > :first-child { padding-left: 0; }
 .scores tr > :last-child { padding-right: 0; }
 .scores td, .scores thead th:not(:first-child) { text-align: right; }
-.scores tbody tr:last-child > * { border-bottom: 0; }
-.confusion { border-collapse: separate; border-spacing: 3px; }
+.scores tfoot > tr > * { border-bottom: 0; color: var(--soft); }
+.confusion { border-collapse: separate; border-spacing: 3px; margin: 0 -3px; }
 .confusion thead th { font-size: 0.8rem; text-align: center; padding: 2px 4px; vertical-align: bottom; }
 .confusion thead tr:last-child th:first-child { text-align: left; padding-left: 0; }
 .confusion tbody th { font-size: 0.85rem; padding-right: 8px; }
-.confusion tbody td { text-align: center; padding: 9px 6px; border-radius: 5px; line-height: 1.25; min-width: 58px; }
+.confusion tbody td { text-align: center; padding: 9px 6px; border-radius: 5px; line-height: 1.25; min-width: 58px; width: calc(72% / var(--n)); }
 .confusion b { display: block; font-weight: 600; }
 .confusion small { font-size: 0.75rem; opacity: 0.8; }
 .right { background: rgb(var(--accent) / calc(0.06 + 0.94 * var(--share))); }
@@ -99,9 +102,15 @@ details p { color: var(--soft); margin-top: 8px; font-size: 0.85rem; }
   main { padding: 28px 16px 48px; }
   figure { padding: 14px 14px 12px; }
   .chart text { font-size: 14px; }
-  .headlines { gap: 20px 32px; margin: 24px 0 28px; }
+  .headlines { display: grid; grid-template-columns: 1fr 1fr; gap: 18px 20px; margin: 24px 0 28px; }
+  .headlines div:first-child { grid-column: 1 / -1; }
+  .headlines dd strong { font-size: 1.3rem; }
+  .headlines div:first-child dd strong { font-size: 1.8rem; }
+  .protocol { grid-template-columns: 1fr 1fr; gap: 14px 20px; }
   h2 { margin-top: 40px; }
-  .scores th, .scores td { padding: 8px 5px; }
+  .scores { font-size: 0.82rem; }
+  .scores th, .scores td { padding: 8px 4px; }
+  .confusion tbody td { min-width: 52px; }
 }
 @media print {
   body { background: #fff; }
