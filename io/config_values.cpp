@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "io/config_schema.h"
+#include "io/utf8.h"
 #include "tensor/error.h"
 
 namespace innerloop::io::schema {
@@ -89,7 +90,7 @@ std::string expected(const Key<Root>& key) {
           },
           [](const Real<Root>& f) { return describe(f.range); },
           [](const Flag<Root>&) { return std::string("true or false"); },
-          [](const Text<Root>&) { return std::string("a string"); },
+          [](const Text<Root>&) { return std::string("a string of UTF-8"); },
           [](const Choice<Root>& f) { return describe_choices(f.names, f.spelling); },
       },
       key.field);
@@ -121,7 +122,8 @@ void check(const Key<Root>& key, const Root& root, std::string_view where) {
           },
           [&](const Real<Root>& f) { return contains(f.range, f.at.read(root)); },
           [](const Flag<Root>&) { return true; },
-          [](const Text<Root>&) { return true; },
+          // TOML is UTF-8: anything else could be printed but not read back.
+          [&](const Text<Root>& f) { return is_utf8(f.at.read(root)); },
           // Out of range only when a caller cast a wild integer to the enum.
           [&](const Choice<Root>& f) { return f.read(root) < f.names.size(); },
       },

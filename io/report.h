@@ -1,5 +1,5 @@
-// Report: one self-contained HTML file about one run. No network, no script: charts are inline SVG, the style follows the
-// reader's light or dark preference, and every text from outside is escaped.
+// Report: one self-contained HTML file about one run. No network, no script: charts are inline SVG, the style follows
+// the reader's light or dark preference, and every text from outside is escaped.
 //
 // Parts without data are left out. The text depends on the data alone: the same ReportData gives the same bytes.
 #pragma once
@@ -14,13 +14,13 @@ namespace innerloop::io {
 
 /// A number that leads the page: {"Accuracy", "83.8 ± 0.6 %", "600 episodes, 95 % interval"}.
 struct Headline {
-  std::string label, value, note;
+  std::string label, value, note = {};
 };
 
 /// A line in the unit square.
 struct RateCurve {
   std::string name;
-  std::vector<double> x, y;  ///< ROC: false and true positive rate; PR: recall and precision
+  std::vector<double> x = {}, y = {};  ///< ROC: false and true positive rate; PR: recall and precision
   double area = kNotMeasured;
 };
 
@@ -31,7 +31,7 @@ struct ConfusionMatrix {
 };
 
 struct ClassScore {
-  std::string name;
+  std::string name = {};
   double precision = kNotMeasured, recall = kNotMeasured, f1 = kNotMeasured;
   std::int64_t support = 0;  ///< query images of this class
 };
@@ -54,8 +54,9 @@ struct UnusedInput {
 struct ReportData {
   std::string title, subtitle;
   std::vector<Headline> headlines;
-  RunHistory history;       ///< learning curves; evaluations carry their intervals
-  EmbeddedImage episodes;   ///< drawn tasks: support images beside augmented queries
+  RunHistory history;                     ///< learning curves; evaluations carry their intervals
+  double chance_accuracy = kNotMeasured;  ///< 1 / ways: what guessing scores, drawn as a guide
+  EmbeddedImage episodes;                 ///< drawn tasks: support images beside augmented queries
   ConfusionMatrix confusion;
   std::vector<ClassScore> scores;
   std::vector<RateCurve> roc, precision_recall;  ///< one a class
