@@ -57,12 +57,12 @@ struct LoadOptions {
   std::int64_t channels = 1;  ///< 1 grey, 3 RGB
   Invert invert = Invert::kNo;
   BadFiles bad_files = BadFiles::kStop;
-  std::string groups_csv;         ///< which images belong to one patient (groups.h); "" when unknown
-  std::string cache;              ///< packed file to read when it fits options and source, else to write; "" for none
+  std::string groups_csv = {};    ///< which images belong to one patient (groups.h); "" when unknown
+  std::string cache = {};         ///< packed file to read when it fits options and source, else to write; "" for none
   std::uint64_t seed = 0;         ///< of "synthetic"
   ThreadPool* threads = nullptr;  ///< nullptr: the current context's
   /// Called with (done, total) from the loading threads, one call at a time, `done` rising.
-  std::function<void(std::int64_t, std::int64_t)> progress;
+  std::function<void(std::int64_t, std::int64_t)> progress = {};
 };
 
 /// The side of "synthetic" when LoadOptions::size is 0.

@@ -28,7 +28,7 @@ struct DataSummary {
 };
 
 struct InspectOptions {
-  std::string groups_csv;
+  std::string groups_csv = {};
   std::uint64_t seed = 0;         ///< of "synthetic"
   ThreadPool* threads = nullptr;  ///< nullptr: the current context's
 };
