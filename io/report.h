@@ -14,13 +14,13 @@ namespace innerloop::io {
 
 /// A number that leads the page: {"Accuracy", "83.8 ± 0.6 %", "600 episodes, 95 % interval"}.
 struct Headline {
-  std::string label, value, note;
+  std::string label, value, note = {};
 };
 
 /// A line in the unit square.
 struct RateCurve {
   std::string name;
-  std::vector<double> x, y;  ///< ROC: false and true positive rate; PR: recall and precision
+  std::vector<double> x = {}, y = {};  ///< ROC: false and true positive rate; PR: recall and precision
   double area = kNotMeasured;
 };
 
@@ -54,8 +54,9 @@ struct UnusedInput {
 struct ReportData {
   std::string title, subtitle;
   std::vector<Headline> headlines;
-  RunHistory history;       ///< learning curves; evaluations carry their intervals
-  EmbeddedImage episodes;   ///< drawn tasks: support images beside augmented queries
+  RunHistory history;                     ///< learning curves; evaluations carry their intervals
+  double chance_accuracy = kNotMeasured;  ///< 1 / ways: what guessing scores, drawn as a guide
+  EmbeddedImage episodes;                 ///< drawn tasks: support images beside augmented queries
   ConfusionMatrix confusion;
   std::vector<ClassScore> scores;
   std::vector<RateCurve> roc, precision_recall;  ///< one a class

@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# From a fresh checkout to a trained model and its report, on procedural images.
+set -euo pipefail
+
+usage() {
+  cat <<'TEXT'
+Usage: tools/demo.sh [--help] [TRAIN OPTIONS...]
+
+Installs missing packages (tools/setup.sh), builds the command `innerloop` in build/release, meta-trains it on synthetic
+images and says where the report is. Options are handed to `innerloop train`. An earlier runs/demo is replaced.
+
+Example: tools/demo.sh --iterations 50
+TEXT
+}
+
+say() { printf 'demo: %s\n' "$*" >&2; }
+
+case "${1-}" in -h | --help) usage; exit 0 ;; esac
+
+cd "$(dirname -- "${BASH_SOURCE[0]}")/.."
+readonly build=build/release run=runs/demo
+started=$SECONDS
+step='set-up'
+finish() {
+  local status=$?
+  ((status == 0)) || say "FAILED at: $step (exit code $status, after $((SECONDS - started)) s)"
+}
+trap finish EXIT
+
+say '1/3 packages'
+tools/setup.sh
+
+say "2/3 building the command in $build (about a minute the first time)"
+step='build'
+launcher=''
+if command -v ccache >/dev/null; then launcher=ccache; fi
+cmake --preset release -DCMAKE_CXX_COMPILER_LAUNCHER="$launcher" >&2
+cmake --build "$build" --target innerloop --parallel "$(nproc)" >&2
+built=$SECONDS
+
+say '3/3 meta-training on synthetic images, then evaluation'
+step='training'
+rm -rf -- "$run"
+"$build/innerloop" train --data synthetic --out "$run" "$@"
+
+step='report'
+[[ -s $run/report.html ]]
+say "done in $((SECONDS - started)) s: set-up and build $((built - started)) s, training $((SECONDS - built)) s"
+say "the report, a page for any browser: $PWD/$run/report.html"
