@@ -24,11 +24,11 @@ struct Build {
         rib_slope(between(r, 0.15f, 0.40f)),
         rib_strength(between(r, 0.05f, 0.11f)),
         rib_width(between(r, 0.020f, 0.030f)),
-        heart_x(between(r, 0.06f, 0.14f)),
-        heart_y(between(r, 0.20f, 0.34f)),
-        heart_rx(between(r, 0.22f, 0.32f)),
+        heart_x(between(r, 0.11f, 0.18f)),
+        heart_y(between(r, 0.14f, 0.26f)),
+        heart_rx(between(r, 0.25f, 0.35f)),
         heart_ry(between(r, 0.20f, 0.28f)),
-        heart_density(between(r, 0.22f, 0.32f)),
+        heart_density(between(r, 0.24f, 0.36f)),
         spine_density(between(r, 0.10f, 0.18f)),
         abdomen(between(r, 0.08f, 0.18f)),
         clavicle_y(between(r, -0.70f, -0.60f)),
@@ -107,17 +107,19 @@ float vessel_density(const std::vector<Vessel>& vessels, float x, float y) {
   return std::min(sum, 0.3f);
 }
 
-float middle_density(const Build& b, float x, float y) {
+float middle_density(const Build& b, float x, float y, float below) {
   const float column = smooth_step((0.135f - std::abs(x)) / 0.05f);
   const float down = (y - b.rib_first) / b.rib_spacing;
   const float within = 2 * (down - std::floor(down)) - 1;  // -1 .. 1 over one vertebra
   float sum = b.spine_density * column * (0.8f + 0.3f * (1 - within * within));
   sum += 0.10f * smooth_step((0.10f + 0.05f * (y + 0.6f) - std::abs(x - 0.02f)) / 0.06f);
   const float hx = (x - b.heart_x) / b.heart_rx, hy = (y - b.heart_y - 0.25f * (x - b.heart_x)) / b.heart_ry;
-  sum += b.heart_density * smooth_step((1 - std::sqrt(hx * hx + hy * hy)) / 0.22f);
+  const float heart = b.heart_density * (1 - 0.8f * below) * smooth_step((1 - std::sqrt(hx * hx + hy * hy)) / 0.22f);
+  sum += heart;
   const float kx = x - 0.12f, ky = y + 0.24f;  // the aortic knob
   sum += 0.5f * b.heart_density * bell(std::sqrt(kx * kx + ky * ky), 0.05f);
-  return sum;
+  // Films saturate: where spine and heart lie on each other little is added.
+  return sum / (1 + 1.6f * sum);
 }
 
 float body_edge(const Build& b, float y) {
@@ -191,7 +193,7 @@ void draw_anatomy(Canvas& canvas, PhiloxSequence& random) {
     const float breath = air[side] + air_height[side] * (p.height - 0.5f) + air_lateral[side] * (p.lateral - 0.5f);
     d -= p.mask * breath;
     d += p.mask * vessel_density(vessels, x, y);
-    d += build.rib_strength * ribs(build, a, y) + middle_density(build, x, y);
+    d += build.rib_strength * ribs(build, a, y) + 1.5f * middle_density(build, x, y, p.below);
     const float clavicle = build.clavicle_y + build.clavicle_slope * (a - 0.1f) - 0.25f * (a - 0.1f) * (0.8f - a);
     d += 0.10f * smooth_step((a - 0.07f) / 0.05f) * smooth_step((0.80f - a) / 0.1f) * bell(y - clavicle, 0.03f);
     canvas.density[i] = 0.02f + inside * d;

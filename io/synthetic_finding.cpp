@@ -12,7 +12,7 @@ void lobar(const Canvas& canvas, PhiloxSequence& random, Field& field) {
   const std::uint32_t lobe = random.below(3);
   static constexpr float kFrom[] = {-0.2f, 0.34f, 0.60f}, kTo[] = {0.44f, 0.70f, 1.2f};
   const float from = kFrom[lobe] + between(random, -0.05f, 0.05f), to = kTo[lobe] + between(random, -0.05f, 0.05f);
-  const float tilt = between(random, -0.18f, 0.18f), strength = between(random, 0.24f, 0.34f);
+  const float tilt = between(random, -0.18f, 0.18f), strength = between(random, 0.18f, 0.30f);
   const NoiseField grain(random, 0.12f);
   const Canvas::Lung& lung = canvas.lungs[side];
   for (std::size_t i = 0; i < lung.mask.size(); ++i) {
@@ -25,7 +25,7 @@ void lobar(const Canvas& canvas, PhiloxSequence& random, Field& field) {
 
 void diffuse(const Canvas& canvas, PhiloxSequence& random, Field& field) {
   const NoiseField coarse(random, 0.105f), fine(random, 0.06f), where(random, 0.5f);
-  const float strength = between(random, 0.20f, 0.28f);
+  const float strength = between(random, 0.14f, 0.22f);
   for (std::size_t side = 0; side < 2; ++side) {
     const Canvas::Lung& lung = canvas.lungs[side];
     for (std::size_t i = 0; i < lung.mask.size(); ++i) {

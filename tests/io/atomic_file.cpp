@@ -1,0 +1,89 @@
+#include "io/atomic_file.h"
+
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <csignal>
+
+#include "data_fixtures.h"
+#include "io/sha256.h"
+
+namespace innerloop::io {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::size_t entries_in(const std::string& folder) {
+  return static_cast<std::size_t>(std::distance(fs::directory_iterator(folder), fs::directory_iterator()));
+}
+
+TEST(AtomicFile, ReplacesTheWholeFileAndLeavesNothingBeside) {
+  const TempFolder folder;
+  const std::string path = folder.path("a.bin");
+  write_file(path, std::string(100'000, 'x'));
+  write_file(path, std::string_view("new\0bytes", 9));
+  EXPECT_EQ(read_file(path), std::string("new\0bytes", 9));
+  EXPECT_EQ(entries_in(folder.path()), 1u);
+}
+
+TEST(AtomicFile, WithoutCommitTheOldFileStays) {
+  const TempFolder folder;
+  const std::string path = folder.write("a", "old");
+  {
+    AtomicFile file(path);
+    file.write("half of the n");
+    EXPECT_EQ(read_file(path), "old");
+  }
+  EXPECT_EQ(read_file(path), "old");
+  EXPECT_EQ(entries_in(folder.path()), 1u);
+}
+
+TEST(AtomicFile, NamesWhatIsWrong) {
+  const TempFolder folder;
+  EXPECT_SAYS(write_file(folder.path("no/such/a"), "x"), folder.path("no/such") + " does not exist");
+  EXPECT_SAYS(write_file(folder.path(), "x"), "is a folder");
+  EXPECT_SAYS(read_file(folder.path("gone")), folder.path("gone") + ": no such file");
+  EXPECT_SAYS(read_file(folder.path()), "is a folder");
+  EXPECT_SAYS(read_file(folder.write("big", "12345"), 4), "5 bytes, more than the 4");
+}
+
+TEST(AtomicFile, NamesALockedFolder) {
+  if (::geteuid() == 0) GTEST_SKIP() << "root may write anywhere";
+  const TempFolder folder;
+  fs::create_directory(folder.path("locked"));
+  fs::permissions(folder.path("locked"), fs::perms::owner_read | fs::perms::owner_exec);
+  EXPECT_SAYS(write_file(folder.path("locked/a"), "x"), "no permission to write in " + folder.path("locked"));
+  fs::permissions(folder.path("locked"), fs::perms::owner_all);
+}
+
+TEST(AtomicFile, AFailedWriteKeepsTheOldFile) {
+  // A limit on the size of files stands in for a full disk: write() fails half way through.
+  const TempFolder folder;
+  const std::string path = folder.write("a", "old");
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
+  const auto old_handler = std::signal(SIGXFSZ, SIG_IGN);
+  rlimit small = before;
+  small.rlim_cur = 4096;
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
+  const std::string text = text_of([&] { write_file(path, std::string(10'000, 'x')); });
+  setrlimit(RLIMIT_FSIZE, &before);
+  std::signal(SIGXFSZ, old_handler);
+  EXPECT_NE(text.find(path + ": cannot be written"), std::string::npos) << text;
+  EXPECT_EQ(read_file(path), "old");
+  EXPECT_EQ(entries_in(folder.path()), 1u);
+}
+
+TEST(Sha256, AgreesWithThePublishedVectors) {
+  EXPECT_EQ(Sha256().hex(), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+  EXPECT_EQ(Sha256().add("abc").hex(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  EXPECT_EQ(Sha256().add("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq").hex(),
+            "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
+  Sha256 million;
+  for (int i = 0; i < 1000; ++i) million.add(std::string(1000, 'a'));  // 1000 is no multiple of 64
+  EXPECT_EQ(million.hex(), "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
+}
+
+}  // namespace
+}  // namespace innerloop::io
