@@ -116,4 +116,14 @@ struct Vec {
 
 #endif
 
+/// Vectors that a register tile may keep as accumulators, leaving room for its operands: 24 of 32, 12 of 16, 8 of 16
+/// (no fused multiply-add: each product needs a register of its own).
+#if defined(__AVX512F__)
+inline constexpr int kAccumulators = 24;
+#elif defined(__AVX2__)
+inline constexpr int kAccumulators = 12;
+#else
+inline constexpr int kAccumulators = 8;
+#endif
+
 }  // namespace innerloop::kernels::IL_TARGET_NAMESPACE

@@ -1,0 +1,160 @@
+// From a convolution's geometry to the tables that the register tiles read: which source position each output position
+// starts from, block by block, with the zero padding made real in a small copy where it is needed.
+#pragma once
+
+#include "kernels/conv.h"
+#include "kernels/cpu/conv_tile.h"
+
+namespace innerloop::kernels::IL_TARGET_NAMESPACE {
+
+IL_INLINE std::int64_t smaller(std::int64_t a, std::int64_t b) { return a < b ? a : b; }
+IL_INLINE std::int64_t larger(std::int64_t a, std::int64_t b) { return a > b ? a : b; }
+IL_INLINE std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+IL_INLINE std::int64_t round_up(std::int64_t a, std::int64_t b) { return ceil_div(a, b) * b; }
+
+/// Arena memory for the length of a scope.
+template <class T>
+class Scratch {
+ public:
+  Scratch(Context& context, std::int64_t count)
+      : owner_(context.arena().allocate(static_cast<std::size_t>(count) * sizeof(T))),
+        data_(static_cast<T*>(owner_.get())) {}
+  T* get() const { return data_; }
+
+ private:
+  std::shared_ptr<void> owner_;
+  T* data_;
+};
+
+/// One spatial axis: output i (of `out`) lies at out_first + i*out_step of its image and reads the source positions
+/// i*in_step + tap_first + a*tap_step, a = 0 .. taps-1; those outside [0, in) are zero.
+struct Axis {
+  std::int64_t in = 0, out = 0;
+  std::int64_t in_step = 1;
+  std::int64_t out_first = 0, out_step = 1;
+  std::int64_t taps = 0, tap_first = 0, tap_step = 1;
+
+  std::int64_t span() const { return taps > 0 ? (taps - 1) * tap_step + 1 : 1; }
+  /// Source positions that `count` neighbouring outputs reach.
+  std::int64_t reach(std::int64_t count) const { return (count - 1) * in_step + span(); }
+  bool padded() const { return tap_first < 0 || tap_first + reach(out) > in; }
+};
+
+inline Axis forward_axis(std::int64_t in, std::int64_t out, std::int64_t filter, std::int64_t stride, std::int64_t pad,
+                         std::int64_t dilation) {
+  return {in, out, stride, 0, 1, filter, -pad, dilation};
+}
+
+/// A forward-like sweep over a batch of images: source [images][h.in][w.in][channels], cut into blocks of output rows.
+struct Sweep {
+  Axis h, w;
+  std::int64_t images = 0;
+  std::int64_t channels = 0;                ///< of the source
+  std::int64_t out_w = 0, out_image = 0;    ///< destination: pixels of a row, pixels of an image
+  std::int64_t out_channels = 0;            ///< of the destination
+  std::int64_t rows_per_block = 1, blocks = 0;
+
+  std::int64_t rows() const { return images * h.out; }
+  bool in_place() const { return !h.padded() && !w.padded(); }
+  /// Elements from one source row to the next, as the tiles see it.
+  std::int64_t row_pitch() const { return (in_place() ? w.in : w.reach(w.out)) * channels; }
+  std::int64_t tap_offset(std::int64_t a, std::int64_t b) const {
+    return a * h.tap_step * row_pitch() + b * w.tap_step * channels;
+  }
+  /// Blocks of about `pixels` outputs, whole rows each, evenly sized.
+  void cut(std::int64_t pixels) {
+    blocks = 0;
+    if (rows() == 0 || w.out == 0) return;
+    blocks = ceil_div(rows(), larger(1, pixels / w.out));
+    rows_per_block = ceil_div(rows(), blocks);
+    blocks = ceil_div(rows(), rows_per_block);
+  }
+};
+
+/// The pixels of one block of rows: where each reads, and (padded) copies of what they read.
+template <class T>
+class PixelBlock {
+ public:
+  PixelBlock(const Sweep& sweep, std::int64_t block, Context& context)
+      : sweep_(sweep),
+        first_(block * sweep.rows_per_block),
+        last_(smaller(sweep.rows(), first_ + sweep.rows_per_block)),
+        table_(context, 2 * (pixels() + kAccumulators)) {
+    const std::int64_t pitch = sweep.row_pitch();
+    std::int64_t* const from = table_.get();
+    std::int64_t* const to = from + pixels() + kAccumulators;
+    std::int64_t at = 0, base = 0;
+    for (std::int64_t row = first_; row < last_;) {
+      const std::int64_t image = row / sweep.h.out, top = row % sweep.h.out;
+      const std::int64_t count = smaller(last_ - row, sweep.h.out - top);
+      if (sweep.in_place()) {
+        base = (image * sweep.h.in + top * sweep.h.in_step + sweep.h.tap_first) * pitch +
+               sweep.w.tap_first * sweep.channels;
+      }
+      for (std::int64_t i = 0; i < count; ++i) {
+        std::int64_t source = base + i * sweep.h.in_step * pitch;
+        std::int64_t target = (image * sweep.out_image + (sweep.h.out_first + (top + i) * sweep.h.out_step) * sweep.out_w +
+                               sweep.w.out_first) * sweep.out_channels;
+        for (std::int64_t j = 0; j < sweep.w.out; ++j, ++at) {
+          from[at] = source;
+          to[at] = target;
+          source += sweep.w.in_step * sweep.channels;
+          target += sweep.w.out_step * sweep.out_channels;
+        }
+      }
+      base += sweep.h.reach(count) * pitch;
+      row += count;
+    }
+    copied_ = base;
+    for (int i = 0; i < kAccumulators; ++i) {
+      from[at + i] = from[at - 1];
+      to[at + i] = to[at - 1];
+    }
+  }
+
+  std::int64_t pixels() const { return (last_ - first_) * sweep_.w.out; }
+  std::int64_t first_pixel() const { return first_ * sweep_.w.out; }
+  const std::int64_t* from() const { return table_.get(); }
+  const std::int64_t* to() const { return table_.get() + pixels() + kAccumulators; }
+  /// Elements that fill() writes.
+  std::int64_t copy_size() const { return sweep_.in_place() ? 0 : copied_; }
+
+  /// The address that from() counts from: `source` itself, or `copy`, filled with the rows and their padding.
+  const T* fill(const T* source, T* copy) const {
+    if (sweep_.in_place()) return source;
+    const std::int64_t channels = sweep_.channels, width = sweep_.w.reach(sweep_.w.out);
+    const std::int64_t left = smaller(width, larger(0, -sweep_.w.tap_first));
+    const std::int64_t begin = larger(0, sweep_.w.tap_first);
+    const std::int64_t middle = larger(0, smaller(width - left, sweep_.w.in - begin));
+    const std::int64_t right = width - left - middle;
+    T* at = copy;
+    for (std::int64_t row = first_; row < last_;) {
+      const std::int64_t image = row / sweep_.h.out, top = row % sweep_.h.out;
+      const std::int64_t count = smaller(last_ - row, sweep_.h.out - top);
+      const std::int64_t first_line = top * sweep_.h.in_step + sweep_.h.tap_first;
+      for (std::int64_t i = 0, lines = sweep_.h.reach(count); i < lines; ++i, at += width * channels) {
+        const std::int64_t line = first_line + i;
+        if (line < 0 || line >= sweep_.h.in) {
+          clear(at, width * channels);
+          continue;
+        }
+        const T* from_line = source + ((image * sweep_.h.in + line) * sweep_.w.in + begin) * channels;
+        clear(at, left * channels);
+        __builtin_memcpy(at + left * channels, from_line, static_cast<std::size_t>(middle * channels) * sizeof(T));
+        clear(at + (left + middle) * channels, right * channels);
+      }
+      row += count;
+    }
+    return copy;
+  }
+
+ private:
+  static void clear(T* p, std::int64_t count) { __builtin_memset(p, 0, static_cast<std::size_t>(count) * sizeof(T)); }
+
+  const Sweep& sweep_;
+  std::int64_t first_, last_;
+  Scratch<std::int64_t> table_;
+  std::int64_t copied_ = 0;
+};
+
+}  // namespace innerloop::kernels::IL_TARGET_NAMESPACE

@@ -1,0 +1,233 @@
+// The two register tiles that every convolution is made of.
+//
+//   gather tile   y[p][k]   (+)= sum over taps, over c, of  x_tap[p][c] * w_tap[c][k]      forward and input gradient
+//   outer tile    g[m][k]   (+)= sum over pixels p     of  x[p][row m]  * gy[p][k]         weight gradient
+//
+// Both keep an array of accumulators [broadcast operand][vectors of output channels] in registers; one scalar is
+// broadcast against kVectors vectors. Pixels and rows are reached through tables of offsets, so that a tile may cross
+// image rows and whole images: kernel size, stride, dilation, padding and groups are nothing but table contents.
+// Each output is one chain of multiply-adds in a fixed order, whatever tile it falls into: the cut never shows in the
+// bits.
+#pragma once
+
+#include "kernels/cpu/simd.h"
+
+namespace innerloop::kernels::IL_TARGET_NAMESPACE {
+
+/// What a tile does to its destination.
+enum class Start { kZero, kAccumulate };
+
+/// One contiguous stretch of products: x[0..length) against rows 0..length of a weight panel.
+template <class T>
+struct Tap {
+  const T* x;
+  const T* w;
+};
+
+template <class T>
+IL_INLINE Vec<T> load_lanes(const T* p, int lanes) {
+  if (lanes == Vec<T>::kLanes) return Vec<T>::load(p);
+  T part[Vec<T>::kLanes] = {};
+  for (int i = 0; i < lanes; ++i) part[i] = p[i];
+  return Vec<T>::load(part);
+}
+
+template <class T>
+IL_INLINE void store_lanes(T* p, Vec<T> v, int lanes) {
+  if (lanes == Vec<T>::kLanes) return v.store(p);
+  T part[Vec<T>::kLanes];
+  v.store(part);
+  for (int i = 0; i < lanes; ++i) p[i] = part[i];
+}
+
+template <class T>
+struct GatherWork {
+  const Tap<T>* taps;
+  int tap_count;
+  std::int64_t length;       ///< products of a tap
+  std::int64_t pitch;        ///< elements from one row of a weight panel to the next
+  const std::int64_t* from;  ///< offset of each pixel from a tap's x; readable kAccumulators entries past the last
+  const std::int64_t* to;    ///< offset of each pixel in y
+  std::int64_t pixels;
+  T* y;
+  int last_lanes;  ///< valid lanes of the last vector
+  Start start;
+};
+
+/// Pixels [at, at + kPixels), of which the first `valid` are stored.
+template <class T, int kPixels, int kVectors>
+void gather_tile(const GatherWork<T>& work, std::int64_t at, int valid) {
+  using V = Vec<T>;
+  V acc[kPixels][kVectors];
+  std::int64_t from[kPixels];
+#pragma GCC unroll 32
+  for (int p = 0; p < kPixels; ++p) {
+    from[p] = work.from[at + p];
+#pragma GCC unroll 8
+    for (int v = 0; v < kVectors; ++v) acc[p][v] = V::zero();
+  }
+  const std::int64_t length = work.length, pitch = work.pitch;
+  for (int t = 0; t < work.tap_count; ++t) {
+    const T* x = work.taps[t].x;
+    const T* w = work.taps[t].w;
+    for (std::int64_t c = 0; c < length; ++c, ++x, w += pitch) {
+      V weight[kVectors];
+#pragma GCC unroll 8
+      for (int v = 0; v < kVectors; ++v) weight[v] = V::load(w + v * V::kLanes);
+#pragma GCC unroll 32
+      for (int p = 0; p < kPixels; ++p) {
+        const V scalar = V::broadcast(x[from[p]]);
+#pragma GCC unroll 8
+        for (int v = 0; v < kVectors; ++v) acc[p][v] = fma(scalar, weight[v], acc[p][v]);
+      }
+    }
+  }
+#pragma GCC unroll 32
+  for (int p = 0; p < kPixels; ++p) {
+    if (p >= valid) break;
+    T* y = work.y + work.to[at + p];
+#pragma GCC unroll 8
+    for (int v = 0; v < kVectors; ++v) {
+      const int lanes = v == kVectors - 1 ? work.last_lanes : V::kLanes;
+      if (work.start == Start::kAccumulate) acc[p][v] = acc[p][v] + load_lanes(y + v * V::kLanes, lanes);
+      store_lanes(y + v * V::kLanes, acc[p][v], lanes);
+    }
+  }
+}
+
+/// All pixels of `work`, for one block of kVectors vectors of output channels.
+template <class T, int kVectors>
+void gather_block(const GatherWork<T>& work) {
+  constexpr int kFull = kAccumulators / kVectors, kHalf = (kFull + 1) / 2, kQuarter = (kFull + 3) / 4;
+  for (std::int64_t at = 0; at < work.pixels; at += kFull) {
+    const std::int64_t left = work.pixels - at;
+    if (left >= kFull) gather_tile<T, kFull, kVectors>(work, at, kFull);
+    else if (left > kHalf) gather_tile<T, kFull, kVectors>(work, at, static_cast<int>(left));
+    else if (left > kQuarter) gather_tile<T, kHalf, kVectors>(work, at, static_cast<int>(left));
+    else gather_tile<T, kQuarter, kVectors>(work, at, static_cast<int>(left));
+  }
+}
+
+template <class T>
+struct OuterPair {
+  const T* x;
+  const T* gy;
+};
+
+template <class T>
+struct OuterWork {
+  const OuterPair<T>* pairs;
+  int pair_count;
+  const std::int64_t* from;  ///< offset of each pixel from a pair's x
+  std::int64_t pixels;
+  std::int64_t gy_pitch;     ///< elements from one pixel of gy to the next
+  const std::int64_t* rows;  ///< offset of each row from a pixel; readable kAccumulators entries past the last
+  std::int64_t row_count;
+  T* g;
+  std::int64_t g_pitch;
+  int last_lanes;
+  Start start;
+};
+
+/// Rows [at, at + kRows), of which the first `valid` are stored.
+template <class T, int kRows, int kVectors>
+void outer_tile(const OuterWork<T>& work, std::int64_t at, int valid) {
+  using V = Vec<T>;
+  V acc[kRows][kVectors];
+  std::int64_t rows[kRows];
+#pragma GCC unroll 32
+  for (int m = 0; m < kRows; ++m) {
+    rows[m] = work.rows[at + m];
+#pragma GCC unroll 8
+    for (int v = 0; v < kVectors; ++v) acc[m][v] = V::zero();
+  }
+  const std::int64_t pitch = work.gy_pitch, pixels = work.pixels;
+  const std::int64_t* const from = work.from;
+  for (int i = 0; i < work.pair_count; ++i) {
+    const T* const base = work.pairs[i].x;
+    const T* gy = work.pairs[i].gy;
+    for (std::int64_t p = 0; p < pixels; ++p, gy += pitch) {
+      const T* const x = base + from[p];
+      V right[kVectors];
+#pragma GCC unroll 8
+      for (int v = 0; v < kVectors; ++v) right[v] = V::load(gy + v * V::kLanes);
+#pragma GCC unroll 32
+      for (int m = 0; m < kRows; ++m) {
+        const V scalar = V::broadcast(x[rows[m]]);
+#pragma GCC unroll 8
+        for (int v = 0; v < kVectors; ++v) acc[m][v] = fma(scalar, right[v], acc[m][v]);
+      }
+    }
+  }
+#pragma GCC unroll 32
+  for (int m = 0; m < kRows; ++m) {
+    if (m >= valid) break;
+    T* g = work.g + (at + m) * work.g_pitch;
+#pragma GCC unroll 8
+    for (int v = 0; v < kVectors; ++v) {
+      const int lanes = v == kVectors - 1 ? work.last_lanes : V::kLanes;
+      if (work.start == Start::kAccumulate) acc[m][v] = acc[m][v] + load_lanes(g + v * V::kLanes, lanes);
+      store_lanes(g + v * V::kLanes, acc[m][v], lanes);
+    }
+  }
+}
+
+/// All rows of `work`, for one block of kVectors vectors of output channels.
+template <class T, int kVectors>
+void outer_block(const OuterWork<T>& work) {
+  constexpr int kFull = kAccumulators / kVectors, kHalf = (kFull + 1) / 2, kQuarter = (kFull + 3) / 4;
+  for (std::int64_t at = 0; at < work.row_count; at += kFull) {
+    const std::int64_t left = work.row_count - at;
+    if (left >= kFull) outer_tile<T, kFull, kVectors>(work, at, kFull);
+    else if (left > kHalf) outer_tile<T, kFull, kVectors>(work, at, static_cast<int>(left));
+    else if (left > kQuarter) outer_tile<T, kHalf, kVectors>(work, at, static_cast<int>(left));
+    else outer_tile<T, kQuarter, kVectors>(work, at, static_cast<int>(left));
+  }
+}
+
+/// Cuts `channels` output channels into balanced blocks of at most kMaxVectors vectors and calls
+/// body(first channel, vectors, valid lanes of the last vector) for each.
+inline constexpr int kMaxVectors = kAccumulators == 24 ? 4 : 2;
+
+template <class T, class Body>
+IL_INLINE void for_channel_blocks(std::int64_t channels, const Body& body) {
+  constexpr int kLanes = Vec<T>::kLanes;
+  std::int64_t vectors = (channels + kLanes - 1) / kLanes;
+  std::int64_t blocks = (vectors + kMaxVectors - 1) / kMaxVectors;
+  for (std::int64_t first = 0; blocks > 0; --blocks) {
+    const std::int64_t here = (vectors + blocks - 1) / blocks;
+    const std::int64_t left = channels - first;
+    const std::int64_t last = left - (here - 1) * kLanes;
+    body(first, static_cast<int>(here), static_cast<int>(last < kLanes ? last : kLanes));
+    first += here * kLanes;
+    vectors -= here;
+  }
+}
+
+template <class T>
+IL_INLINE void gather_blocks(const GatherWork<T>& work, int vectors) {
+  switch (vectors) {
+    case 1: return gather_block<T, 1>(work);
+    case 2: return gather_block<T, 2>(work);
+#if defined(__AVX512F__)
+    case 3: return gather_block<T, 3>(work);
+    case 4: return gather_block<T, 4>(work);
+#endif
+    default: return;
+  }
+}
+
+template <class T>
+IL_INLINE void outer_blocks(const OuterWork<T>& work, int vectors) {
+  switch (vectors) {
+    case 1: return outer_block<T, 1>(work);
+    case 2: return outer_block<T, 2>(work);
+#if defined(__AVX512F__)
+    case 3: return outer_block<T, 3>(work);
+    case 4: return outer_block<T, 4>(work);
+#endif
+    default: return;
+  }
+}
+
+}  // namespace innerloop::kernels::IL_TARGET_NAMESPACE

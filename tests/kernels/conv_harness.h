@@ -1,0 +1,123 @@
+// Runs a ConvCall through the kernels: operands in memory of their own, the output between guards and full of NaN.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <random>
+
+#include "tests/kernels/conv_oracle.h"
+#include "tensor/context.h"
+
+namespace innerloop::kernels {
+
+/// A rounding error is at most this many epsilons times the sum of the magnitudes of an output's products. The worst
+/// case grows with the number of products, the typical one is below 1: random signs cancel.
+inline constexpr double kConvErrorBound = 4.0;
+
+/// CPU targets that this machine runs; the portable one always.
+inline std::vector<Target> cpu_targets() {
+  std::vector<Target> targets{Target::kPortable};
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) targets.push_back(Target::kAvx2);
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+      __builtin_cpu_supports("avx512vl")) {
+    targets.push_back(Target::kAvx512);
+  }
+#endif
+  return targets;
+}
+
+/// Operands that are exact in float32, so that every dtype sees the same problem.
+struct ConvOperands {
+  std::vector<double> a[2], b[2];
+
+  ConvOperands(const ConvCall& call, unsigned seed) {
+    std::mt19937 random(seed);
+    std::uniform_real_distribution<float> values(-1.0f, 1.0f);
+    const auto fill = [&](std::vector<double>& v, std::int64_t size) {
+      v.resize(static_cast<std::size_t>(size));
+      for (double& x : v) x = values(random);
+    };
+    for (int i = 0; i < call.pairs; ++i) {
+      fill(a[i], call.tasks_a[i] * call.a_size());
+      fill(b[i], call.tasks_b[i] * call.b_size());
+    }
+  }
+};
+
+template <class T>
+std::vector<T> run_conv(const ConvCall& call, const ConvOperands& operands, Context& context) {
+  const ConvCase& z = call.z;
+  const auto shape = [&](std::int64_t tasks, char which) {
+    switch (which) {
+      case 'x': return Shape{tasks, z.n, z.h, z.w, z.c};
+      case 'w': return Shape{tasks, z.r, z.s, z.c / z.geometry.groups, z.k};
+      default: return Shape{tasks, z.n, z.p, z.q, z.k};
+    }
+  };
+  const char* const roles = call.kind == ConvKind::kForward ? "xwy" : call.kind == ConvKind::kInputGrad ? "ywx" : "xyw";
+  std::vector<T> a[2], b[2];
+  ConstView va[2], vb[2];
+  for (int i = 0; i < call.pairs; ++i) {
+    a[i].assign(operands.a[i].begin(), operands.a[i].end());
+    b[i].assign(operands.b[i].begin(), operands.b[i].end());
+    va[i] = {a[i].data(), DTypeOf<T>::value, shape(call.tasks_a[i], roles[0])};
+    vb[i] = {b[i].data(), DTypeOf<T>::value, shape(call.tasks_b[i], roles[1])};
+  }
+  constexpr std::size_t kGuard = 64;
+  constexpr T kGuardValue = T(-12345.5);
+  const std::size_t size = static_cast<std::size_t>(call.tasks_out * call.out_size());
+  std::vector<T> memory(size + 2 * kGuard, kGuardValue);
+  std::fill_n(memory.begin() + kGuard, size, std::numeric_limits<T>::quiet_NaN());
+  const View out{memory.data() + kGuard, DTypeOf<T>::value, shape(call.tasks_out, roles[2])};
+  switch (call.kind) {
+    case ConvKind::kForward: run(ConvForward{z.geometry, {va[0], va[1]}, {vb[0], vb[1]}, out}, context); break;
+    case ConvKind::kInputGrad: run(ConvInputGrad{z.geometry, {va[0], va[1]}, {vb[0], vb[1]}, out}, context); break;
+    case ConvKind::kWeightGrad: run(ConvWeightGrad{z.geometry, {va[0], va[1]}, {vb[0], vb[1]}, out}, context); break;
+  }
+  for (std::size_t i = 0; i < kGuard; ++i) {
+    EXPECT_EQ(memory[i], kGuardValue) << "written before the output, " << call.text();
+    EXPECT_EQ(memory[kGuard + size + i], kGuardValue) << "written past the output, " << call.text();
+  }
+  return {memory.begin() + kGuard, memory.end() - kGuard};
+}
+
+/// Largest error in epsilons times magnitude; infinite when a value is not a number.
+template <class T>
+double conv_error(const ConvResult& want, const std::vector<T>& got) {
+  double worst = 0;
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    const double error = std::abs(static_cast<double>(got[i]) - want.value[i]);
+    if (error == 0) continue;
+    const double relative = error / (std::numeric_limits<T>::epsilon() * want.magnitude[i]);
+    if (!(relative <= worst)) worst = std::isnan(relative) ? std::numeric_limits<double>::infinity() : relative;
+  }
+  return worst;
+}
+
+/// Checks `call` on every target in both dtypes.
+inline void check_conv(const ConvCall& call, unsigned seed) {
+  const ConvOperands operands(call, seed);
+  const ConvResult want = conv_oracle(call, operands.a, operands.b);
+  static std::vector<std::unique_ptr<Context>> contexts = [] {
+    std::vector<std::unique_ptr<Context>> all;
+    for (Target target : cpu_targets()) all.push_back(std::make_unique<Context>(1, target));
+    return all;
+  }();
+  for (const auto& context : contexts) {
+    EXPECT_LE(conv_error(want, run_conv<float>(call, operands, *context)), kConvErrorBound)
+        << "f32 " << name_of(context->target()) << ": " << call.text();
+    EXPECT_LE(conv_error(want, run_conv<double>(call, operands, *context)), kConvErrorBound)
+        << "f64 " << name_of(context->target()) << ": " << call.text();
+  }
+}
+
+/// The output extent that padding on both sides gives.
+inline std::int64_t conv_extent(std::int64_t in, std::int64_t filter, std::int64_t stride, std::int64_t pad_low,
+                                std::int64_t pad_high, std::int64_t dilation) {
+  const std::int64_t room = in + pad_low + pad_high - ((filter - 1) * dilation + 1);
+  return room < 0 ? 0 : room / stride + 1;
+}
+
+}  // namespace innerloop::kernels
