@@ -128,6 +128,8 @@ Vars vjp(const Vars& outputs, const Vars& cotangents, const Vars& inputs, Record
   const Region region(outputs, inputs);
   Slots slots;
   for (std::size_t i = 0; i < outputs.size() && i < cotangents.size(); ++i) {
+    // An undefined output is a zero that depends on nothing, as the tangent of what no tangent reaches.
+    if (!outputs[i].defined()) continue;
     check_like("cotangent", cotangents[i], outputs[i]);
     if (region.depends_on_inputs(outputs[i]))
       accumulate(slots.at(outputs[i].node().get(), outputs[i].index()), cotangents[i]);

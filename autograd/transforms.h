@@ -20,8 +20,8 @@ enum class Record {
   kGraph,   ///< results are recorded and can be differentiated again
 };
 
-/// Cotangents of `inputs`: sum_j (d outputs_j / d inputs)^T cotangents_j. An undefined cotangent is zero; an undefined result
-/// means that no output depends on that input. Sums over several paths run in a fixed order.
+/// Cotangents of `inputs`: sum_j (d outputs_j / d inputs)^T cotangents_j. An undefined cotangent is zero, and so is
+/// an undefined output; an undefined result means that no output depends on that input. Sums over several paths run in a fixed order.
 Vars vjp(const Vars& outputs, const Vars& cotangents, const Vars& inputs, Record record);
 
 /// Tangents of `outputs`: sum_i (d outputs / d inputs_i) tangents_i. Undefined means zero, in and out.

@@ -78,7 +78,7 @@ std::string protocol(const ReportData& data) {
   return html;
 }
 
-std::string skipped(const std::vector<SkippedFile>& files) {
+std::string skipped(const std::vector<UnusedInput>& files) {
   if (files.empty()) return {};
   std::string html = fmt::format(
       "<details><summary>{} {}</summary><div class=\"scroll\"><table class=\"files\"><thead><tr>"

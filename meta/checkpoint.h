@@ -10,6 +10,7 @@
 #include <limits>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "io/config.h"
@@ -18,7 +19,7 @@
 
 namespace innerloop::meta {
 
-inline constexpr const char* kCheckpointVersion = "1";
+inline constexpr std::string_view kCheckpointVersion = "1";
 
 /// The best held-out accuracy so far.
 struct BestSoFar {

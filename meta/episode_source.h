@@ -46,7 +46,7 @@ class EpisodeSource {
  private:
   EpisodeOptions options_;
   Tensor pixels_, offsets_, members_;
-  std::vector<std::int32_t> class_of_group_, class_of_image_;
+  std::vector<std::int32_t> class_of_image_;
   std::vector<LeftOutClass> left_out_;
 };
 

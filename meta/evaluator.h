@@ -38,6 +38,7 @@ struct EvalOptions {
   FreshInit fresh_init = FreshInit::kNo;
   /// With at most so many classes in the set, queries are also counted by their true class: confusion matrix, scores, curves.
   std::int64_t named_classes = 20;
+  std::string data_hash;  ///< of the set, for the protocol; computed when empty, which costs a pass over the pixels
   const std::atomic<bool>* stop = nullptr;  ///< when it turns true, the evaluation ends early (EvalOutcome::kStopped)
   /// Called with (done, episodes) from the working threads, one call at a time, `done` rising.
   std::function<void(std::int64_t, std::int64_t)> progress;

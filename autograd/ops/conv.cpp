@@ -129,6 +129,13 @@ void check_dtypes(const char* op, const Var& a, const Var& b) {
            name_of(a.dtype()), b.shape().to_string(), name_of(b.dtype()));
 }
 
+/// Throws unless gy is a cotangent of conv(x, w).
+void check_cotangent(const char* op, const Shape& x, const Shape& w, const Shape& gy, const ConvOptions& options) {
+  const Shape y = conv_output_shape(x, w, options);
+  IL_CHECK(gy == y, "{}: cotangent {} for input {} and weight {}; the convolution gives {}", op, gy.to_string(),
+           x.to_string(), w.to_string(), y.to_string());
+}
+
 }  // namespace
 
 Shape conv_output_shape(const Shape& x, const Shape& w, const ConvOptions& o) {
@@ -155,11 +162,13 @@ Var conv(const Var& x, const Var& w, const ConvOptions& options) {
 
 Var conv_input_grad(const Var& gy, const Var& w, const Shape& x, const ConvOptions& options) {
   check_dtypes("conv_input_grad", gy, w);
+  check_cotangent("conv_input_grad", x, w.shape(), gy.shape(), options);
   return sum_of_products({Member::kInputGrad, x, options}, {{gy, w}});
 }
 
 Var conv_weight_grad(const Var& x, const Var& gy, const Shape& w, const ConvOptions& options) {
   check_dtypes("conv_weight_grad", x, gy);
+  check_cotangent("conv_weight_grad", x.shape(), w, gy.shape(), options);
   return sum_of_products({Member::kWeightGrad, w, options}, {{x, gy}});
 }
 

@@ -1,0 +1,191 @@
+#include "meta/evaluator.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cmath>
+#include <limits>
+#include <mutex>
+
+#include "autograd/op.h"
+#include "meta/from_config.h"
+#include "meta/named_result.h"
+
+namespace innerloop::meta {
+namespace {
+
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+
+bool stopped(const std::atomic<bool>* stop) { return stop != nullptr && stop->load(std::memory_order_relaxed); }
+
+/// A seed of its own for the random start of one episode; step 1 of the stream, as step 0 is the network's own start.
+std::uint64_t start_seed(std::uint64_t seed, std::int64_t episode) {
+  const PhiloxBlock b = random_block(seed, Stream::kInit, 1, static_cast<std::uint32_t>(episode), 0);
+  return (std::uint64_t{b.word[1]} << 32) | b.word[0];
+}
+
+/// Logits [1, N, ways] -> probabilities and the mean cross-entropy, in float64.
+void softmax_rows(const Tensor& logits, std::int64_t queries, EpisodePrediction& out, std::int64_t episode) {
+  const auto ways = static_cast<std::size_t>(logits.shape()[2]);
+  const auto x = logits.data<float>();
+  out.probabilities.resize(x.size());
+  double loss = 0;
+  for (std::size_t n = 0; n < x.size() / ways; ++n) {
+    const float* row = x.data() + n * ways;
+    double top = row[0], total = 0;
+    for (std::size_t c = 0; c < ways; ++c) {
+      IL_CHECK(std::isfinite(row[c]),
+               "eval: episode {} has outputs that are not finite: the adaptation diverges; lower inner.rate or eval.steps",
+               episode);
+      top = std::max(top, static_cast<double>(row[c]));
+    }
+    for (std::size_t c = 0; c < ways; ++c) total += out.probabilities[n * ways + c] = std::exp(row[c] - top);
+    for (std::size_t c = 0; c < ways; ++c) out.probabilities[n * ways + c] /= total;
+    const auto label = static_cast<std::int64_t>(n) / queries;
+    out.labels.push_back(static_cast<int>(label));
+    loss += std::log(total) + top - row[label];
+  }
+  out.loss = loss / static_cast<double>(out.labels.size());
+}
+
+/// adapt() one step at a time, so that a stop is seen within a step; empty when it was.
+std::vector<Tensor> adapt_until_stopped(const nn::ConvNet& net, std::vector<Tensor> theta, const TaskBatch& task,
+                                        InnerOptions inner, const std::atomic<bool>* stop) {
+  const int steps = inner.steps;
+  inner.steps = 1;
+  for (int k = 0; k < steps; ++k) {
+    if (stopped(stop)) return {};
+    theta = adapt(net, theta, task.support_x, task.support_y, inner);
+  }
+  return theta;
+}
+
+/// The prediction of one episode; without probabilities when it was stopped.
+EpisodePrediction run_episode(const nn::ConvNet& net, const std::vector<Tensor>& params, const EpisodeSource& source,
+                              const EvalOptions& options, std::int64_t index) {
+  const Episode episode = source.draw(index);
+  EpisodePrediction out;
+  out.classes = episode.classes;
+  const bool fresh = options.fresh_init == FreshInit::kPerEpisode;
+  const std::vector<Tensor> theta = adapt_until_stopped(
+      net, fresh ? net.init(start_seed(options.episode.seed, index)) : params, episode.task, options.inner, options.stop);
+  if (theta.empty()) return out;
+  autograd::RecordScope off(false);
+  Tensor logits;
+  if (options.norm == EvalNorm::kBatch) {
+    logits = net.logits(autograd::Vars(theta.begin(), theta.end()), episode.task.query_x).value();
+  } else {
+    nn::NormStatistics statistics;
+    net.logits_and_statistics(theta, episode.task.support_x, statistics);
+    logits = net.logits_with_statistics(theta, episode.task.query_x, statistics);
+  }
+  softmax_rows(logits, options.episode.queries, out, index);
+  return out;
+}
+
+/// Means over episodes. A measure that is undefined in an episode is left out of its mean.
+void summarise(const std::vector<EpisodePrediction>& predictions, int ways, EvalResult& result) {
+  double defined = 0, roc = 0, pr = 0;
+  const auto n = static_cast<double>(predictions.size());
+  for (const EpisodePrediction& p : predictions) {
+    const ClassificationReport report = classification_report(p.labels, p.probabilities, ways);
+    result.accuracies.push_back(report.confusion.accuracy());
+    result.query_loss += p.loss / n;
+    result.precision += report.macro.precision / n;
+    result.recall += report.macro.recall / n;
+    result.f1 += report.macro.f1 / n;
+    if (std::isnan(report.macro_roc_auc)) continue;
+    defined += 1;
+    roc += report.macro_roc_auc;
+    pr += report.macro_average_precision;
+  }
+  result.roc_auc = defined > 0 ? roc / defined : kNaN;
+  result.average_precision = defined > 0 ? pr / defined : kNaN;
+  result.accuracy = mean_with_interval(result.accuracies);
+}
+
+std::vector<std::pair<std::string, std::string>> protocol_of(const io::ImageSet& set, const EvalOptions& o) {
+  const EpisodeOptions& e = o.episode;
+  return {{"data", set.name},
+          {"data hash", o.data_hash.empty() ? set.hash() : o.data_hash},
+          {"ways", fmt::format("{}", e.ways)},
+          {"shots", fmt::format("{} a class", e.shots)},
+          {"queries", fmt::format("{} a class", e.queries)},
+          {"episodes", fmt::format("{}", o.episodes)},
+          {"inner steps", fmt::format("{}", o.inner.steps)},
+          {"inner rate", fmt::format("{}", o.inner.rate)},
+          {"norm", o.norm == EvalNorm::kBatch ? "batch (statistics of the query batch)"
+                                              : "support (statistics of the support set)"},
+          {"start", o.fresh_init == FreshInit::kNo ? "given parameters" : "new random parameters for each episode"},
+          {"seed", fmt::format("{}", e.seed)}};
+}
+
+void check_fits(const nn::ConvNet& net, const io::ImageSet& set, const EvalOptions& o) {
+  const nn::ConvNetOptions& n = net.options();
+  IL_CHECK(o.episodes >= 1, "eval.episodes: {} episodes; at least one is needed", o.episodes);
+  IL_CHECK(o.episode.ways == n.ways, "eval.ways: {} ways, but the network was trained for task.ways = {}; set eval.ways = {}",
+           o.episode.ways, n.ways, n.ways);
+  IL_CHECK(set.height == n.height && set.width == n.width && set.channels == n.channels,
+           "eval: images of {}x{}x{} for a network of {}x{}x{}; load them with data.size = {} and data.channels = {}",
+           set.height, set.width, set.channels, n.height, n.width, n.channels, n.height, n.channels);
+}
+
+}  // namespace
+
+EvalOptions eval_options(const io::Config& config) {
+  EvalOptions o;
+  o.episode.ways = config.eval.ways;
+  o.episode.shots = config.eval.shots;
+  o.episode.queries = config.eval.queries;
+  o.episode.seed = static_cast<std::uint64_t>(config.run.seed);
+  o.episodes = config.eval.episodes;
+  o.inner = inner_options(config);
+  o.inner.steps = static_cast<int>(config.eval.steps);
+  o.norm = config.eval.norm == io::EvalNorm::kBatch ? EvalNorm::kBatch : EvalNorm::kSupport;
+  return o;
+}
+
+void check_evaluation(const nn::ConvNet& net, const io::ImageSet& set, const EvalOptions& options) {
+  check_fits(net, set, options);
+  const EpisodeSource source(set, options.episode);
+}
+
+EvalResult evaluate(const nn::ConvNet& net, const std::vector<Tensor>& params, const io::ImageSet& set,
+                    const EvalOptions& options) {
+  const auto begin = std::chrono::steady_clock::now();
+  check_fits(net, set, options);
+  const EpisodeSource source(set, options.episode);
+  std::vector<EpisodePrediction> predictions(static_cast<std::size_t>(options.episodes));
+  std::mutex progress;
+  std::int64_t done = 0;
+  Context& context = Context::current();
+  context.threads().parallel_for(options.episodes, [&](std::int64_t i) {
+    if (stopped(options.stop)) return;
+    ContextScope scope(context);
+    predictions[static_cast<std::size_t>(i)] = run_episode(net, params, source, options, i);
+    if (!options.progress) return;
+    const std::scoped_lock lock(progress);
+    options.progress(++done, options.episodes);
+  });
+
+  EvalResult result;
+  // A stop that comes after the last episode changes nothing.
+  for (const EpisodePrediction& p : predictions)
+    if (p.probabilities.empty()) {
+      result.outcome = EvalOutcome::kStopped;
+      return result;
+    }
+  summarise(predictions, static_cast<int>(options.episode.ways), result);
+  std::int64_t classes = 0;
+  for (const auto& members : set.by_class()) classes += members.empty() ? 0 : 1;
+  if (classes <= options.named_classes) {
+    result.has_named = true;
+    result.named = named_result(predictions, set.classes);
+  }
+  result.left_out = source.left_out();
+  result.protocol = protocol_of(set, options);
+  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  return result;
+}
+
+}  // namespace innerloop::meta

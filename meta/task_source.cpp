@@ -1,0 +1,110 @@
+#include "meta/task_source.h"
+
+#include <limits>
+
+#include "meta/class_index.h"
+
+namespace innerloop::meta {
+namespace {
+
+using kernels::TaskScheme;
+
+void check_groups(const io::ImageSet& set, const ClassIndex& index, const TaskSourceOptions& o) {
+  if (is_unlabelled(set))
+    fail("task.scheme: {} has no class folders, and `groups` draws each label from a class of its own; use "
+         "task.scheme = \"instances\"",
+         describe(set));
+  const auto classes = static_cast<std::int64_t>(index.classes.size());
+  IL_CHECK(classes >= o.ways, "task.ways: {} has {} classes to train on and a task takes {}; lower task.ways, or use "
+           "task.scheme = \"instances\"",
+           describe(set), classes, o.ways);
+  for (std::size_t g = 0; g < index.members.size(); ++g)
+    IL_CHECK(static_cast<std::int64_t>(index.members[g].size()) >= o.shots,
+             "task.shots: class '{}' of {} has {} images to train on and a task takes {}; lower task.shots, or give it "
+             "more images",
+             set.classes[static_cast<std::size_t>(index.classes[g])], describe(set), index.members[g].size(), o.shots);
+}
+
+}  // namespace
+
+Tensor class_major_labels(std::int64_t tasks, std::int64_t ways, std::int64_t each) {
+  Tensor labels = Tensor::empty({tasks, ways * each}, DType::kI64);
+  const auto out = labels.mutable_data<std::int64_t>();
+  for (std::size_t i = 0; i < out.size(); ++i) out[i] = static_cast<std::int64_t>(i) % (ways * each) / each;
+  return labels;
+}
+
+TaskSource::TaskSource(const io::ImageSet& set, TaskSourceOptions options)
+    : options_(std::move(options)), pixels_(set.pixels) {
+  const TaskSourceOptions& o = options_;
+  IL_CHECK(o.ways >= 1 && o.shots >= 1 && o.queries >= 1 && o.tasks >= 1,
+           "task: ways {}, shots {}, queries {} and tasks {} must all be at least 1", o.ways, o.shots, o.queries, o.tasks);
+  IL_CHECK(o.ways * (o.shots + o.queries) <= kernels::kMaxImagesPerTask,
+           "task: {} ways of {} + {} images are {} a task; at most {} are possible: lower task.ways, task.shots or "
+           "task.queries",
+           o.ways, o.shots, o.queries, o.ways * (o.shots + o.queries), kernels::kMaxImagesPerTask);
+  if (o.scheme == TaskScheme::kInstances) {
+    IL_CHECK(set.count() >= o.ways,
+             "task.ways: {} has {} images to train on and a task takes {}; lower task.ways or give more images",
+             describe(set), set.count(), o.ways);
+    return;
+  }
+  const ClassIndex index = class_index(set);
+  check_groups(set, index, o);
+  offsets_ = index.offsets_tensor();
+  members_ = index.members_tensor();
+}
+
+TaskBatch TaskSource::draw(std::int64_t step) const { return draw(step, options_.tasks); }
+
+TaskBatch TaskSource::draw(std::int64_t step, std::int64_t count) const {
+  const TaskSourceOptions& o = options_;
+  IL_CHECK(step >= 0 && step <= std::numeric_limits<std::uint32_t>::max(), "task: step {} has no address", step);
+  Context& context = Context::current();
+  Tensor support = Tensor::empty({count, o.ways * o.shots}, DType::kI64);
+  Tensor query = Tensor::empty({count, o.ways * o.queries}, DType::kI64);
+
+  kernels::DrawTasks draw;
+  draw.scheme = o.scheme;
+  if (o.scheme == TaskScheme::kGroups) {
+    draw.offsets = offsets_.view();
+    draw.members = members_.view();
+  }
+  draw.image_count = pixels_.shape()[0];
+  draw.ways = static_cast<std::int32_t>(o.ways);
+  draw.shots = static_cast<std::int32_t>(o.shots);
+  draw.queries = static_cast<std::int32_t>(o.queries);
+  draw.seed = o.seed;
+  draw.step = static_cast<std::uint32_t>(step);
+  draw.support_index = support.mutable_view();
+  draw.query_index = query.mutable_view();
+  kernels::run(draw, context);
+
+  const Shape& p = pixels_.shape();
+  TaskBatch batch{Tensor::empty({count, o.ways * o.shots, p[1], p[2], p[3]}, DType::kF32),
+                  class_major_labels(count, o.ways, o.shots),
+                  Tensor::empty({count, o.ways * o.queries, p[1], p[2], p[3]}, DType::kF32),
+                  class_major_labels(count, o.ways, o.queries)};
+  kernels::GatherAugment gather;
+  gather.images = pixels_.view();
+  gather.seed = o.seed;
+  gather.step = draw.step;
+  gather.index = support.view();
+  gather.out = batch.support_x.mutable_view();
+  // A class of `instances` is one image: its further support copies differ by the augmentation alone.
+  if (o.scheme == TaskScheme::kInstances && o.shots > 1) {
+    gather.augmentations = o.augment;
+    gather.plain_period = static_cast<std::uint32_t>(o.shots);
+  }
+  kernels::run(gather, context);
+
+  gather.index = query.view();
+  gather.out = batch.query_x.mutable_view();
+  gather.augmentations = o.augment;
+  gather.plain_period = 0;
+  gather.image0 = static_cast<std::uint32_t>(o.ways * o.shots);
+  kernels::run(gather, context);
+  return batch;
+}
+
+}  // namespace innerloop::meta

@@ -1,0 +1,143 @@
+#include "autograd/ops/conv_block.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "cases/op_case.h"
+#include "cases/oracles.h"
+
+namespace innerloop::test {
+namespace {
+
+using namespace autograd;
+
+enum class Scale { kPresent, kAbsent };
+enum class Outputs { kMaximaOnly, kWithStatistics };
+
+struct Block {
+  std::string name;
+  Shape x, w;
+  ConvBlockOptions options;
+  Scale scale = Scale::kPresent;
+  Outputs outputs = Outputs::kMaximaOnly;
+  int order = 3;
+};
+
+constexpr ConvOptions kSame3x3{.pad_top = 1, .pad_bottom = 1, .pad_left = 1, .pad_right = 1};
+constexpr ConvOptions kStride2{.stride_h = 2, .stride_w = 2, .pad_bottom = 1, .pad_right = 1};
+constexpr ConvOptions kStride2Odd{.stride_h = 2, .stride_w = 2, .pad_top = 1, .pad_bottom = 1, .pad_left = 1, .pad_right = 1};
+
+std::vector<Block> blocks() {
+  const Pool max = Pool::kMax2x2, none = Pool::kNone;
+  const Scale absent = Scale::kAbsent;
+  const Outputs statistics = Outputs::kWithStatistics;
+  std::vector<Block> all{
+      {"max_t1", {1, 2, 4, 4, 2}, {1, 3, 3, 2, 2}, {kSame3x3, max}},
+      {"max_shared", {3, 2, 4, 4, 1}, {1, 3, 3, 1, 2}, {kSame3x3, max}},
+      {"max_per_task", {3, 1, 4, 4, 2}, {3, 3, 3, 2, 2}, {kSame3x3, max}},
+      {"max_shared_input", {1, 2, 4, 4, 1}, {3, 3, 3, 1, 2}, {kSame3x3, max}},
+      {"max_odd", {2, 3, 5, 7, 1}, {2, 3, 3, 1, 2}, {kSame3x3, max}},
+      {"max_one_image", {2, 1, 4, 6, 2}, {1, 3, 3, 2, 3}, {kSame3x3, max}},
+      {"max_one_window", {1, 4, 2, 2, 2}, {1, 3, 3, 2, 2}, {kSame3x3, max}},
+      {"max_no_scale", {2, 2, 4, 5, 2}, {2, 3, 3, 2, 2}, {kSame3x3, max}, absent},
+      {"max_stride2", {2, 2, 8, 8, 1}, {1, 3, 3, 1, 2}, {kStride2, max}},
+      {"max_large_epsilon", {1, 2, 4, 4, 2}, {1, 3, 3, 2, 2}, {kSame3x3, max, 0.3}},
+      {"none_t1", {1, 4, 3, 3, 2}, {1, 3, 3, 2, 2}, {kSame3x3, none}},
+      {"none_shared", {3, 2, 3, 3, 2}, {1, 3, 3, 2, 2}, {kSame3x3, none}},
+      {"none_per_task_no_scale", {3, 2, 3, 4, 1}, {3, 3, 3, 1, 2}, {kSame3x3, none}, absent},
+      {"none_stride2_no_scale", {2, 2, 6, 6, 2}, {1, 3, 3, 2, 2}, {kStride2, none}, absent},
+      {"none_stride2_odd", {2, 3, 5, 7, 2}, {2, 3, 3, 2, 2}, {kStride2Odd, none}},
+      {"max_statistics", {2, 2, 4, 4, 1}, {1, 3, 3, 1, 2}, {kSame3x3, max}, Scale::kPresent, statistics},
+      {"none_statistics_no_scale", {2, 2, 3, 3, 1}, {2, 3, 3, 1, 2}, {kSame3x3, none}, absent, statistics},
+      {"max_channels", {1, 1, 4, 4, 3}, {1, 3, 3, 3, 17}, {kSame3x3, max}, Scale::kPresent, Outputs::kMaximaOnly, 2},
+      {"none_channels", {2, 1, 3, 3, 3}, {2, 3, 3, 3, 9}, {kSame3x3, none}, absent, Outputs::kMaximaOnly, 2},
+  };
+  return all;
+}
+
+struct Forward {
+  Array p, mean, rstd;
+  double margin = 1e300;  ///< smallest distance of a ReLU or of a live window's maximum from another decision
+};
+
+/// x, w, gamma (where present), beta. In float64, statistics in two passes.
+Forward run(const Block& b, const Arrays& in) {
+  const Array y = conv_oracle(in[0], in[1], b.options.conv);
+  const Array* gamma = b.scale == Scale::kPresent ? &in[2] : nullptr;
+  const Array& beta = in.back();
+  const std::int64_t tasks = y.shape[0], channels = y.shape[4];
+  const auto count = static_cast<double>(y.shape[1] * y.shape[2] * y.shape[3]);
+  Forward f{Array(), Array(Shape{tasks, channels}), Array(Shape{tasks, channels})};
+  for_each_output(y.shape, [&](auto t, auto n, auto p, auto q, auto k) { f.mean(t, k) += y(t, n, p, q, k) / count; });
+  Array variance(Shape{tasks, channels});
+  for_each_output(y.shape, [&](auto t, auto n, auto p, auto q, auto k) {
+    variance(t, k) += std::pow(y(t, n, p, q, k) - f.mean(t, k), 2) / count;
+  });
+  for (std::size_t i = 0; i < variance.v.size(); ++i) f.rstd.v[i] = 1 / std::sqrt(variance.v[i] + b.options.epsilon);
+  Array z(y.shape);
+  for_each_output(y.shape, [&](auto t, auto n, auto p, auto q, auto k) {
+    const double xhat = f.rstd(t, k) * (y(t, n, p, q, k) - f.mean(t, k));
+    z(t, n, p, q, k) = (gamma ? (*gamma)(task_of(*gamma, t), k) * xhat : xhat) + beta(task_of(beta, t), k);
+  });
+  if (b.options.pool == Pool::kNone) {
+    for (double& v : z.v) f.margin = std::min(f.margin, std::abs(v)), v = std::max(v, 0.0);
+    f.p = z;
+    return f;
+  }
+  f.p = Array(pool_shape(y.shape, {}));
+  for_each_output(f.p.shape, [&](auto t, auto n, auto p, auto q, auto k) {
+    double window[4];
+    for (std::int64_t at = 0; at < 4; ++at) window[at] = window_element(z, {}, t, n, p, q, k, at);
+    std::sort(window, window + 4);
+    f.margin = std::min(f.margin, std::abs(window[3]));
+    // The rest of a window matters only where the maximum lives.
+    if (window[3] > 0) f.margin = std::min(f.margin, window[3] - window[2]);
+    f.p(t, n, p, q, k) = std::max(window[3], 0.0);
+  });
+  return f;
+}
+
+OpCase block_case(const Block& b) {
+  OpCase c;
+  c.name = "conv_block_" + b.name;
+  const auto apply = [b](auto op, const Vars& x) {
+    const Var gamma = b.scale == Scale::kPresent ? x[2] : Var();
+    const ConvBlockResult r = op(x[0], x[1], gamma, x.back(), b.options);
+    return b.outputs == Outputs::kMaximaOnly ? Vars{r.p} : Vars{r.p, r.mean, r.rstd};
+  };
+  c.f = [apply](const Vars& x) { return apply(conv_block, x); };
+  c.reference = [apply](const Vars& x) { return apply(conv_block_reference, x); };
+  c.oracle = [b](const Arrays& in) {
+    const Forward f = run(b, in);
+    return b.outputs == Outputs::kMaximaOnly ? Arrays{f.p} : Arrays{f.p, f.mean, f.rstd};
+  };
+  c.margin = [b](const Arrays& in) { return run(b, in).margin; };
+  const std::int64_t channels = b.w[4];
+  Variant v{{{b.x}, {b.w}}, b.order};
+  // A scale of either sign: a negative one turns the order of a window around.
+  if (b.scale == Scale::kPresent) v.inputs.push_back({{b.w[0], channels}, {-1.5, 1.5}});
+  v.inputs.push_back({{b.w[0], channels}, {-0.5, 0.5}});
+  c.variants = {v};
+  return c;
+}
+
+Var zeros(const Shape& shape) { return Tensor::zeros(shape, DType::kF32); }
+
+}  // namespace
+
+std::vector<OpCase> conv_block_cases() {
+  std::vector<OpCase> cases;
+  for (const Block& b : blocks()) cases.push_back(block_case(b));
+  const Shape x{2, 1, 4, 4, 2}, w{1, 3, 3, 2, 3};
+  const ConvBlockOptions same{kSame3x3};
+  cases[0].bad_calls = {
+      {[=] { conv_block(zeros(x), zeros({1, 3, 3, 4, 3}), Var(), zeros({1, 3}), same); }, {"conv", "[2, 1, 4, 4, 2]", "[1, 3, 3, 4, 3]"}},
+      {[=] { conv_block(zeros(x), zeros(w), Var(), zeros({1, 4}), same); }, {"conv_block", "[1, 4]", "3 channels"}},
+      {[=] { conv_block(zeros(x), zeros(w), zeros({3, 3}), zeros({1, 3}), same); }, {"conv_block", "[3, 3]", "2 tasks"}},
+      {[=] { conv_block(zeros(x), zeros(w), Var(), Var(), same); }, {"conv_block", "shift"}},
+      {[=] { conv_block(zeros({2, 1, 1, 4, 2}), zeros(w), Var(), zeros({1, 3}), same); }, {"conv_block", "[2, 1, 1, 4, 3]", "too small"}},
+  };
+  return cases;
+}
+
+}  // namespace innerloop::test
