@@ -162,7 +162,7 @@ struct Config {
   friend bool operator==(const Config&, const Config&) = default;
 };
 
-/// "paper", "released", "omniglot" or "miniimagenet". An unknown name lists them all and suggests the nearest.
+/// "paper", "released", "omniglot", "miniimagenet" or "demo". An unknown name lists them all and suggests the nearest.
 Config preset(std::string_view name);
 std::vector<std::string> preset_names();
 

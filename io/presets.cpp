@@ -111,12 +111,31 @@ Config miniimagenet() {
   return c;
 }
 
+/// A first run: some minutes on two cores, on procedural X-rays, and the accuracy on classes of findings visibly rises.
+Config demo() {
+  Config c;
+  c.model.filters = {32, 32, 32, 32};
+  c.inner = {.steps = 1, .rate = 0.1};
+  c.outer.optimizer = Optimizer::kAdam;
+  c.outer.rate = 0.001;
+  c.outer.tasks = 16;
+  c.outer.iterations = 600;
+  c.task = {.scheme = Scheme::kInstances, .ways = 4, .shots = 1, .queries = 1};
+  c.augment = {SaltPepper{.probability = 0.1, .salt = 0.5}, GaussianNoise{.std = 0.05}, Shift{.pixels = 6}};
+  c.data.size = 64;
+  c.data.holdout = 0.25;
+  c.eval = {.ways = 4, .shots = 5, .queries = 10, .episodes = 100, .steps = 5, .every = 100};
+  c.run.checkpoint_every = 100;
+  return c;
+}
+
 struct Preset {
   std::string_view name;
   Config (*make)();
 };
 constexpr Preset kPresets[] = {
-    {"paper", paper}, {"released", released}, {"omniglot", omniglot}, {"miniimagenet", miniimagenet}};
+    {"paper", paper}, {"released", released}, {"omniglot", omniglot}, {"miniimagenet", miniimagenet},
+    {"demo", demo}};
 
 }  // namespace
 

@@ -149,7 +149,7 @@ TEST(Config, UnknownKeysSuggestTheNearest) {
   EXPECT_EQ(override_error("inner.rat=1"), "--set: unknown key 'inner.rat'; did you mean 'inner.rate'?");
   EXPECT_EQ(override_error("inner.rate.x=1"), "--set: unknown key 'inner.rate.x'; did you mean 'inner.rate'?");
   EXPECT_EQ(usage_error([] { preset("papre"); }),
-            "--preset: unknown preset 'papre'; the presets are paper, released, omniglot, miniimagenet; did you mean "
+            "--preset: unknown preset 'papre'; the presets are paper, released, omniglot, miniimagenet, demo; did you mean "
             "'paper'?");
 }
 
