@@ -35,6 +35,7 @@ struct TrainOptions {
   std::string data;   ///< as load_images takes it
   std::string out;    ///< the run folder, made when it is missing
   RunStart start = RunStart::kNew;
+  io::BadFiles bad_files = io::BadFiles::kStop;  ///< kSkip: unreadable files are left out and named in the report
   const std::atomic<bool>* stop = nullptr;  ///< when it turns true: save and return, within one meta-step or episode
   TrainCallbacks callbacks;
 };

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <optional>
 
+#include "io/report.h"
 #include "meta/checkpoint.h"
 #include "meta/run_folder.h"
 #include "meta/trainer.h"
@@ -110,7 +111,7 @@ class TrainDisplay {
   std::function<void(std::int64_t, std::int64_t)> counter_;
 };
 
-Json json_of(const meta::TrainResult& r) {
+Json json_of_run(const meta::TrainResult& r) {
   const auto path = [](const std::string& text) { return text.empty() ? Json() : Json(text); };
   return {{"outcome", r.outcome == meta::TrainOutcome::kFinished ? "finished" : "stopped"},
           {"step", r.step},
@@ -167,7 +168,7 @@ int run(const Options& o) {
     result = meta::train(options);
   }
   if (o.common.json()) {
-    print_json(json_of(result));
+    print_json(json_of_run(result));
   } else {
     print_result(result, o.out);
   }
