@@ -9,7 +9,7 @@
 
 #include "io/chart.h"
 #include "io/html.h"
-#include "report_sample.h"
+#include "tests/io/report_sample.h"
 #include "tensor/error.h"
 
 namespace innerloop::io {
@@ -115,6 +115,19 @@ TEST(Report, SizesThatDisagreeAreNamed) {
   } catch (const Error& error) {
     EXPECT_TRUE(contains(error.what(), "the ROC curve of 'normal' has 200 x and 201 y values")) << error.what();
   }
+}
+
+TEST(Report, ManyClassesTakeTheDenseLayout) {
+  ReportData data;
+  data.title = "t";
+  for (int i = 0; i < 20; ++i) data.confusion.classes.push_back("class " + std::to_string(i));
+  data.confusion.counts.assign(400, 0);
+  data.confusion.counts[21] = 15;
+  const std::string html = render_report(data);
+  EXPECT_TRUE(well_formed(html));
+  EXPECT_TRUE(contains(html, "<figure class=\"dense\"><h3>Confusion matrix"));
+  EXPECT_TRUE(contains(html, "class=\"right strong\" style=\"--share:1.000\"><b>15</b>"));
+  EXPECT_FALSE(contains(render_report(sample_report()), "<figure class=\"dense\""));
 }
 
 TEST(Report, NumbersThatWereNotMeasuredShowAsSuch) {

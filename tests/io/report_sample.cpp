@@ -1,4 +1,4 @@
-#include "report_sample.h"
+#include "tests/io/report_sample.h"
 
 #include <algorithm>
 #include <cmath>
