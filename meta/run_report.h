@@ -6,7 +6,9 @@
 
 #include "io/config.h"
 #include "io/dataset.h"
+#include "io/image.h"
 #include "io/report.h"
+#include "meta/checkpoint.h"
 #include "meta/evaluator.h"
 
 namespace innerloop::meta {
@@ -17,5 +19,18 @@ io::ReportData report_of_evaluation(const EvalResult& result);
 /// What a reader of figures from `set` should know: images without a known patient, skipped files, patients that may stand on
 /// both sides of an episode, classes left out.
 std::vector<std::string> cautions_about(const io::ImageSet& set);
+
+/// What the page of a training run shows beside its evaluation.
+struct RunStory {
+  const io::Config& config;
+  const io::ImageSet& set;        ///< the whole data set
+  std::string split;              ///< what was held out
+  const EvalResult* evaluation;   ///< the last one; nullptr when there was none
+  BestSoFar best;
+  io::RunHistory history;
+  io::Image sheet;                ///< drawn tasks
+};
+
+io::ReportData report_of_run(const RunStory& story);
 
 }  // namespace innerloop::meta

@@ -32,7 +32,7 @@ struct TrainCallbacks {
 
 struct TrainOptions {
   io::Config config;  ///< validated by the trainer
-  std::string data;   ///< as load_images takes it
+  std::string data;   ///< as load_images takes it; on resume it may be empty: the run's own
   std::string out;    ///< the run folder, made when it is missing
   RunStart start = RunStart::kNew;
   io::BadFiles bad_files = io::BadFiles::kStop;  ///< kSkip: unreadable files are left out and named in the report

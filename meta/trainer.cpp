@@ -1,0 +1,287 @@
+#include "meta/trainer.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cmath>
+#include <filesystem>
+#include <optional>
+
+#include "io/atomic_file.h"
+#include "meta/checkpoint.h"
+#include "meta/episode_sheet.h"
+#include "meta/finite.h"
+#include "meta/from_config.h"
+#include "meta/holdout.h"
+#include "meta/run_folder.h"
+#include "meta/run_report.h"
+#include "meta/task_source.h"
+
+namespace innerloop::meta {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
+
+double mean_of(const Tensor& tensor) {
+  double total = 0;
+  for (std::int64_t i = 0; i < tensor.numel(); ++i) total += tensor.item(i);
+  return total / static_cast<double>(tensor.numel());
+}
+
+/// The mean over tasks of the support loss before the last inner step.
+double last_inner_loss(const Tensor& support_loss) {
+  const std::int64_t tasks = support_loss.shape()[0], steps = support_loss.shape()[1];
+  if (steps == 0) return io::kNotMeasured;
+  double total = 0;
+  for (std::int64_t t = 0; t < tasks; ++t) total += support_loss.item(t * steps + steps - 1);
+  return total / static_cast<double>(tasks);
+}
+
+TaskSourceOptions source_options(const io::Config& c) {
+  return {task_scheme(c.task.scheme), c.task.ways,      c.task.shots, c.task.queries,
+          c.outer.tasks,              augmentations(c), static_cast<std::uint64_t>(c.run.seed)};
+}
+
+bool is_due(std::int64_t every, std::int64_t step, std::int64_t last) {
+  return step == last || (every > 0 && step > 0 && step % every == 0);
+}
+
+/// One call of train(): the state of the run, and what happens to it in order.
+class Run {
+ public:
+  explicit Run(const TrainOptions& options)
+      : options_(options), config_(options.config), folder_(options.out), begin_(Clock::now()) {}
+
+  TrainResult go() {
+    io::validate(config_);
+    IL_CHECK(!options_.out.empty(), "train: no run folder was given; name one with --out");
+    find_start();
+    load_data();
+    open_folder();
+    const bool finished = train_steps();
+    return finish(finished ? TrainOutcome::kFinished : TrainOutcome::kStopped);
+  }
+
+ private:
+  void say(const std::string& text) const {
+    if (options_.callbacks.on_message) options_.callbacks.on_message(text);
+  }
+  bool stop_asked() const { return options_.stop != nullptr && options_.stop->load(std::memory_order_relaxed); }
+  bool evaluates() const { return split_.held_out.count() > 0; }
+  bool evaluation_due(std::int64_t step) const {
+    return evaluates() && is_due(config_.eval.every, step, config_.outer.iterations);
+  }
+
+  /// A fresh state, or that of the folder's checkpoint. Comes before the data: a wrong command should fail at once.
+  void find_start() {
+    if (options_.start == RunStart::kResume && std::filesystem::exists(folder_.checkpoint())) {
+      state_ = load_checkpoint(folder_.checkpoint());
+      check_same_run(state_.config, config_, folder_.checkpoint());
+      resumed_ = true;
+    } else if (options_.start == RunStart::kNew && folder_.holds_a_run()) {
+      folder_.create_new();  // says why not
+    }
+    state_.config = config_;
+    net_.emplace(conv_net_options(config_));
+    optimizer_ = optimizer_options(config_);
+    if (!resumed_) state_.params = net_->init(static_cast<std::uint64_t>(config_.run.seed));
+    if (state_.optimizer.m.empty()) {
+      const std::int64_t step = state_.optimizer.step;
+      state_.optimizer = init_optimizer(optimizer_, state_.params);
+      state_.optimizer.step = step;
+    }
+    first_step_ = state_.step;
+    IL_CHECK(state_.step <= config_.outer.iterations,
+             "outer.iterations: {} meta-steps are asked for and the run in {} has done {}; ask for at least as many",
+             config_.outer.iterations, folder_.root, state_.step);
+  }
+
+  /// Everything that can be wrong with the data is found here, before the first step and before the folder is made.
+  void load_data() {
+    const std::string data = !options_.data.empty() ? options_.data : state_.protocol["data"];
+    IL_CHECK(!data.empty(), "train: no data set was given; name one with --data");
+    set_ = io::load_images(data, load_options(config_));
+    const std::string hash = set_.hash();
+    IL_CHECK(state_.data_hash.empty() || state_.data_hash == hash,
+             "{}: the data set is not the one that the run in {} was trained on; resume with the same images, or train into "
+             "a new folder",
+             data, folder_.root);
+    split_ = split_data(set_, config_);
+    source_.emplace(split_.train, source_options(config_));
+    evaluation_ = eval_options(config_);
+    evaluation_.data_hash = hash;
+    evaluation_.stop = options_.stop;
+    evaluation_.progress = options_.callbacks.on_eval_progress;
+    if (evaluates()) check_evaluation(*net_, split_.held_out, evaluation_);
+
+    const std::string cpu(name_of(Context::current().target()));
+    if (resumed_ && state_.protocol.contains("cpu") && state_.protocol["cpu"] != cpu)
+      say(fmt::format("the run began with {} instructions and goes on with {}: the last bits may differ from a run that was "
+                      "never stopped",
+                      state_.protocol["cpu"], cpu));
+    state_.data_hash = hash;
+    state_.protocol["cpu"] = cpu;
+    state_.protocol["data"] = data;
+    state_.protocol["split"] = split_.description;
+    say(fmt::format("{}: {} images of {} classes; {}", set_.name, set_.count(), set_.classes.size(), split_.description));
+    if (!set_.skipped.empty()) say(fmt::format("{} files could not be used", set_.skipped.size()));
+  }
+
+  void open_folder() {
+    if (options_.start == RunStart::kNew) folder_.create_new();
+    std::filesystem::create_directories(folder_.root);
+    io::write_file(folder_.config(), io::to_toml(config_));
+    if (!resumed_) {
+      log_.emplace(io::RunLog::create(folder_.log()));
+      return;
+    }
+    log_.emplace(io::RunLog::resume(folder_.log(), state_.step));
+    say(fmt::format("resumed after meta-step {}", state_.step));
+    // A stop in the middle of an evaluation leaves a checkpoint whose evaluation is still owed.
+    evaluation_owed_ = evaluation_due(state_.step);
+    for (const io::EvalEntry& e : io::read_run_log(folder_.log()).evals) evaluation_owed_ &= e.step != state_.step;
+  }
+
+  /// False when it was stopped. The checkpoint is saved either way.
+  bool train_steps() {
+    if (evaluation_owed_ && !run_evaluation()) return save_stopped();
+    if (evaluation_owed_) save();
+    while (state_.step < config_.outer.iterations) {
+      if (stop_asked()) return save_stopped();
+      meta_step();
+      if (evaluation_due(state_.step) && !run_evaluation()) return save_stopped();
+      if (is_due(config_.run.checkpoint_every, state_.step, config_.outer.iterations)) save();
+    }
+    return true;
+  }
+
+  void meta_step() {
+    const auto begin = Clock::now();
+    const std::int64_t step = state_.step + 1;
+    const TaskBatch tasks = source_->draw(state_.step);
+    const MetaResult result = meta_gradient(*net_, state_.params, tasks, meta_options(config_));
+    check_finite("loss", all_finite(result.query_loss) && all_finite(result.support_loss), step);
+    check_finite("meta-gradient", first_not_finite(result.gradient) < 0, step);
+    OptimizerUpdate next = update(optimizer_, state_.optimizer, state_.params, result.gradient);
+    check_finite("parameters", first_not_finite(next.params) < 0 && first_not_finite(next.state.m) < 0 &&
+                                   first_not_finite(next.state.v) < 0, step);
+    state_.params = std::move(next.params);
+    state_.optimizer = std::move(next.state);
+    state_.step = step;
+    last_ = {step, mean_of(result.query_loss), mean_of(result.query_accuracy), last_inner_loss(result.support_loss),
+             norm(result.gradient), rate_at(optimizer_, state_.optimizer.step), seconds_since(begin)};
+    step_seconds_ += last_.seconds;
+    log_->write(last_);
+    if (options_.callbacks.on_step) options_.callbacks.on_step(last_);
+  }
+
+  void check_finite(const char* what, bool finite, std::int64_t step) const {
+    if (finite) return;
+    const bool saved = std::filesystem::exists(folder_.checkpoint());
+    fail("train: the {} of meta-step {} not finite: the run has diverged; lower inner.rate or outer.rate, or set outer.clip "
+         "({})",
+         std::string_view(what) == "parameters" ? "parameters after the update" : what,
+         fmt::format("{} {}", step, std::string_view(what) == "parameters" ? "are" : "is"),
+         saved ? "the last good checkpoint is " + folder_.checkpoint() : "no checkpoint had been saved yet");
+  }
+
+  /// False when it was stopped before its last episode; nothing is logged then.
+  bool run_evaluation() {
+    EvalResult result;
+    try {
+      result = evaluate(*net_, state_.params, split_.held_out, evaluation_);
+    } catch (const Error& e) {
+      fail("train: evaluation after meta-step {}: {}", state_.step, e.what());
+    }
+    if (result.outcome == EvalOutcome::kStopped) return false;
+    const io::EvalEntry entry{state_.step,       result.accuracy.mean, result.accuracy.half_width,
+                              result.query_loss, result.accuracy.n,    result.seconds};
+    log_->write(entry);
+    last_evaluation_ = std::move(result);
+    if (entry.accuracy > state_.best.accuracy) {
+      state_.best = {entry.accuracy, state_.step};
+      save_checkpoint(folder_.best(), state_);
+    }
+    if (options_.callbacks.on_eval) options_.callbacks.on_eval(entry);
+    return true;
+  }
+
+  void save() {
+    save_checkpoint(folder_.checkpoint(), state_);
+    saved_step_ = state_.step;
+  }
+
+  bool save_stopped() {
+    if (saved_step_ != state_.step) save();
+    say(fmt::format("stopped after meta-step {}; saved to {}", state_.step, folder_.checkpoint()));
+    return false;
+  }
+
+  void write_report(TrainOutcome outcome) {
+    const bool nothing_new = state_.step == first_step_ && !last_evaluation_ && std::filesystem::exists(folder_.report());
+    if (nothing_new) return;
+    // A finished run that is resumed has no evaluation in memory, though its report shows one.
+    if (outcome == TrainOutcome::kFinished && evaluates() && !last_evaluation_) {
+      EvalResult again = evaluate(*net_, state_.params, split_.held_out, evaluation_);
+      if (again.outcome == EvalOutcome::kDone) last_evaluation_ = std::move(again);
+    }
+    SheetOptions sheet;
+    sheet.ways = config_.task.ways;
+    const RunStory story{config_,
+                         set_,
+                         split_.description,
+                         last_evaluation_ ? &*last_evaluation_ : nullptr,
+                         state_.best,
+                         io::read_run_log(folder_.log()),
+                         episode_sheet(source_->draw(0, std::min<std::int64_t>(config_.outer.tasks, 3)), sheet)};
+    io::write_file(folder_.report(), io::render_report(report_of_run(story)));
+  }
+
+  TrainResult finish(TrainOutcome outcome) {
+    write_report(outcome);
+    TrainResult r;
+    r.outcome = outcome;
+    r.first_step = first_step_;
+    r.step = state_.step;
+    r.loss = last_.loss;
+    r.accuracy = last_.accuracy;
+    r.evaluated = last_evaluation_.has_value();
+    if (last_evaluation_) r.evaluation = std::move(*last_evaluation_);
+    const bool has_best = std::isfinite(state_.best.accuracy);
+    if (has_best) r.best_accuracy = state_.best.accuracy;
+    r.best_step = state_.best.step;
+    r.seconds = seconds_since(begin_);
+    if (step_seconds_ > 0)
+      r.tasks_per_second = static_cast<double>((state_.step - first_step_) * config_.outer.tasks) / step_seconds_;
+    r.checkpoint = folder_.checkpoint();
+    if (has_best) r.best = folder_.best();
+    r.report = folder_.report();
+    return r;
+  }
+
+  const TrainOptions& options_;
+  const io::Config config_;
+  const RunFolder folder_;
+  const Clock::time_point begin_;
+  Checkpoint state_;  ///< the run as it stands, ready to be saved at any time
+  bool resumed_ = false, evaluation_owed_ = false;
+  std::int64_t first_step_ = 0, saved_step_ = -1;
+  std::optional<nn::ConvNet> net_;
+  OptimizerOptions optimizer_;
+  io::ImageSet set_;
+  DataSplit split_;
+  std::optional<TaskSource> source_;
+  EvalOptions evaluation_;
+  std::optional<EvalResult> last_evaluation_;
+  std::optional<io::RunLog> log_;
+  io::StepEntry last_;
+  double step_seconds_ = 0;
+};
+
+}  // namespace
+
+TrainResult train(const TrainOptions& options) { return Run(options).go(); }
+
+}  // namespace innerloop::meta
