@@ -9,7 +9,7 @@
 namespace innerloop::kernels::IL_TARGET_NAMESPACE {
 namespace {
 
-constexpr std::int64_t kBlockPixels = 512;    // x and gy of a block stay in the second-level cache
+constexpr std::int64_t kBlockPixels = 256;    // x and gy of a block stay in the second-level cache
 constexpr std::int64_t kBlocksPerChunk = 4;   // a partial gradient is worth its join
 constexpr std::int64_t kMaxChunks = 16;
 
