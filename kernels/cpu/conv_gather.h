@@ -42,6 +42,8 @@ inline std::int64_t gather_block_pixels(const Sweep& sweep) {
   return smaller(by_cache, larger(64, sweep.rows() * sweep.w.out / 4));
 }
 
+inline constexpr std::int64_t kPanelBytes = 256 * 1024;
+
 template <class T>
 void gather_block_of_rows(const GatherConv<T>& conv, std::int64_t out_task, std::int64_t block, Context& context) {
   const Sweep& sweep = conv.sweep;
@@ -83,10 +85,19 @@ void gather_block_of_rows(const GatherConv<T>& conv, std::int64_t out_task, std:
     }
     for (std::int64_t group = 0; group < conv.groups; ++group) {
       for_channel_blocks<T>(out_group, [&](std::int64_t channel, int vectors, int last_lanes) {
-        work.tap_count = list_taps(group, channel);
         work.y = conv.y + out_task * conv.y_task + group * out_group + channel;
         work.last_lanes = last_lanes;
-        gather_blocks(work, vectors);
+        // Long tap lists go in parts whose weights stay in the second-level cache from one tile to the next.
+        const int count = list_taps(group, channel);
+        const std::int64_t bytes = count * length * vectors * Vec<T>::kLanes * static_cast<std::int64_t>(sizeof(T));
+        const int parts = static_cast<int>(larger(1, smaller(count, ceil_div(bytes, kPanelBytes))));
+        for (int part = 0, first = 0; part < parts; ++part) {
+          work.taps = taps.get() + first;
+          work.tap_count = (count - first) / (parts - part);
+          work.start = i == 0 && part == 0 ? Start::kZero : Start::kAccumulate;
+          gather_blocks(work, vectors);
+          first += work.tap_count;
+        }
       });
     }
   }

@@ -6,8 +6,9 @@
 // Both keep an array of accumulators [broadcast operand][vectors of output channels] in registers; one scalar is
 // broadcast against kVectors vectors. Pixels and rows are reached through tables of offsets, so that a tile may cross
 // image rows and whole images: kernel size, stride, dilation, padding and groups are nothing but table contents.
-// Each output is one chain of multiply-adds in a fixed order, whatever tile it falls into: the cut never shows in the
-// bits.
+// A tile sums its own products in one chain of multiply-adds in a fixed order, and adds the finished sum to what its
+// destination holds: which tile an output falls into never shows in the bits. (To start the chain from the destination
+// instead cost 5 to 20 %: the accumulators' loads do not overlap the loop.)
 #pragma once
 
 #include "kernels/cpu/simd.h"
