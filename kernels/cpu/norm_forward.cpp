@@ -47,7 +47,7 @@ void apply(const NormGrid<T>& grid, const T* y, const T* mean, const T* rstd, co
     constants.set(2, k, static_cast<double>(beta[k]));
   }
   const WindowOffsets<kSide> offsets(grid);
-  for_each_group(grid, context, [&](auto lanes, std::int64_t k, std::int64_t begin, std::int64_t end) {
+  for_each_group<Sweep::kBackward>(grid, context, [&](auto lanes, std::int64_t k, std::int64_t begin, std::int64_t end) {
     const V centre = constants.load(0, k), scale = constants.load(1, k), shift = constants.load(2, k);
     for (std::int64_t b = begin; b < end; ++b) {
       const auto band = grid.band(b);

@@ -40,7 +40,7 @@ void grad(const NormReluPoolGrad& k, const NormGrid<T>& grid, std::int64_t t, Co
     constants.set(3, c, -a * gb * grid.per_pixel);
   }
 
-  for_each_group(grid, context, [&](auto lanes, std::int64_t at, std::int64_t begin, std::int64_t end) {
+  for_each_group<Sweep::kBackward>(grid, context, [&](auto lanes, std::int64_t at, std::int64_t begin, std::int64_t end) {
     const V centre = constants.load(0, at), a = constants.load(1, at), b = constants.load(2, at),
             c = constants.load(3, at);
     const auto plain = [&](std::int64_t i) IL_LAMBDA_INLINE { lanes.store(gy + i, fma(lanes.load(y + i) - centre, b, c)); };

@@ -74,7 +74,7 @@ class GradTangent {
   }
 
   void write() const {
-    for_each_group(grid_, context_, [this](auto lanes, std::int64_t at, std::int64_t begin, std::int64_t end) {
+    for_each_group<Sweep::kBackward>(grid_, context_, [this](auto lanes, std::int64_t at, std::int64_t begin, std::int64_t end) {
       const V mean = constants_.load(kMean, at), tmean = constants_.load(kTMean, at), a = constants_.load(kA, at),
               p = constants_.load(kP, at), x = constants_.load(kX, at), c = constants_.load(kC, at),
               d = constants_.load(kD, at), e = constants_.load(kE, at);

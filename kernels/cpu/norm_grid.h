@@ -87,10 +87,15 @@ IL_INLINE void with_side(Pool pool, const F& f) {
   }
 }
 
+/// The order in which a thread takes the chunks. The second pass over a task goes backward: it starts with what the first
+/// one has left in the cache.
+enum class Sweep { kForward, kBackward };
+
 /// body(lanes, k, begin, end) for each group of bands and each vector of channels, chunks spread over threads.
-template <class T, class Body>
+template <Sweep kSweep, class T, class Body>
 IL_INLINE void for_each_group(const NormGrid<T>& grid, Context& context, const Body& body) {
-  context.threads().parallel_for(grid.chunks, [&](std::int64_t c) {
+  context.threads().parallel_for(grid.chunks, [&](std::int64_t i) {
+    const std::int64_t c = kSweep == Sweep::kForward ? i : grid.chunks - 1 - i;
     const std::int64_t last = smaller(grid.bands, (c + 1) * grid.chunk);
     for (std::int64_t b = c * grid.chunk; b < last; b += grid.group)
       for_each_vector<T>(grid.channels,
@@ -106,7 +111,7 @@ IL_INLINE void sum_over_windows(const NormGrid<T>& grid, Context& context, doubl
   const Scratch<double> scratch(context, larger(1, grid.chunks) * line);
   double* partial = scratch.data();
   for (std::int64_t i = 0; i < larger(1, grid.chunks) * line; ++i) partial[i] = 0;
-  for_each_group(grid, context, [&](auto lanes, std::int64_t k, std::int64_t begin, std::int64_t end) {
+  for_each_group<Sweep::kForward>(grid, context, [&](auto lanes, std::int64_t k, std::int64_t begin, std::int64_t end) {
     const auto add = body(lanes, k);
     Vec<T> sum0 = Vec<T>::zero(), sum1 = Vec<T>::zero();
     for (std::int64_t b = begin; b < end; ++b) {

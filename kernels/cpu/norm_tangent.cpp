@@ -41,7 +41,7 @@ void jvp(const NormReluPoolJvp& k, const NormGrid<T>& grid, std::int64_t t, Cont
   }
 
   const WindowOffsets<kSide> offsets(grid);
-  for_each_group(grid, context, [&](auto lanes, std::int64_t at, std::int64_t begin, std::int64_t end) {
+  for_each_group<Sweep::kBackward>(grid, context, [&](auto lanes, std::int64_t at, std::int64_t begin, std::int64_t end) {
     const V centre = constants.load(0, at), tcentre = constants.load(1, at), a = constants.load(2, at),
             b = constants.load(3, at), shift = constants.load(4, at);
     for (std::int64_t i = begin; i < end; ++i) {
