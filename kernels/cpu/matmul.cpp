@@ -33,9 +33,10 @@ struct Operand {
 /// What a tile does with what stands in the output: the first segment of a sum writes, the others add.
 enum class Start { kFresh, kAdd };
 
-/// out[kRows, n] = (or +=) a[kRows, depth] b[depth, n], n at most kVectors vectors, the last of them possibly partial.
-template <int kRows, int kVectors, class T, class Last>
-IL_INLINE void tile(Start start, const Last& last, const T* a, std::int64_t a_row, std::int64_t a_column, const T* b, std::int64_t ldb,
+/// out[kRows, n] = (or +=) a[kRows, depth] b[depth, n], n at most kVectors vectors, the last of them possibly
+/// partial (a full one goes the same way: half the code, and masks cost next to nothing).
+template <int kRows, int kVectors, class T>
+IL_INLINE void tile(Start start, const FirstLanes<T>& last, const T* a, std::int64_t a_row, std::int64_t a_column, const T* b, std::int64_t ldb,
                     std::int64_t depth, T* out, std::int64_t ldo) {
   using V = Vec<T>;
   V acc[kRows][kVectors];
@@ -64,8 +65,8 @@ IL_INLINE void tile(Start start, const Last& last, const T* a, std::int64_t a_ro
 }
 
 /// The same for `rows` < kRows + 1 rows: the tile of that very height.
-template <int kRows, int kVectors, class T, class Last>
-IL_INLINE void short_tile(std::int64_t rows, Start start, const Last& last, const T* a, std::int64_t a_row,
+template <int kRows, int kVectors, class T>
+IL_INLINE void short_tile(std::int64_t rows, Start start, const FirstLanes<T>& last, const T* a, std::int64_t a_row,
                           std::int64_t a_column, const T* b, std::int64_t ldb, std::int64_t depth, T* out,
                           std::int64_t ldo) {
   if constexpr (kRows > 0) {
@@ -78,8 +79,8 @@ IL_INLINE void short_tile(std::int64_t rows, Start start, const Last& last, cons
 }
 
 /// The same for any number of rows.
-template <int kVectors, class T, class Last>
-void tiles(Start start, const Last& last, const T* a, std::int64_t a_row, std::int64_t a_column, const T* b,
+template <int kVectors, class T>
+void tiles(Start start, const FirstLanes<T>& last, const T* a, std::int64_t a_row, std::int64_t a_column, const T* b,
            std::int64_t ldb, std::int64_t depth, T* out, std::int64_t ldo, std::int64_t rows) {
   // Heights that leave room for the operands in 16 registers; in 32 they hide the latency of the multiply-add as well.
   constexpr int kRows = kVectors == 1 ? 6 : (kVectors == 2 ? 4 : 3);
@@ -89,8 +90,8 @@ void tiles(Start start, const Last& last, const T* a, std::int64_t a_row, std::i
   short_tile<kRows - 1, kVectors>(rows - i, start, last, a + i * a_row, a_row, a_column, b, ldb, depth, out + i * ldo, ldo);
 }
 
-template <class T, class Last>
-IL_INLINE void tiles_of(int vectors, Start start, const Last& last, const T* a, std::int64_t a_row, std::int64_t a_column,
+template <class T>
+IL_INLINE void tiles_of(int vectors, Start start, const FirstLanes<T>& last, const T* a, std::int64_t a_row, std::int64_t a_column,
                         const T* b, std::int64_t ldb, std::int64_t depth, T* out, std::int64_t ldo, std::int64_t rows) {
   switch (vectors) {
     case 1: return tiles<1>(start, last, a, a_row, a_column, b, ldb, depth, out, ldo, rows);
@@ -171,13 +172,9 @@ class Product {
       }
       const T* first = a.data + m0 * a.row + k0 * a.column;
       const int vectors = static_cast<int>(ceil_div(columns, Vec<T>::kLanes));
-      const int tail = static_cast<int>(columns % Vec<T>::kLanes);
-      const Start start = s == begin ? Start::kFresh : Start::kAdd;
-      if (tail == 0) {
-        tiles_of(vectors, start, AllLanes<T>{}, first, a.row, a.column, from, ldb, depth, corner, n_, rows);
-      } else {
-        tiles_of(vectors, start, FirstLanes<T>(tail), first, a.row, a.column, from, ldb, depth, corner, n_, rows);
-      }
+      const FirstLanes<T> last(static_cast<int>(columns - (vectors - 1) * Vec<T>::kLanes));
+      tiles_of(vectors, s == begin ? Start::kFresh : Start::kAdd, last, first, a.row, a.column, from, ldb, depth, corner, n_,
+               rows);
     }
   }
 
