@@ -24,8 +24,10 @@ struct CommandLine {
   CLI::App& app;
   std::function<int()> chosen;
 
-  /// Registers a subcommand of `parent`. `example` ends its help and must be a call that works.
-  CLI::App& add(CLI::App& parent, const std::string& name, const std::string& description, const std::string& example);
+  /// Registers a subcommand of `parent`. `summary` is one line, `details` a paragraph that is wrapped here; `example` ends the
+  /// help and must be calls that work.
+  CLI::App& add(CLI::App& parent, const std::string& name, const std::string& summary, const std::string& details,
+                const std::string& example);
   /// Makes `body` what runs when `command` is chosen.
   void on_run(CLI::App& command, std::function<int()> body);
 };

@@ -49,12 +49,12 @@ int run(const CommonOptions& common) {
 
 void add_check(CommandLine& line) {
   auto common = std::make_shared<CommonOptions>();
-  CLI::App& command = line.add(line.app, "check",
-                               "Runs the truth checks on this machine: the exact meta-gradient against finite differences in\n"
-                               "float64, fused kernels against plain ones, one thread against several, each CPU instruction\n"
-                               "set against the portable kernels. Takes seconds; exit code 1 when one does not hold. Its\n"
-                               "problems are fixed, so --seed changes nothing here.",
-                               "  innerloop check --json");
+  CLI::App& command =
+      line.add(line.app, "check", "Runs the truth checks on this machine.",
+               "The exact meta-gradient against finite differences in float64, fused kernels against plain ones, "
+               "one thread against two, each CPU instruction set against the portable kernels. Takes seconds; exit "
+               "code 1 when one does not hold. Its problems are fixed, so --seed changes nothing here.",
+               "  innerloop check --json");
   common->add_to(command);
   line.on_run(command, [common] { return run(*common); });
 }

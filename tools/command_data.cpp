@@ -86,11 +86,11 @@ int inspect(const InspectCall& o) {
 
 void add_inspect(CommandLine& line, CLI::App& data) {
   auto o = std::make_shared<InspectCall>();
-  CLI::App& command = line.add(data, "inspect",
-                               "Says what is in a data set before anything is trained on it: classes, sizes, exact duplicates\n"
-                               "(by pixels, so across formats too), files that cannot be read, patient groups.\n"
-                               "Unreadable files are findings here: the exit code stays 0.",
-                               "  innerloop data inspect synthetic");
+  CLI::App& command =
+      line.add(data, "inspect", "Says what is in a data set before anything is trained on it.",
+               "Classes, sizes, exact duplicates (by pixels, so across formats too), files that cannot be read, "
+               "patient groups. Unreadable files are findings here: the exit code stays 0.",
+               "  innerloop data inspect synthetic");
   command.add_option("data", o->data, kDataHelp)->required()->type_name("D");
   o->common.add_to(command, {{"--groups", {"data.groups"}, "F.csv"}});
   line.on_run(command, [o] { return inspect(*o); });
@@ -134,10 +134,11 @@ int pack(const PackCall& o) {
 
 void add_pack(CommandLine& line, CLI::App& data) {
   auto o = std::make_shared<PackCall>();
-  CLI::App& command = line.add(data, "pack",
-                               "Writes a data set as one file that opens at once and serves wherever a data set is asked for.\n"
-                               "Without --size the images keep theirs, and must all agree.",
-                               "  innerloop data pack synthetic --out xrays.pack --size 64");
+  CLI::App& command =
+      line.add(data, "pack", "Writes a data set as one file.",
+               "The file opens at once and serves wherever a data set is asked for. Without --size the images keep "
+               "theirs, and must all agree.",
+               "  innerloop data pack synthetic --out xrays.pack --size 64");
   command.add_option("data", o->data, kDataHelp)->required()->type_name("D");
   command.add_option("--out", o->out, "the packed file")->required()->type_name("F");
   o->bad_files.add_to(command);
@@ -184,10 +185,11 @@ int synth(const SynthCall& o) {
 
 void add_synth(CommandLine& line, CLI::App& data) {
   auto o = std::make_shared<SynthCall>();
-  CLI::App& command = line.add(data, "synth",
-                               "Draws synthetic chest X-rays as PNG files, one folder a finding: for tests, benchmarks and first\n"
-                               "steps. They are procedural pictures, not medical images. The same seed gives the same files.",
-                               "  innerloop data synth --out xrays --per-class 40");
+  CLI::App& command =
+      line.add(data, "synth", "Draws synthetic chest X-rays as PNG files, one folder a finding.",
+               "They serve tests, benchmarks and first steps: procedural pictures, not medical images. The same "
+               "seed gives the same files.",
+               "  innerloop data synth --out xrays --per-class 40");
   command.add_option("--out", o->out, "the folder; must be missing or empty")->required()->type_name("DIR");
   command.add_option("--per-class", o->per_class, "images of each finding")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{100'000}))
@@ -200,8 +202,10 @@ void add_synth(CommandLine& line, CLI::App& data) {
 }  // namespace
 
 void add_data(CommandLine& line) {
-  CLI::App& data = line.add(line.app, "data", "Looks into data sets, packs them, and draws synthetic ones.",
-                            "  innerloop data inspect synthetic");
+  CLI::App& data =
+      line.add(line.app, "data", "Looks into data sets, packs them, and draws synthetic ones.",
+               "",
+               "  innerloop data inspect synthetic");
   data.require_subcommand(1);
   add_inspect(line, data);
   add_pack(line, data);

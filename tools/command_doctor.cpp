@@ -98,10 +98,11 @@ int run(const CommonOptions& common) {
 
 void add_doctor(CommandLine& line) {
   auto common = std::make_shared<CommonOptions>();
-  CLI::App& command = line.add(line.app, "doctor",
-                               "Says what this machine and this build offer: the CPU and the kernels chosen for it, threads,\n"
-                               "memory, the GPU or the reason why there is none, and the versions of the libraries.",
-                               "  innerloop doctor");
+  CLI::App& command =
+      line.add(line.app, "doctor", "Says what this machine and this build offer.",
+               "The CPU and the kernels chosen for it, threads, memory, the GPU or the reason why there is none, "
+               "and the versions of the libraries.",
+               "  innerloop doctor");
   common->add_to(command);
   line.on_run(command, [common] { return run(*common); });
 }

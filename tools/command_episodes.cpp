@@ -8,9 +8,9 @@
 #include <span>
 
 #include "io/atomic_file.h"
-#include "io/groups.h"
 #include "meta/episode_sheet.h"
 #include "meta/from_config.h"
+#include "meta/holdout.h"
 #include "meta/task_source.h"
 #include "tools/command.h"
 #include "tools/common_options.h"
@@ -29,12 +29,6 @@ struct Options {
   std::int64_t step = 1;
 };
 
-/// The part that training draws from.
-io::ImageSet training_part(const io::ImageSet& set, const io::Config& config) {
-  const io::Split split = io::split_holdout(set, config.data.holdout, static_cast<std::uint64_t>(config.run.seed));
-  return io::subset(set, split.train);
-}
-
 int run(const Options& o) {
   constexpr std::int64_t kTasksShown = 4;
   io::Config base = o.preset.base(o.data, o.common);
@@ -43,7 +37,8 @@ int run(const Options& o) {
   Context context = make_context(config.run);
   ContextScope scope(context);
 
-  const io::ImageSet set = training_part(load_data(o.data, meta::load_options(config), o.bad_files), config);
+  const io::ImageSet whole = load_data(o.data, meta::load_options(config), o.bad_files);
+  const io::ImageSet set = meta::split_data(whole, config).train;
   meta::TaskSourceOptions options;
   options.scheme = meta::task_scheme(config.task.scheme);
   options.ways = config.task.ways;
@@ -53,7 +48,7 @@ int run(const Options& o) {
   options.augment = meta::augmentations(config);
   options.seed = static_cast<std::uint64_t>(config.run.seed);
   const meta::TaskSource source(set, options);
-  const io::Image sheet = meta::episode_sheet(source.draw(o.step), {.ways = config.task.ways});
+  const io::Image sheet = meta::episode_sheet(source.draw(o.step - 1), {.ways = config.task.ways});
   const std::vector<std::uint8_t> png = io::encode_png(sheet);
   io::write_file(o.out, std::as_bytes(std::span(png)));
 
@@ -79,11 +74,12 @@ int run(const Options& o) {
 
 void add_episodes(CommandLine& line) {
   auto o = std::make_shared<Options>();
-  CLI::App& command = line.add(line.app, "episodes",
-                               "Draws the first tasks of a meta-step, as training under the same options and seed sees them, into\n"
-                               "one picture: a row a class, support images left of their augmented queries. Look at it before you\n"
-                               "train: can you match query to support yourself?",
-                               "  innerloop episodes --data synthetic --out sheet.png --tasks 3");
+  CLI::App& command =
+      line.add(line.app, "episodes", "Draws a picture of training tasks.",
+               "It shows the first tasks of a meta-step, as training under the same options and seed sees them: a "
+               "row a class, support images left of their augmented queries. Look at it before you train: can you "
+               "match query to support yourself?",
+               "  innerloop episodes --data synthetic --out sheet.png --tasks 3");
   command.add_option("--data", o->data, "a folder (one subfolder a class), a packed file, or the word synthetic")
       ->required()
       ->type_name("D");

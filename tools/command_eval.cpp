@@ -7,11 +7,11 @@
 #include <memory>
 
 #include "io/atomic_file.h"
-#include "io/groups.h"
 #include "io/report.h"
 #include "meta/checkpoint.h"
 #include "meta/evaluator.h"
 #include "meta/from_config.h"
+#include "meta/holdout.h"
 #include "meta/run_report.h"
 #include "tools/command.h"
 #include "tools/common_options.h"
@@ -50,8 +50,8 @@ io::Config config_of(const meta::Checkpoint& checkpoint, const CommonOptions& co
   return config;
 }
 
-io::ImageSet chosen_part(io::ImageSet set, const meta::Checkpoint& checkpoint, const Options& o) {
-  const bool trained_on_it = !checkpoint.data_hash.empty() && set.hash() == checkpoint.data_hash;
+io::ImageSet chosen_part(io::ImageSet set, const std::string& hash, const meta::Checkpoint& checkpoint, const Options& o) {
+  const bool trained_on_it = hash == checkpoint.data_hash;
   if (o.part == Part::kAll) {
     if (trained_on_it && o.start == Start::kCheckpoint) {
       warn(fmt::format("{} is the data set that this checkpoint was trained on; --part held-out keeps to the images that "
@@ -63,10 +63,9 @@ io::ImageSet chosen_part(io::ImageSet set, const meta::Checkpoint& checkpoint, c
   IL_CHECK(trained_on_it,
            "{}: not the data set that {} was trained on, so nothing of it was held out; leave --part held-out out", o.data,
            o.checkpoint);
-  IL_CHECK(checkpoint.config.data.holdout > 0, "{}: was trained with data.holdout = 0; nothing was held out", o.checkpoint);
-  const io::Split split = io::split_holdout(set, checkpoint.config.data.holdout,
-                                            static_cast<std::uint64_t>(checkpoint.config.run.seed));
-  return io::subset(set, split.held_out);
+  io::ImageSet held_out = meta::split_data(set, checkpoint.config).held_out;
+  IL_CHECK(held_out.count() > 0, "{}: was trained with data.holdout = 0; leave --part held-out out", o.checkpoint);
+  return held_out;
 }
 
 /// The held-out split and the synthetic images are functions of the run's seed; --seed draws other episodes of the same data.
@@ -82,12 +81,14 @@ int run(const Options& o) {
   ContextScope scope(context);
   const meta::Checkpoint checkpoint = meta::load_checkpoint(o.checkpoint);
   const io::Config config = config_of(checkpoint, o.common);
-  const io::ImageSet set =
-      chosen_part(load_data(o.data, data_options(config, checkpoint), o.bad_files), checkpoint, o);
+  io::ImageSet whole = load_data(o.data, data_options(config, checkpoint), o.bad_files);
+  const std::string hash = whole.hash();
+  const io::ImageSet set = chosen_part(std::move(whole), hash, checkpoint, o);
 
   Network network = network_for(checkpoint, config.eval.ways);
   meta::EvalOptions options = meta::eval_options(config);
   options.episode.small_classes = o.small_classes;
+  options.data_hash = hash;  // of the whole data set, of which --part may take a part
   options.stop = &stop;
   options.progress = counting_progress("episode");
   if (o.start == Start::kUntrained) network.params = network.net.init(static_cast<std::uint64_t>(config.run.seed));
@@ -111,6 +112,7 @@ int run(const Options& o) {
     Json object = json_of(result);
     object["checkpoint"] = o.checkpoint;
     object["step"] = checkpoint.step;
+    object["part"] = o.part == Part::kAll ? "all" : "held-out";
     object["threads"] = context.threads().threads();
     print_json(object);
   } else {
@@ -124,11 +126,11 @@ int run(const Options& o) {
 void add_eval(CommandLine& line) {
   auto o = std::make_shared<Options>();
   CLI::App& command =
-      line.add(line.app, "eval",
-               "Measures a checkpoint on labelled few-shot episodes: adapts on each support set, predicts the query images, and\n"
-               "gives accuracy with its 95 % interval, precision, recall, F1, ROC-AUC, PR-AUC, the confusion matrix and the\n"
-               "protocol. Settings come from the checkpoint; options change them. When --ways differs from the ways it was\n"
-               "trained on, the head starts from zero and is adapted on the support images.",
+      line.add(line.app, "eval", "Measures a checkpoint on labelled few-shot episodes.",
+               "Adapts on each support set, predicts the query images, and gives accuracy with its 95 % interval, "
+               "precision, recall, F1, ROC-AUC, PR-AUC, the confusion matrix and the protocol. Settings come from "
+               "the checkpoint; options change them. When --ways differs from the ways of training, the head starts "
+               "from zero and is adapted on the support images.",
                "  innerloop eval runs/demo/best.safetensors --data synthetic --episodes 50");
   command.add_option("checkpoint", o->checkpoint, "a checkpoint of a run, or a file of parameters")
       ->required()

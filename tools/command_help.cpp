@@ -63,10 +63,11 @@ int run(const CLI::App& app, const std::string& topic) {
 
 void add_help(CommandLine& line) {
   auto topic = std::make_shared<std::string>();
-  CLI::App& command = line.add(line.app, "help",
-                               "Explains a topic: a command, 'keys' (every key of the configuration), 'presets', or\n"
-                               "'preset=NAME' (one preset as TOML, a good start for a file of your own).",
-                               "  innerloop help keys");
+  CLI::App& command =
+      line.add(line.app, "help", "Explains a topic.",
+               "A topic is a command, 'keys' (every key of the configuration), 'presets', or 'preset=NAME' (one "
+               "preset as TOML, a good start for a file of your own).",
+               "  innerloop help keys");
   command.add_option("topic", *topic, "what to explain")->type_name("TOPIC");
   line.on_run(command, [&app = line.app, topic] { return run(app, *topic); });
 }

@@ -150,13 +150,13 @@ int run(const Options& o) {
 void add_metagrad(CommandLine& line) {
   auto o = std::make_shared<Options>();
   CLI::App& command =
-      line.add(line.app, "metagrad",
-               "Computes one meta-gradient on tensors given from outside: the bridge to other frameworks and profilers.\n"
-               "PROBLEM is a safetensors file: the parameters by name (block1.conv.weight [R,S,C,K], block1.norm.scale,\n"
-               "block1.norm.shift, ..., head.weight [F,N], head.bias [N]), support_x [T,S,H,W,C], support_y [T,S],\n"
-               "query_x [T,Q,H,W,C], query_y [T,Q] (images float, labels int64), and metadata 'config' with the [model] and\n"
-               "[inner] keys as TOML. RESULT holds the meta-gradient under the parameters' names, query_loss [T] and\n"
-               "support_loss [T,K]. bench/make_problem.py writes problems.",
+      line.add(line.app, "metagrad", "Computes one exact meta-gradient on tensors given from outside.",
+               "It is the bridge to other frameworks, oracles and profilers. PROBLEM is a safetensors file: the "
+               "parameters by name (block1.conv.weight [R,S,C,K], block1.norm.scale, block1.norm.shift, ..., "
+               "head.weight [F,N], head.bias [N]), support_x [T,S,H,W,C], support_y [T,S], query_x [T,Q,H,W,C], "
+               "query_y [T,Q] (images float, labels int64), and metadata 'config' with the [model] and [inner] keys "
+               "as TOML; bench/make_problem.py writes such files. RESULT holds the meta-gradient under the "
+               "parameters' names, query_loss [T] and support_loss [T,K].",
                "  python3 bench/make_problem.py --workload w1 --out w1.safetensors\n"
                "  innerloop metagrad w1.safetensors --out gradient.safetensors --repeat 3 --json");
   command.add_option("problem", o->problem, "the problem, a safetensors file")->required()->type_name("PROBLEM");

@@ -85,12 +85,12 @@ int run(const Options& o) {
 void add_predict(CommandLine& line) {
   auto o = std::make_shared<Options>();
   CLI::App& command =
-      line.add(line.app, "predict",
-               "Adapts a checkpoint on a few labelled images and classifies others. The support folder holds one subfolder a\n"
-               "class, or images that are each their own class, named by their stem. Prints one JSON object a line:\n"
-               "{\"image\": ..., \"class\": ..., \"probabilities\": {...}}, in the order of the files given, a folder's files\n"
-               "sorted. --json changes nothing here. When the number of classes differs from the ways of training, the head\n"
-               "starts from zero and is adapted on the support images; --steps sets the inner steps.",
+      line.add(line.app, "predict", "Adapts a checkpoint on a few labelled images and classifies others.",
+               "The support folder holds one subfolder a class, or images that are each their own class, named by "
+               "their stem. Prints one JSON object a line, {\"image\": ..., \"class\": ..., \"probabilities\": "
+               "{...}}, in the order given, the files of a folder sorted; --json changes nothing here. When the "
+               "number of classes differs from the ways of training, the head starts from zero and is adapted on "
+               "the support images.",
                "  innerloop data synth --out xrays --per-class 5\n"
                "  innerloop predict runs/demo/best.safetensors --support xrays --images xrays/lobar");
   command.add_option("checkpoint", o->checkpoint, "a checkpoint of a run, or a file of parameters")

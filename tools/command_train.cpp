@@ -8,7 +8,6 @@
 #include <optional>
 
 #include "io/report.h"
-#include "meta/checkpoint.h"
 #include "meta/run_folder.h"
 #include "meta/trainer.h"
 #include "tools/command.h"
@@ -32,24 +31,12 @@ struct Options {
 };
 
 /// What a run starts from: on resume the run's own configuration, so that nothing has to be said twice.
-io::Config base_config(const Options& o, const std::string& data) {
+io::Config base_config(const Options& o) {
   const std::string saved = meta::RunFolder(o.out).config();
-  if (!o.resume || o.preset.given() || !std::filesystem::exists(saved)) return o.preset.base(data, o.common);
+  if (!o.resume || o.preset.given() || !std::filesystem::exists(saved)) return o.preset.base(o.data, o.common);
   io::Config config;
   io::apply_toml_file(config, saved);
   return config;
-}
-
-/// The data set: as given, or on resume as the run remembers it.
-std::string data_of(const Options& o) {
-  if (!o.data.empty()) return o.data;
-  const std::string checkpoint = meta::RunFolder(o.out).checkpoint();
-  if (!o.resume) fail_usage("train: --data is missing; give a folder, a packed file, or the word synthetic");
-  IL_CHECK(std::filesystem::exists(checkpoint), "{}: no checkpoint to resume from; give --data to start the run", checkpoint);
-  const auto protocol = meta::load_checkpoint(checkpoint).protocol;
-  const auto found = protocol.find("data");
-  IL_CHECK(found != protocol.end(), "{}: does not say which data set it was trained on; give --data", checkpoint);
-  return found->second;
 }
 
 /// Shows a run on stderr. io::Progress is not thread-safe, and an evaluation reports from its working threads.
@@ -64,6 +51,7 @@ class TrainDisplay {
   meta::TrainCallbacks callbacks() {
     return {.on_step = [this](const io::StepEntry& e) { step(e); },
             .on_eval = [this](const io::EvalEntry& e) { evaluated(e); },
+            .on_load_progress = counting_progress("reading images"),
             .on_eval_progress = [this](std::int64_t done, std::int64_t total) { episode(done, total); },
             .on_message = [this](const std::string& text) { message(text); }};
   }
@@ -149,14 +137,16 @@ int run(const Options& o) {
     return kDone;
   }
   if (o.out.empty()) fail_usage("train: --out is missing; give the run folder to make");
+  if (o.data.empty() && !o.resume)
+    fail_usage("train: --data is missing; give a folder, a packed file, or the word synthetic");
   // From here on, so that a Ctrl-C while the data are read ends with a saved run as well.
   const std::atomic<bool>& stop = catch_stop_signals();
   Context context = make_context(o.common.run());
   ContextScope scope(context);
 
   meta::TrainOptions options;
-  options.data = data_of(o);
-  options.config = o.common.resolve(base_config(o, options.data));
+  options.data = o.data;
+  options.config = o.common.resolve(base_config(o));
   options.out = o.out;
   options.start = o.resume ? meta::RunStart::kResume : meta::RunStart::kNew;
   options.bad_files = o.bad_files.choice();
@@ -180,11 +170,11 @@ int run(const Options& o) {
 void add_train(CommandLine& line) {
   auto o = std::make_shared<Options>();
   CLI::App& command =
-      line.add(line.app, "train",
-               "Meta-trains a network on unlabelled tasks drawn from D, evaluates it on held-out images on the way, and leaves a\n"
-               "run folder: config.toml, log.jsonl, checkpoint.safetensors, best.safetensors, report.html. Ctrl-C saves and\n"
-               "ends with exit code 130; --resume goes on to the same bits as a run that never stopped, and needs nothing but\n"
-               "--out. Keys are listed by --help-keys.",
+      line.add(line.app, "train", "Meta-trains a network into a run folder.",
+               "Tasks are drawn from D without its labels; images of D that are held out serve the evaluations on "
+               "the way. The run folder holds config.toml, log.jsonl, checkpoint.safetensors, best.safetensors and "
+               "report.html. Ctrl-C saves and ends with exit code 130; --resume goes on to the same bits as a run "
+               "that never stopped, and needs nothing but --out. --help-keys lists the keys.",
                "  innerloop train --data synthetic --out runs/demo --iterations 20 --set eval.episodes=20");
   command.add_option("--data", o->data, "a folder (one subfolder a class), a packed file, or the word synthetic")
       ->type_name("D");

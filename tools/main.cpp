@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <memory>
 #include <new>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,9 +19,28 @@
 
 namespace innerloop::tools {
 
-CLI::App& CommandLine::add(CLI::App& parent, const std::string& name, const std::string& description,
-                           const std::string& example) {
-  CLI::App* command = parent.add_subcommand(name, description);
+namespace {
+
+/// Breaks a paragraph into lines of at most 100 columns.
+std::string wrapped(const std::string& paragraph) {
+  constexpr std::size_t kColumns = 100;
+  std::istringstream words(paragraph);
+  std::string text, line;
+  for (std::string word; words >> word;) {
+    if (!line.empty() && line.size() + 1 + word.size() > kColumns) {
+      text += line + "\n";
+      line.clear();
+    }
+    line += (line.empty() ? "" : " ") + word;
+  }
+  return text + line;
+}
+
+}  // namespace
+
+CLI::App& CommandLine::add(CLI::App& parent, const std::string& name, const std::string& summary,
+                           const std::string& details, const std::string& example) {
+  CLI::App* command = parent.add_subcommand(name, details.empty() ? summary : summary + "\n\n" + wrapped(details) + "\n");
   command->footer("Example:\n" + example);
   return *command;
 }
@@ -29,6 +50,15 @@ void CommandLine::on_run(CLI::App& command, std::function<int()> body) {
 }
 
 namespace {
+
+/// Lists a command by the first line of its description; its own help has the rest.
+class FirstLineFormatter : public CLI::Formatter {
+ public:
+  std::string make_subcommand(const CLI::App* command) const override {
+    const std::string description = command->get_description();
+    return fmt::format("  {:<10}{}\n", command->get_name(), description.substr(0, description.find('\n')));
+  }
+};
 
 constexpr const char* kAbout =
     "innerloop: exact, fast gradient-based meta-learning (second-order MAML) from images.\n"
@@ -86,9 +116,10 @@ int wrong_usage(const CLI::App& app, const CLI::ParseError& error) {
   return report_error(fmt::format("{}; see '{} --help'", text, full_name(command)), kUsage);
 }
 
-int run(int argc, char** argv) {
+int parse_and_run(int argc, char** argv) {
   CLI::App app(kAbout, "innerloop");
   app.footer(kExample);
+  app.formatter(std::make_shared<FirstLineFormatter>());  // subcommands inherit it
   app.require_subcommand(1);
   app.set_version_flag("--version", "innerloop " IL_VERSION, "print the version and exit");
   CommandLine line{app, {}};
@@ -118,7 +149,7 @@ int main(int argc, char** argv) {
   using namespace innerloop;  // NOLINT: the whole of the program is in it
   try {
     tools::start_messages();
-    const int code = tools::run(argc, argv);
+    const int code = tools::parse_and_run(argc, argv);
     // A full disk behind stdout shows only when the last bytes leave.
     if (std::fflush(stdout) != 0) return tools::report_error("stdout: cannot be written; is the disk full?", tools::kFailed);
     return code;

@@ -6,8 +6,9 @@
 // Both keep an array of accumulators [broadcast operand][vectors of output channels] in registers; one scalar is
 // broadcast against kVectors vectors. Pixels and rows are reached through tables of offsets, so that a tile may cross
 // image rows and whole images: kernel size, stride, dilation, padding and groups are nothing but table contents.
-// Each output is one chain of multiply-adds in a fixed order, whatever tile it falls into: the cut never shows in the
-// bits.
+// A tile sums its own products in one chain of multiply-adds in a fixed order, and adds the finished sum to what its
+// destination holds: which tile an output falls into never shows in the bits. (To start the chain from the destination
+// instead cost 5 to 20 %: the accumulators' loads do not overlap the loop.)
 #pragma once
 
 #include "kernels/cpu/simd.h"
@@ -171,22 +172,25 @@ struct OuterWork {
   Start start;
 };
 
+/// Whether the rows of an outer tile are neighbours in memory, which spares it their offsets.
+enum class Rows { kTable, kAdjacent };
+
 /// Rows [at, at + kRows), of which the first `valid` are stored.
-template <class T, int kRows, int kVectors>
+template <class T, int kRows, int kVectors, Rows kPlacement = Rows::kTable>
 void outer_tile(const OuterWork<T>& work, std::int64_t at, int valid) {
   using V = Vec<T>;
   V acc[kRows][kVectors];
   std::int64_t rows[kRows];
 #pragma GCC unroll 32
   for (int m = 0; m < kRows; ++m) {
-    rows[m] = work.rows[at + m];
+    rows[m] = kPlacement == Rows::kAdjacent ? m : work.rows[at + m];
 #pragma GCC unroll 8
     for (int v = 0; v < kVectors; ++v) acc[m][v] = V::zero();
   }
   const std::int64_t pitch = work.gy_pitch, pixels = work.pixels;
   const std::int64_t* const from = work.from;
   for (int i = 0; i < work.pair_count; ++i) {
-    const T* const base = work.pairs[i].x;
+    const T* const base = work.pairs[i].x + (kPlacement == Rows::kAdjacent ? work.rows[at] : 0);
     const T* gy = work.pairs[i].gy;
     for (std::int64_t p = 0; p < pixels; ++p, gy += pitch) {
       const T* const x = base + from[p];
@@ -210,7 +214,11 @@ void outer_block(const OuterWork<T>& work) {
   constexpr int kFull = kAccumulators / kVectors, kHalf = (kFull + 1) / 2, kQuarter = (kFull + 3) / 4;
   for (std::int64_t at = 0; at < work.row_count; at += kFull) {
     const std::int64_t left = work.row_count - at;
-    if (left >= kFull) outer_tile<T, kFull, kVectors>(work, at, kFull);
+    if (left >= kFull) {
+      const bool adjacent = work.rows[at + kFull - 1] - work.rows[at] == kFull - 1;  // offsets rise by one or more
+      adjacent ? outer_tile<T, kFull, kVectors, Rows::kAdjacent>(work, at, kFull)
+               : outer_tile<T, kFull, kVectors>(work, at, kFull);
+    }
     else if (left > kHalf) outer_tile<T, kFull, kVectors>(work, at, static_cast<int>(left));
     else if (left > kQuarter) outer_tile<T, kHalf, kVectors>(work, at, static_cast<int>(left));
     else outer_tile<T, kQuarter, kVectors>(work, at, static_cast<int>(left));
@@ -250,7 +258,7 @@ IL_INLINE void gather_blocks(const GatherWork<T>& work, int vectors) {
 }
 
 template <class T>
-IL_INLINE void outer_blocks(const OuterWork<T>& work, int vectors) {
+IL_INLINE void outer_stretch(const OuterWork<T>& work, int vectors) {
   switch (vectors) {
     case 1: return outer_block<T, 1>(work);
     case 2: return outer_block<T, 2>(work);
@@ -259,6 +267,24 @@ IL_INLINE void outer_blocks(const OuterWork<T>& work, int vectors) {
     case 4: return outer_block<T, 4>(work);
 #endif
     default: return;
+  }
+}
+
+/// Pixels that an outer tile takes before it adds its sums to memory: few enough that their gy stays in the first-level
+/// cache from one row tile to the next (64 pixels of 64 f32 channels are 16 KiB), which beat 96 and 128 by 5 %.
+inline constexpr std::int64_t kStretch = 64;
+
+template <class T>
+void outer_blocks(const OuterWork<T>& all, int vectors) {
+  OuterWork<T> work = all;
+  OuterPair<T> pairs[2] = {all.pairs[0], all.pairs[all.pair_count - 1]};
+  work.pairs = pairs;
+  for (std::int64_t at = 0; at < all.pixels; at += kStretch) {
+    work.from = all.from + at;
+    work.pixels = all.pixels - at < kStretch ? all.pixels - at : kStretch;
+    outer_stretch(work, vectors);
+    for (OuterPair<T>& pair : pairs) pair.gy += kStretch * all.gy_pitch;
+    work.start = Start::kAccumulate;
   }
 }
 
