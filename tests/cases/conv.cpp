@@ -1,7 +1,7 @@
 #include "autograd/ops/conv.h"
 
 #include "cases/op_case.h"
-#include "cases/oracles.h"
+#include "support/oracles.h"
 
 namespace innerloop::test {
 namespace {

@@ -1,14 +1,16 @@
 #include "autograd/ops/pool.h"
 
+#include <algorithm>
+
 #include "cases/op_case.h"
-#include "cases/oracles.h"
+#include "support/oracles.h"
 
 namespace innerloop::test {
 namespace {
 
 using namespace autograd;
 
-// A shuffled grid: the two largest of any window differ by at least one cell, 4/numel.
+// A shuffled grid: the two largest of any window differ by at least one cell, width/numel.
 const Range kDistinct{-2, 2, Fill::kSpread};
 
 struct Window {
@@ -21,9 +23,9 @@ const std::vector<Window>& windows() {
   return all;
 }
 
-std::vector<Variant> image_variants(Range range) {
+std::vector<Variant> image_variants(Range range, Range of_many) {
   return {{{{{2, 2, 4, 6, 2}, range}}}, {{{{1, 1, 3, 3, 1}, range}}}, {{{{2, 1, 5, 7, 3}, range}}},
-          {{{{2, 3, 9, 8, 19}, range}}, 1}};
+          {{{{2, 3, 9, 8, 19}, of_many}}, 1}};
 }
 
 /// Some decision for every output: any window position.
@@ -57,7 +59,22 @@ OpCase max_case(const Window& w) {
                 });
                 return Arrays{y};
               },
-          .variants = image_variants(kDistinct),
+          .variants = image_variants(kDistinct, {-40, 40, Fill::kSpread}),
+          .margin =
+              [g](const Arrays& in) {
+                Array x = in[0];
+                double smallest = 1e300;
+                for_each_output(pool_shape(x.shape, g), [&](auto t, auto n, auto p, auto q, auto c) {
+                  double best = -1e300, next = -1e300;
+                  for (std::int64_t at = 0; at < g.window_h * g.window_w; ++at) {
+                    const double v = window_element(x, g, t, n, p, q, c, at);
+                    next = std::max(next, std::min(v, best));
+                    best = std::max(best, v);
+                  }
+                  smallest = std::min(smallest, best - next);
+                });
+                return smallest;
+              },
           .bad_calls = {{[g] { max_pool(Var(Tensor::zeros(kSmall, DType::kF32)), g); }, {"max_pool", kSmall.to_string()}}}};
 }
 
@@ -77,7 +94,7 @@ OpCase gather_case(const Window& w) {
                 });
                 return Arrays{y};
               },
-          .variants = image_variants({}),
+          .variants = image_variants({}, {}),
           .bad_calls = {{[g] {
                            pool_gather(Var(Tensor::zeros({1, 1, 6, 6, 1}, DType::kF32)),
                                        Tensor::zeros({1, 1, 1, 1, 1}, DType::kI32), g);
@@ -121,7 +138,7 @@ OpCase average_case(const Window& w) {
                 });
                 return Arrays{y};
               },
-          .variants = image_variants({}),
+          .variants = image_variants({}, {}),
           .bad_calls = {{[g] { average_pool(Var(Tensor::zeros(kSmall, DType::kF32)), g); },
                          {"average_pool", kSmall.to_string()}}}};
 }
@@ -169,7 +186,7 @@ std::vector<OpCase> pool_cases() {
                          });
                          return Arrays{y};
                        },
-                   .variants = image_variants({}),
+                   .variants = image_variants({}, {}),
                    .bad_calls = {{[] { global_average_pool(Var(Tensor::zeros({2, 3}, DType::kF32))); },
                                   {"global_average_pool", "[2, 3]"}}}});
   return cases;

@@ -21,8 +21,8 @@ Array renamed(Array x, const Shape& shape) {
   return x;
 }
 
-std::vector<Variant> rank3(int largest_order = 1) {
-  return {{{{{2, 3, 4}}}}, {{{{1, 1, 1}}}}, {{{{3, 1, 5}}}}, {{{{7, 33, 65}}}, largest_order}};
+std::vector<Variant> rank3() {
+  return {{{{{2, 3, 4}}}}, {{{{1, 1, 1}}}}, {{{{3, 1, 5}}}}, {{{{9, 65, 121}}}, 1}};
 }
 
 OpCase sum_to_case(std::string name, const Shape& from, const Shape& to, bool a, bool b, bool c) {
@@ -76,7 +76,7 @@ std::vector<OpCase> reduce_cases() {
       {.name = "sum_all",
        .f = [](const Vars& x) { return Vars{sum_all(x[0])}; },
        .oracle = [](const Arrays& x) { return Arrays{renamed(sum3(x[0], true, true, true), {})}; },
-       .variants = {{{{{2, 3, 4}}}}, {{{{1, 1, 1}}}}, {{{{0, 2, 3}}}}, {{{{5, 41, 63}}}, 1}}},
+       .variants = {{{{{2, 3, 4}}}}, {{{{1, 1, 1}}}}, {{{{0, 2, 3}}}}, {{{{9, 65, 121}}}, 1}}},
       {.name = "mean_last",
        .f = [](const Vars& x) { return Vars{mean(x[0], {-1})}; },
        .oracle =
