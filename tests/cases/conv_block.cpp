@@ -22,7 +22,8 @@ struct Block {
 
 constexpr ConvOptions kSame3x3{.pad_top = 1, .pad_bottom = 1, .pad_left = 1, .pad_right = 1};
 constexpr ConvOptions kStride2{.stride_h = 2, .stride_w = 2, .pad_bottom = 1, .pad_right = 1};
-constexpr ConvOptions kStride2Odd{.stride_h = 2, .stride_w = 2, .pad_top = 1, .pad_bottom = 1, .pad_left = 1, .pad_right = 1};
+constexpr ConvOptions kStride2Odd{
+    .stride_h = 2, .stride_w = 2, .pad_top = 1, .pad_bottom = 1, .pad_left = 1, .pad_right = 1};
 
 std::vector<Block> blocks() {
   const Pool max = Pool::kMax2x2, none = Pool::kNone;
@@ -91,17 +92,33 @@ std::vector<OpCase> conv_block_cases() {
   const Shape x{2, 1, 4, 4, 2}, w{1, 3, 3, 2, 3};
   const ConvBlockOptions same{kSame3x3};
   cases[0].bad_calls = {
-      {[=] { conv_block(zeros(x), zeros({1, 3, 3, 4, 3}), Var(), zeros({1, 3}), same); }, {"conv", "[2, 1, 4, 4, 2]", "[1, 3, 3, 4, 3]"}},
-      {[=] { conv_block(zeros(x), zeros(w), Var(), zeros({1, 4}), same); }, {"conv_block", "[1, 4]", "3 channels"}},
-      {[=] { conv_block(zeros(x), zeros(w), zeros({3, 3}), zeros({1, 3}), same); }, {"conv_block", "[3, 3]", "2 tasks"}},
+      {[=] {
+         conv_block(zeros(x), zeros({1, 3, 3, 4, 3}), Var(), zeros({1, 3}), same);
+       },
+       {"conv", "[2, 1, 4, 4, 2]", "[1, 3, 3, 4, 3]"}},
+      {[=] {
+         conv_block(zeros(x), zeros(w), Var(), zeros({1, 4}), same);
+       },
+       {"conv_block", "[1, 4]", "3 channels"}},
+      {[=] {
+         conv_block(zeros(x), zeros(w), zeros({3, 3}), zeros({1, 3}), same);
+       },
+       {"conv_block", "[3, 3]", "2 tasks"}},
       {[=] { conv_block(zeros(x), zeros(w), Var(), Var(), same); }, {"conv_block", "shift"}},
-      {[=] { conv_block(zeros(x), zeros(w), Var(), Var(Tensor::zeros({1, 3}, DType::kF64)), same); }, {"conv_block", "[1, 3]", "f32", "f64"}},
+      {[=] {
+         conv_block(zeros(x), zeros(w), Var(), Var(Tensor::zeros({1, 3}, DType::kF64)), same);
+       },
+       {"conv_block", "[1, 3]", "f32", "f64"}},
       {[=] {
          const Tensor statistics = Tensor::zeros({1, 4}, DType::kF32);
-         conv_block_with_statistics(zeros(x).value(), zeros(w).value(), {}, zeros({1, 3}).value(), statistics, statistics, same);
+         conv_block_with_statistics(zeros(x).value(), zeros(w).value(), {}, zeros({1, 3}).value(), statistics,
+                                    statistics, same);
        },
        {"conv_block", "[1, 4]", "[2, 3]"}},
-      {[=] { conv_block(zeros({2, 1, 1, 4, 2}), zeros(w), Var(), zeros({1, 3}), same); }, {"conv_block", "[2, 1, 1, 4, 3]", "too small"}},
+      {[=] {
+         conv_block(zeros({2, 1, 1, 4, 2}), zeros(w), Var(), zeros({1, 3}), same);
+       },
+       {"conv_block", "[2, 1, 1, 4, 3]", "too small"}},
   };
   return cases;
 }

@@ -26,8 +26,9 @@ TEST(ConvNet, HasTheNamesAndShapesThatFilesHold) {
   o.channels = 3;
   o.ways = 4;
   const ConvNet net(o);
-  const std::vector<std::string> names{"block1.conv.weight", "block1.norm.scale", "block1.norm.shift", "block2.conv.weight",
-                                       "block2.norm.scale",  "block2.norm.shift", "head.weight",       "head.bias"};
+  const std::vector<std::string> names{"block1.conv.weight", "block1.norm.scale", "block1.norm.shift",
+                                       "block2.conv.weight", "block2.norm.scale", "block2.norm.shift",
+                                       "head.weight",        "head.bias"};
   const std::vector<Shape> shapes{{3, 3, 3, 16}, {16}, {16}, {3, 3, 16, 32}, {32}, {32}, {5 * 2 * 32, 4}, {4}};
   EXPECT_EQ(net.names(), names);
   EXPECT_EQ(net.shapes(), shapes);
@@ -44,7 +45,8 @@ TEST(ConvNet, HasTheNamesAndShapesThatFilesHold) {
 }
 
 TEST(ConvNet, PresetsHaveTheirPublishedSizes) {
-  // Conv4 at 28x28 with 64 filters flattens to 64 features: 576 + 3 * 36864 weights, 8 * 64 scales and shifts, and the head.
+  // Conv4 at 28x28 with 64 filters flattens to 64 features: 576 + 3 * 36864 weights, 8 * 64 scales and shifts, and the
+  // head.
   const ConvNet omniglot({});
   EXPECT_EQ(omniglot.features(), 64);
   EXPECT_EQ(omniglot.parameter_count(), 576 + 3 * 36864 + 8 * 64 + 64 * 5 + 5);
@@ -100,7 +102,8 @@ TEST(ConvNet, StartsFromTheSeedAlone) {
       EXPECT_TRUE(same_bits({first[i]}, {Tensor::full(first[i].shape(), DType::kF32, value)}));
       continue;
     }
-    // Uniform in +-sqrt(6 / (fan in + fan out)): mean 0 and variance 2 / (fan in + fan out), within four standard errors.
+    // Uniform in +-sqrt(6 / (fan in + fan out)): mean 0 and variance 2 / (fan in + fan out), within four standard
+    // errors.
     const Shape& s = net.shapes()[i];
     const double window = s.rank() == 4 ? 9 : 1;
     const double variance = 2 / (window * static_cast<double>(s[-2] + s[-1])), bound = std::sqrt(3 * variance);
@@ -169,9 +172,11 @@ TEST(ConvNet, ErrorsNameTheKeyAndTheRemedy) {
       ConvNet net(std::move(o));
     };
   };
-  EXPECT_TRUE(throws_with(with([](auto& o) { o.height = o.width = 15; }), {"15x15", "block 4 of 4", "data.size", "model.filters"}));
-  EXPECT_TRUE(throws_with(with([](auto& o) { o.kernel = 4, o.stride = 2, o.pool = nn::Pool::kNone, o.height = o.width = 9; }),
-                          {"9x9", "data.size"}));
+  EXPECT_TRUE(throws_with(with([](auto& o) { o.height = o.width = 15; }),
+                          {"15x15", "block 4 of 4", "data.size", "model.filters"}));
+  EXPECT_TRUE(
+      throws_with(with([](auto& o) { o.kernel = 4, o.stride = 2, o.pool = nn::Pool::kNone, o.height = o.width = 9; }),
+                  {"9x9", "data.size"}));
   EXPECT_TRUE(throws_with(with([](auto& o) { o.filters = {}; }), {"model.filters"}));
   EXPECT_TRUE(throws_with(with([](auto& o) { o.filters = {8, 0}; }), {"model.filters", "0"}));
   EXPECT_TRUE(throws_with(with([](auto& o) { o.stride = 0; }), {"model.stride", "0"}));
@@ -181,7 +186,8 @@ TEST(ConvNet, ErrorsNameTheKeyAndTheRemedy) {
 
   const ConvNet net({});
   const std::vector<Tensor> params = net.init(1);
-  const Tensor images = Tensor::zeros({1, 2, 28, 28, 1}, DType::kF32), wrong = Tensor::zeros({1, 2, 28, 28, 3}, DType::kF32);
+  const Tensor images = Tensor::zeros({1, 2, 28, 28, 1}, DType::kF32),
+               wrong = Tensor::zeros({1, 2, 28, 28, 3}, DType::kF32);
   EXPECT_TRUE(throws_with([&] { net.logits(constants(params), wrong); }, {"[1, 2, 28, 28, 3]", "28x28x1"}));
   EXPECT_TRUE(throws_with([&] { net.logits(constants({params[0]}), images); }, {"1 parameters", "14"}));
   EXPECT_TRUE(throws_with([&] { net.logits_with_statistics(params, images, {}); }, {"statistics of 0 blocks for 4"}));

@@ -1,5 +1,5 @@
-// The network's values and derivatives, for a small member of every preset's family: against a plain oracle, against differences,
-// fused against reference, and a batch of tasks against the same tasks one by one.
+// The network's values and derivatives, for a small member of every preset's family: against a plain oracle, against
+// differences, fused against reference, and a batch of tasks against the same tasks one by one.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -51,10 +51,12 @@ TEST_P(NetDerivatives, FusedIsTheReference) {
     SCOPED_TRACE(param_tasks);
     const Instance i = instance(family(), param_tasks, 2, 2);
     const std::vector<Tensor> v = random_like(i.params, 9);
-    EXPECT_TRUE(near(net.logits(constants(i.params), i.images).value(), plain.logits(constants(i.params), i.images).value(),
-                     kNetFused));
-    EXPECT_TRUE(near(gradient(net, i, family().loss, i.params), gradient(plain, i, family().loss, i.params), kNetFused));
-    EXPECT_TRUE(near(product(net, i, family().loss, i.params, v), product(plain, i, family().loss, i.params, v), kNetFused));
+    EXPECT_TRUE(near(net.logits(constants(i.params), i.images).value(),
+                     plain.logits(constants(i.params), i.images).value(), kNetFused));
+    EXPECT_TRUE(
+        near(gradient(net, i, family().loss, i.params), gradient(plain, i, family().loss, i.params), kNetFused));
+    EXPECT_TRUE(
+        near(product(net, i, family().loss, i.params, v), product(plain, i, family().loss, i.params, v), kNetFused));
   }
 }
 
@@ -74,12 +76,13 @@ TEST_P(NetDerivatives, GradientAndHessianVectorProductAreThoseOfDifferences) {
     if (!steady) continue;
 
     const auto loss = loss_of(net, i, family().loss);
-    const double slope = five_point([&](double h) { return loss(constants(shifted(i.params, h, v)))[0].value().item(); }, kNetStep);
+    const double slope =
+        five_point([&](double h) { return loss(constants(shifted(i.params, h, v)))[0].value().item(); }, kNetStep);
     const std::vector<Tensor> g = gradient(net, i, family().loss, i.params);
     EXPECT_LE(std::abs(dot(g, v) - slope), kNetDifference * dot_magnitude(g, v)) << dot(g, v) << " against " << slope;
 
-    const double bend =
-        five_point([&](double h) { return dot(u, gradient(net, i, family().loss, shifted(i.params, h, v))); }, kNetStep);
+    const double bend = five_point(
+        [&](double h) { return dot(u, gradient(net, i, family().loss, shifted(i.params, h, v))); }, kNetStep);
     const std::vector<Tensor> hv = product(net, i, family().loss, i.params, v);
     EXPECT_LE(std::abs(dot(u, hv) - bend), kNetDifference * dot_magnitude(u, hv)) << dot(u, hv) << " against " << bend;
     const std::vector<Tensor> reverse =
@@ -100,7 +103,8 @@ TEST_P(NetDerivatives, ThreeTasksAtOnceAreThreeTasksToTheBit) {
     };
     const std::vector<Tensor> params = cast(all.params, dtype), v = cast(direction, dtype);
     const Tensor logits = net.logits(constants(params), all.images.to(dtype)).value();
-    const std::vector<Tensor> g = gradient(net, all, family().loss, params), hv = product(net, all, family().loss, params, v);
+    const std::vector<Tensor> g = gradient(net, all, family().loss, params),
+                              hv = product(net, all, family().loss, params, v);
     for (std::int64_t t = 0; t < 3; ++t) {
       SCOPED_TRACE(fmt::format("task {} in {}", t, name_of(dtype)));
       const Instance one{of_task(params, t), all.images.slice(t, 1), all.labels.slice(t, 1)};

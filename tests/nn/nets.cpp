@@ -34,7 +34,9 @@ std::vector<Family> families() {
   nn::ConvNetOptions miniimagenet = omniglot;
   miniimagenet.channels = 3;
   miniimagenet.height = miniimagenet.width = 21;
-  return {{"paper", paper, 3}, {"released", released, 4, LossKind::kSum}, {"omniglot", omniglot, 5},
+  return {{"paper", paper, 3},
+          {"released", released, 4, LossKind::kSum},
+          {"omniglot", omniglot, 5},
           {"miniimagenet", miniimagenet, 3}};
 }
 
@@ -61,7 +63,8 @@ namespace {
 
 /// The TensorFlow manual's rule: the total is max(kernel - stride, 0) where the stride divides the side, else
 /// max(kernel - side mod stride, 0); the smaller half goes before.
-void tensorflow_same(std::int64_t side, std::int64_t kernel, std::int64_t stride, std::int64_t& before, std::int64_t& after) {
+void tensorflow_same(std::int64_t side, std::int64_t kernel, std::int64_t stride, std::int64_t& before,
+                     std::int64_t& after) {
   const std::int64_t rest = side % stride;
   const std::int64_t total = std::max<std::int64_t>(kernel - (rest == 0 ? stride : rest), 0);
   before = total / 2;
@@ -112,7 +115,8 @@ std::function<Vars(const Vars&)> loss_of(const nn::ConvNet& net, const Instance&
   return [&net, instance, kind](const Vars& params) {
     const auto reduction = kind == LossKind::kMean ? autograd::LossReduction::kMean : autograd::LossReduction::kSum;
     const Var images = instance.images.to(params[0].dtype());
-    return Vars{autograd::sum_all(autograd::softmax_cross_entropy(net.logits(params, images), instance.labels, reduction))};
+    return Vars{
+        autograd::sum_all(autograd::softmax_cross_entropy(net.logits(params, images), instance.labels, reduction))};
   };
 }
 

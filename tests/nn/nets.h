@@ -25,8 +25,8 @@ struct Family {
 /// paper, released, omniglot and miniimagenet: their blocks, heads, scales, channels and losses at small sizes.
 std::vector<Family> families();
 
-/// Everything that a check of a family needs, in float64 and away from the symmetric start: scales of either sign, shifts and a
-/// bias that are not zero.
+/// Everything that a check of a family needs, in float64 and away from the symmetric start: scales of either sign,
+/// shifts and a bias that are not zero.
 struct Instance {
   std::vector<Tensor> params;  ///< [P, ...], P = 1 (shared) or T
   Tensor images;               ///< [T, N, H, W, C]

@@ -23,15 +23,17 @@ Shape conv_shape(const Shape& x, const Shape& w, const autograd::ConvOptions& o)
 
 Array conv_oracle(const Array& x, const Array& w, const autograd::ConvOptions& o) {
   Array y(conv_shape(x.shape, w.shape, o));
-  for_each_product(x.shape, w.shape, y.shape, o,
-                   [&](auto t, auto n, auto p, auto q, auto k, auto r, auto s, auto c, auto row, auto column, auto channel) {
-                     y(t, n, p, q, k) += x(task_of(x, t), n, row, column, channel) * w(task_of(w, t), r, s, c, k);
-                   });
+  for_each_product(
+      x.shape, w.shape, y.shape, o,
+      [&](auto t, auto n, auto p, auto q, auto k, auto r, auto s, auto c, auto row, auto column, auto channel) {
+        y(t, n, p, q, k) += x(task_of(x, t), n, row, column, channel) * w(task_of(w, t), r, s, c, k);
+      });
   return y;
 }
 
 Shape pool_shape(const Shape& x, const autograd::PoolGeometry& g) {
-  return {x[0], x[1], windows_that_fit(x[2], g.window_h, g.stride_h), windows_that_fit(x[3], g.window_w, g.stride_w), x[4]};
+  return {x[0], x[1], windows_that_fit(x[2], g.window_h, g.stride_h), windows_that_fit(x[3], g.window_w, g.stride_w),
+          x[4]};
 }
 
 BlockOracle block_oracle(const Array& x, const Array& w, const Array* gamma, const Array& beta,
@@ -62,8 +64,10 @@ BlockOracle block_oracle(const Array& x, const Array& w, const Array* gamma, con
     int at_best = 0;
     for (int at = 0; at < window.window_h * window.window_w; ++at) {
       const double v = window_element(z, window, t, n, p, q, k, at);
-      if (v > best) next = best, best = v, at_best = at;
-      else next = std::max(next, v);
+      if (v > best)
+        next = best, best = v, at_best = at;
+      else
+        next = std::max(next, v);
     }
     // The rest of a window matters only where the maximum lives.
     f.margin = std::min({f.margin, std::abs(best), best > 0 ? best - next : std::abs(best)});

@@ -10,8 +10,8 @@
 
 namespace innerloop::test {
 
-/// Calls visit(t, n, p, q, k, r, s, c, row, column, channel): every product of a convolution that does not fall into the padding.
-/// c counts within the group of k; row, column, channel are the input's.
+/// Calls visit(t, n, p, q, k, r, s, c, row, column, channel): every product of a convolution that does not fall into
+/// the padding. c counts within the group of k; row, column, channel are the input's.
 template <class Visit>
 void for_each_product(const Shape& x, const Shape& w, const Shape& y, const autograd::ConvOptions& o, Visit visit) {
   for (std::int64_t t = 0; t < y[0]; ++t)
