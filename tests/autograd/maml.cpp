@@ -1,8 +1,10 @@
 // MAML on quadratic tasks, whose meta-gradient has a closed form.
 //
 // Task t: support loss 1/2 (theta - a)^T A (theta - a), query loss 1/2 (theta - b)^T B (theta - b), inner rate r. Then
-//   theta_{k+1} = theta_k - r A (theta_k - a),  d query(theta_K)/d theta_0 = (I - r A)^K B (theta_K - b)   [second order]
-//                                               B (theta_K - b)                                            [first order]
+//   theta_{k+1} = theta_k - r A (theta_k - a),  d query(theta_K)/d theta_0 = (I - r A)^K B (theta_K - b)   [second
+//   order]
+//                                               B (theta_K - b)                                            [first
+//                                               order]
 #include <gtest/gtest.h>
 
 #include <array>
@@ -59,7 +61,8 @@ Vector closed_form(const Problem& p, Order order) {
   const auto times = [](const Array& m, std::int64_t t, const Vector& x) {
     Vector y{};
     for (std::int64_t i = 0; i < kSize; ++i)
-      for (std::int64_t j = 0; j < kSize; ++j) y[static_cast<std::size_t>(i)] += m(t, i, j) * x[static_cast<std::size_t>(j)];
+      for (std::int64_t j = 0; j < kSize; ++j)
+        y[static_cast<std::size_t>(i)] += m(t, i, j) * x[static_cast<std::size_t>(j)];
     return y;
   };
   const auto minus = [](Vector x, const Array& c, std::int64_t t) {

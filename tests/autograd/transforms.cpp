@@ -134,8 +134,11 @@ TEST(Transforms, BadCallsAreNamed) {
                           {"constant", "[4]", "variable()"}));
   EXPECT_TRUE(throws_with([&] { vjp({y}, {Var(Tensor::zeros({3}, DType::kF64))}, {x}, Record::kValues); },
                           {"cotangent", "[3]", "[2, 3]"}));
-  EXPECT_TRUE(throws_with([&] { jvp({y}, {x}, {Var(Tensor::zeros({2, 3}, DType::kF32))}, Record::kValues); },
-                          {"tangent", "f32", "f64"}));
+  EXPECT_TRUE(throws_with(
+      [&] {
+        jvp({y}, {x}, {Var(Tensor::zeros({2, 3}, DType::kF32))}, Record::kValues);
+      },
+      {"tangent", "f32", "f64"}));
   EXPECT_TRUE(throws_with([&] { jvp({y}, {x}, {}, Record::kValues); }, {"jvp", "0 tangents", "1 inputs"}));
 }
 
