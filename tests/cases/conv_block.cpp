@@ -135,6 +135,12 @@ std::vector<OpCase> conv_block_cases() {
       {[=] { conv_block(zeros(x), zeros(w), Var(), zeros({1, 4}), same); }, {"conv_block", "[1, 4]", "3 channels"}},
       {[=] { conv_block(zeros(x), zeros(w), zeros({3, 3}), zeros({1, 3}), same); }, {"conv_block", "[3, 3]", "2 tasks"}},
       {[=] { conv_block(zeros(x), zeros(w), Var(), Var(), same); }, {"conv_block", "shift"}},
+      {[=] { conv_block(zeros(x), zeros(w), Var(), Var(Tensor::zeros({1, 3}, DType::kF64)), same); }, {"conv_block", "[1, 3]", "f32", "f64"}},
+      {[=] {
+         const Tensor statistics = Tensor::zeros({1, 4}, DType::kF32);
+         conv_block_with_statistics(zeros(x).value(), zeros(w).value(), {}, zeros({1, 3}).value(), statistics, statistics, same);
+       },
+       {"conv_block", "[1, 4]", "[2, 3]"}},
       {[=] { conv_block(zeros({2, 1, 1, 4, 2}), zeros(w), Var(), zeros({1, 3}), same); }, {"conv_block", "[2, 1, 1, 4, 3]", "too small"}},
   };
   return cases;
