@@ -5,6 +5,7 @@
 #include "autograd/op.h"
 #include "autograd/ops/loss.h"
 #include "meta/class_index.h"
+#include "meta/finite.h"
 
 namespace innerloop::meta {
 
@@ -33,6 +34,9 @@ Predictor::Predictor(const nn::ConvNet& net, const std::vector<Tensor>& params, 
   const Tensor x = scale_pixels(support.pixels);
   const std::vector<std::int64_t> labels(support.labels.begin(), support.labels.end());
   adapted_ = adapt(net, params, x, Tensor::from({1, support.count()}, labels), options.inner);
+  IL_CHECK(first_not_finite(adapted_) < 0,
+           "predict: the parameters adapted on {} are not finite: the adaptation diverges; lower inner.rate or eval.steps",
+           describe(support));
   net.logits_and_statistics(adapted_, x, statistics_);
 }
 
