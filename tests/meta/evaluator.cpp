@@ -144,7 +144,11 @@ TEST(Evaluator, SaysWhatDoesNotFit) {
   o.episode.ways = 2;
   EXPECT_TRUE(throws_with([&] { evaluate(net, net.init(1), set, o); }, {"eval.ways", "2 ways", "task.ways = 3"}));
   o = options_of();
-  EXPECT_TRUE(throws_with([&] { evaluate(net, net.init(1), tiny_set({8, 8, 8}, 10), o); }, {"10x10x1", "12x12x1", "data.size"}));
+  EXPECT_TRUE(throws_with(
+      [&] {
+        evaluate(net, net.init(1), tiny_set({8, 8, 8}, 10), o);
+      },
+      {"10x10x1", "12x12x1", "data.size"}));
   o.inner.rate = 1e30;
   EXPECT_TRUE(throws_with([&] { evaluate(net, net.init(1), tiny_set({8, 8, 8}), o); }, {"episode 0", "not finite"}));
 }
@@ -173,7 +177,8 @@ TEST(Predictor, SupportNormAnswersEachImageAlone) {
 
   o.norm = EvalNorm::kBatch;
   const Predictor batch(net, net.init(1), support, o);
-  EXPECT_FALSE(test::same_bits({batch.predict(images.pixels).slice(0, 1)}, {batch.predict(images.pixels.slice(0, 4)).slice(0, 1)}))
+  EXPECT_FALSE(test::same_bits({batch.predict(images.pixels).slice(0, 1)},
+                               {batch.predict(images.pixels.slice(0, 4)).slice(0, 1)}))
       << "batch statistics have to depend on the neighbours";
 }
 
@@ -184,7 +189,11 @@ TEST(Predictor, SaysWhatDoesNotFit) {
   EXPECT_TRUE(throws_with([&] { Predictor(net, net.init(1), tiny_set({2, 2, 2}, 10), {}); }, {"10x10x1", "12x12x1"}));
   PredictorOptions wild;
   wild.inner = {3, 1e30, LossReduction::kMean};
-  EXPECT_TRUE(throws_with([&] { Predictor(net, net.init(1), tiny_set({2, 2, 2}), wild); }, {"not finite", "inner.rate"}));
+  EXPECT_TRUE(throws_with(
+      [&] {
+        Predictor(net, net.init(1), tiny_set({2, 2, 2}), wild);
+      },
+      {"not finite", "inner.rate"}));
 }
 
 }  // namespace

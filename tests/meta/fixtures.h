@@ -21,7 +21,8 @@ namespace innerloop::test {
 /// Pixel (y, x) of image `n` of class `c`: noise, and a bright square whose place tells the class.
 inline std::uint8_t tiny_pixel(std::int64_t c, std::int64_t n, std::int64_t y, std::int64_t x, std::int64_t size) {
   const auto at = static_cast<std::uint32_t>(y * size + x);
-  const std::uint32_t noise = random_block(9, Stream::kCheck, static_cast<std::uint32_t>(c), static_cast<std::uint32_t>(n), at).word[0] % 60;
+  const std::uint32_t noise =
+      random_block(9, Stream::kCheck, static_cast<std::uint32_t>(c), static_cast<std::uint32_t>(n), at).word[0] % 60;
   const std::int64_t top = c % 2 * (size / 2), left = c / 2 % 2 * (size / 2), side = size / 2 - 1 - c / 4 % 3;
   const bool inside = y >= top && y < top + side && x >= left && x < left + side;
   return static_cast<std::uint8_t>(noise + (inside ? 180 : 0));
@@ -38,7 +39,8 @@ inline io::ImageSet tiny_set(const std::vector<std::int64_t>& per_class, std::in
     set.classes.push_back(fmt::format("c{:02}", c));
     for (std::int64_t n = 0; n < per_class[c]; ++n) {
       for (std::int64_t y = 0; y < size; ++y)
-        for (std::int64_t x = 0; x < size; ++x) pixels.push_back(tiny_pixel(static_cast<std::int64_t>(c), n, y, x, size));
+        for (std::int64_t x = 0; x < size; ++x)
+          pixels.push_back(tiny_pixel(static_cast<std::int64_t>(c), n, y, x, size));
       set.labels.push_back(static_cast<std::int32_t>(c));
       set.groups.push_back(static_cast<std::int64_t>(set.files.size()));
       set.files.push_back(fmt::format("c{:02}/{:03}.pgm", c, n));
@@ -50,7 +52,8 @@ inline io::ImageSet tiny_set(const std::vector<std::int64_t>& per_class, std::in
 }
 
 /// The same set as files under `folder`.
-inline void write_tiny_folder(const std::string& folder, const std::vector<std::int64_t>& per_class, std::int64_t size = 12) {
+inline void write_tiny_folder(const std::string& folder, const std::vector<std::int64_t>& per_class,
+                              std::int64_t size = 12) {
   const io::ImageSet set = tiny_set(per_class, size);
   const auto pixels = set.pixels.data<std::uint8_t>();
   for (std::size_t i = 0; i < set.files.size(); ++i) {

@@ -17,8 +17,8 @@ namespace {
 using test::near;
 using test::same_bits;
 
-constexpr double kMixedReverse = 1e-10;    ///< the same float64 sums in another order
-constexpr double kProgramCut = 1e-12;      ///< tasks batched or alone: the same sums, blocked otherwise
+constexpr double kMixedReverse = 1e-10;  ///< the same float64 sums in another order
+constexpr double kProgramCut = 1e-12;    ///< tasks batched or alone: the same sums, blocked otherwise
 
 MetaOptions options_of(int steps, double rate = 0.1) {
   MetaOptions o;
@@ -31,8 +31,8 @@ std::vector<Tensor> gradient(const test::RandomProblem& p, const MetaOptions& o)
 }
 
 /// Black images: every feature is relu(shift), the same for all, so the network is softmax regression on one constant
-/// vector phi. With a head of zeros and balanced support labels the inner gradient is zero, and the Hessian in the head is
-/// (phi,1)(phi,1)^T x (I/n - 11^T/n^2). Hence, with f the query's label frequencies,
+/// vector phi. With a head of zeros and balanced support labels the inner gradient is zero, and the Hessian in the head
+/// is (phi,1)(phi,1)^T x (I/n - 11^T/n^2). Hence, with f the query's label frequencies,
 ///   meta-gradient of the head = (phi,1) x (1/n - f) (1 - rate (|phi|^2 + 1) / n)^K,   of all else = 0.
 TEST(MetaGradient, MeetsTheClosedFormOfSoftmaxRegression) {
   nn::ConvNetOptions o;
@@ -62,7 +62,8 @@ TEST(MetaGradient, MeetsTheClosedFormOfSoftmaxRegression) {
       for (std::int64_t f = 0; f < 12; ++f)
         for (std::int64_t c = 0; c < 3; ++c)
           EXPECT_NEAR(g[3].item(f * 3 + c),
-                      std::max(0.0, shift[static_cast<std::size_t>(f % 3)]) * (1.0 / 3 - frequency[static_cast<std::size_t>(c)]) * shrink,
+                      std::max(0.0, shift[static_cast<std::size_t>(f % 3)]) *
+                          (1.0 / 3 - frequency[static_cast<std::size_t>(c)]) * shrink,
                       test::kClosedForm);
       for (std::int64_t c = 0; c < 3; ++c)
         EXPECT_NEAR(g[4].item(c), (1.0 / 3 - frequency[static_cast<std::size_t>(c)]) * shrink, test::kClosedForm);
@@ -106,7 +107,8 @@ TEST(MetaGradient, RateZeroIsThePlainGradient) {
     const TaskBatch task = p.tasks.slice(t, 1);
     autograd::Vars at;
     for (const Tensor& x : p.params) at.push_back(autograd::variable(x));
-    const auto loss = autograd::softmax_cross_entropy(p.net.logits(at, task.query_x), task.query_y, LossReduction::kMean);
+    const auto loss =
+        autograd::softmax_cross_entropy(p.net.logits(at, task.query_x), task.query_y, LossReduction::kMean);
     const auto each = autograd::values(autograd::grad(loss, at, autograd::Record::kValues));
     for (std::size_t i = 0; i < mean.size(); ++i)
       for (std::size_t j = 0; j < mean[i].data<double>().size(); ++j)
@@ -184,7 +186,8 @@ std::size_t peak_bytes(const test::RandomProblem& p, const MetaOptions& o) {
 TEST(MetaGradient, MemoryOfMixedGrowsByTheParametersAlone) {
   const auto p = test::random_problem(test::tiny_net(), 1, DType::kF32);
   std::size_t parameters = 0;
-  for (const Tensor& t : p.params) parameters += (t.bytes() + Arena::kAlignment - 1) / Arena::kAlignment * Arena::kAlignment;
+  for (const Tensor& t : p.params)
+    parameters += (t.bytes() + Arena::kAlignment - 1) / Arena::kAlignment * Arena::kAlignment;
   const auto grows = [&](Method method) {
     MetaOptions two = options_of(2), eight = options_of(8);
     two.method = eight.method = method;

@@ -56,7 +56,8 @@ TEST(Optimizer, CosineFallsFromTheRateToZero) {
 TEST(Optimizer, NamesListsThatDoNotFit) {
   const OptimizerOptions o;
   const auto params = one({1});
-  EXPECT_TRUE(test::throws_with([&] { update(o, init_optimizer(o, params), params, {}); }, {"optimizer", "0 gradients"}));
+  EXPECT_TRUE(
+      test::throws_with([&] { update(o, init_optimizer(o, params), params, {}); }, {"optimizer", "0 gradients"}));
 }
 
 }  // namespace

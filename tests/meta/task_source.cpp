@@ -91,7 +91,8 @@ TEST(TaskSource, InstancesKeepOneSupportImageAndAugmentItsCopies) {
 TEST(TaskSource, AnyBatchCanBeDrawnAgainAloneAtAnyNumberOfThreads) {
   const io::ImageSet set = tiny_set({6, 6, 6});
   TaskSourceOptions o = groups(2, 1, 2);
-  o.augment = {{.kind = kernels::AugmentKind::kGaussian, .std = 0.2f}, {.kind = kernels::AugmentKind::kShift, .pixels = 2}};
+  o.augment = {{.kind = kernels::AugmentKind::kGaussian, .std = 0.2f},
+               {.kind = kernels::AugmentKind::kShift, .pixels = 2}};
   const TaskSource source(set, o);
   const TaskBatch first = source.draw(7);
   source.draw(8);
@@ -148,7 +149,8 @@ TEST(EpisodeSource, LabelsMeanClassesAndNoImageIsUsedTwice) {
     seen.insert(e.classes.begin(), e.classes.end());
   }
   EXPECT_EQ(seen.size(), 4u);
-  EXPECT_TRUE(test::same_bits({source.draw(5).task.query_x}, {EpisodeSource(set, episodes(3, 2, 4)).draw(5).task.query_x}));
+  EXPECT_TRUE(
+      test::same_bits({source.draw(5).task.query_x}, {EpisodeSource(set, episodes(3, 2, 4)).draw(5).task.query_x}));
 }
 
 TEST(EpisodeSource, SmallClassesAreAnErrorOrLeftOutByName) {
