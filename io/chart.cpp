@@ -13,7 +13,7 @@ namespace innerloop::io {
 namespace {
 
 constexpr double kWidth = 420;
-constexpr double kLeft = 46, kRight = 12, kTop = 26, kBottom = 38;
+constexpr double kLeft = 52, kRight = 12, kTop = 26, kBottom = 38;
 
 /// Where data coordinates lie in the picture.
 struct Frame {
@@ -38,8 +38,8 @@ bool finite_band(const Series& series, std::size_t i) {
 
 void check_lengths(const Chart& chart) {
   for (const Series& s : chart.series) {
-    const bool fits = s.x.size() == s.y.size() && s.low.size() == s.high.size() &&
-                      (s.low.empty() || s.low.size() == s.x.size());
+    const bool fits =
+        s.x.size() == s.y.size() && s.low.size() == s.high.size() && (s.low.empty() || s.low.size() == s.x.size());
     IL_CHECK(fits, "report: the series '{}' of '{}' has {} x, {} y, {} low and {} high values; give as many of each",
              s.name, chart.title, s.x.size(), s.y.size(), s.low.size(), s.high.size());
   }
@@ -78,7 +78,7 @@ std::string tick_text(double value, double step, TickFormat format) {
   if (magnitude >= 1e6 || magnitude < 1e-4) return fmt::format("{:.3g}", shown);
   const int decimals = std::clamp(static_cast<int>(std::ceil(-std::log10(shown_step) - 1e-9)), 0, 6);
   const std::string number = fmt::format("{:.{}f}", shown == 0 ? 0.0 : shown, decimals);
-  return format == TickFormat::kPercent ? number + "%" : number;
+  return format == TickFormat::kPercent ? number + "\u202F%" : number;
 }
 
 std::string draw_axes(const Chart& chart, const Frame& frame) {
@@ -106,7 +106,7 @@ std::string draw_axes(const Chart& chart, const Frame& frame) {
                        last ? frame.right() + 6 : x, frame.bottom() + 17, last ? "end" : "middle",
                        tick_text(v, x_step, chart.x_format));
   }
-  svg += fmt::format("<text class=\"name\" x=\"4\" y=\"13\">{}</text>", escape_html(chart.y_label));
+  svg += fmt::format("<text class=\"name\" x=\"0\" y=\"13\">{}</text>", escape_html(chart.y_label));
   svg += fmt::format("<text class=\"name\" x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"end\">{}</text>", frame.right() + 6,
                      frame.height - 5, escape_html(chart.x_label));
   return svg;
@@ -180,8 +180,9 @@ std::string draw_legend(const Chart& chart) {
     items += fmt::format(
         "<li><svg viewBox=\"0 0 18 8\" aria-hidden=\"true\"><path class=\"line {}\" d=\"M1 4H17\"/>{}</svg>{}</li>",
         classes_of(series),
-        series.mark == Mark::kDots ? fmt::format("<circle class=\"dot {}\" cx=\"9\" cy=\"4\" r=\"3\"/>", classes_of(series))
-                                   : std::string(),
+        series.mark == Mark::kDots
+            ? fmt::format("<circle class=\"dot {}\" cx=\"9\" cy=\"4\" r=\"3\"/>", classes_of(series))
+            : std::string(),
         escape_html(series.name));
   }
   return items.empty() ? items : "<ul class=\"legend\">" + items + "</ul>";

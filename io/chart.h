@@ -43,8 +43,8 @@ struct Chart {
   std::vector<Series> series = {};
 };
 
-/// An HTML figure: heading, legend, SVG, note. Empty when no series has a finite point. Throws Error when the lists of a
-/// series differ in length.
+/// An HTML figure: heading, legend, SVG, note. Empty when no series has a finite point. Throws Error when the lists of
+/// a series differ in length.
 std::string render_chart(const Chart& chart);
 
 }  // namespace innerloop::io

@@ -61,9 +61,11 @@ void add_docs(std::vector<KeyDoc>& docs) {
 
 void add_augment_docs(std::vector<KeyDoc>& docs) {
   const Config defaults;
-  docs.push_back({"augment", "an array of tables, each with kind = " +
-                                 schema::describe_choices(schema::augmentation_kinds(), schema::Spelling::kWord),
-                  fmt::format("[{}]", print_augmentations(defaults.augment, ", ")), "what makes a query of a support image, applied in order"});
+  docs.push_back({"augment",
+                  "an array of tables, each with kind = " +
+                      schema::describe_choices(schema::augmentation_kinds(), schema::Spelling::kWord),
+                  fmt::format("[{}]", print_augmentations(defaults.augment, ", ")),
+                  "what makes a query of a support image, applied in order"});
   add_docs<SaltPepper>(docs);
   add_docs<GaussianNoise>(docs);
   add_docs<Shift>(docs);
@@ -95,17 +97,19 @@ void validate(const Config& config) {
 
   const ModelConfig& model = config.model;
   if (model.padding == Padding::kSymmetric && model.kernel % 2 == 0) {
-    fail_usage("model.kernel: found {}, expected an odd number: symmetric padding puts (kernel - 1) / 2 on each side; "
-               "choose an odd kernel or model.padding = \"same\"",
-               model.kernel);
+    fail_usage(
+        "model.kernel: found {}, expected an odd number: symmetric padding puts (kernel - 1) / 2 on each side; "
+        "choose an odd kernel or model.padding = \"same\"",
+        model.kernel);
   }
   std::int64_t side = config.data.size;
   for (std::size_t block = 1; block <= model.filters.size(); ++block) {
     side = side_after_block(model, side);
     if (side < 1) {
-      fail_usage("data.size: images of {0}x{0} pixels shrink to nothing at block {1} of {2}; raise data.size, shorten "
-                 "model.filters, lower model.stride or set model.pool = \"none\"",
-                 config.data.size, block, model.filters.size());
+      fail_usage(
+          "data.size: images of {0}x{0} pixels shrink to nothing at block {1} of {2}; raise data.size, shorten "
+          "model.filters, lower model.stride or set model.pool = \"none\"",
+          config.data.size, block, model.filters.size());
     }
   }
 }
@@ -117,8 +121,7 @@ std::vector<KeyDoc> key_docs() {
     if (section == "augment") add_augment_docs(docs);
     for (const Key<Config>& key : schema::config_keys()) {
       if (key.section != section) continue;
-      docs.push_back(
-          {key.path(), schema::expected(key), schema::print(key, defaults), std::string(key.meaning)});
+      docs.push_back({key.path(), schema::expected(key), schema::print(key, defaults), std::string(key.meaning)});
     }
   }
   return docs;

@@ -1,8 +1,8 @@
 // Configuration: every choice of a run as plain structs, one a section of the TOML file.
 //
-// The order of precedence is the caller's: start from a preset, apply a file, apply overrides, then validate(). Each step
-// names what is wrong in one line (file, line, key, found, expected) as a UsageError. A text that has only some sections
-// changes only these: the metadata of a meta-gradient problem carries [model] and [inner] and nothing else.
+// The order of precedence is the caller's: start from a preset, apply a file, apply overrides, then validate(). Each
+// step names what is wrong in one line (file, line, key, found, expected) as a UsageError. A text that has only some
+// sections changes only these: the metadata of a meta-gradient problem carries [model] and [inner] and nothing else.
 //
 // to_toml() prints every value in a fixed order; applying its text to any Config gives the same bits back.
 #pragma once
@@ -162,12 +162,12 @@ struct Config {
   friend bool operator==(const Config&, const Config&) = default;
 };
 
-/// "paper", "released", "omniglot" or "miniimagenet". An unknown name lists them all and suggests the nearest.
+/// "paper", "released", "omniglot", "miniimagenet" or "demo". An unknown name lists them all and suggests the nearest.
 Config preset(std::string_view name);
 std::vector<std::string> preset_names();
 
-/// Applies a TOML file. Throws UsageError when it cannot be read, does not parse, names an unknown key or holds a value of
-/// the wrong type or out of its range. `config` is unchanged when it throws.
+/// Applies a TOML file. Throws UsageError when it cannot be read, does not parse, names an unknown key or holds a value
+/// of the wrong type or out of its range. `config` is unchanged when it throws.
 void apply_toml_file(Config& config, const std::filesystem::path& path);
 /// The same for a text; `source` stands where the file's name would in error texts.
 void apply_toml_text(Config& config, std::string_view text, std::string_view source);

@@ -1,12 +1,12 @@
 // TOML into a Config, walking the schema; and the texts that say what is wrong with it.
 #include <fmt/format.h>
+#include <toml++/toml.h>
 
 #include <cerrno>
 #include <cstring>
 #include <fstream>
 #include <iterator>
 #include <optional>
-#include <toml++/toml.h>
 #include <type_traits>
 
 #include "io/config_schema.h"
@@ -193,7 +193,8 @@ void read_augment(const toml::node& node, const Source& source, Config& config) 
     const std::string path = fmt::format("augment[{}]", steps.size());
     const toml::table* table = element.as_table();
     if (table == nullptr) {
-      fail_usage("{}: {}: found {}, expected a table with kind = {}", source.at(element), path, found(element), choices);
+      fail_usage("{}: {}: found {}, expected a table with kind = {}", source.at(element), path, found(element),
+                 choices);
     }
     const toml::node* kind = table->get("kind");
     if (kind == nullptr) fail_usage("{}: {}.kind: missing, expected {}", source.at(element), path, choices);
@@ -215,7 +216,8 @@ void read_root(const toml::table& root, const Source& source, Config& config) {
   for (const auto& [name, node] : root) {
     if (!index_of(schema::sections(), name.str())) {
       if (node.is_table() || node.is_array_of_tables()) {
-        fail_usage("{}: unknown section '{}'{}", source.at(node), name.str(), suggestion(name.str(), schema::sections()));
+        fail_usage("{}: unknown section '{}'{}", source.at(node), name.str(),
+                   suggestion(name.str(), schema::sections()));
       }
       fail_usage("{}: unknown key '{}'{}", source.at(node), name.str(), suggest_key("", name.str()));
     }
@@ -283,7 +285,7 @@ void apply_toml_file(Config& config, const std::filesystem::path& path) {
   errno = 0;
   std::ifstream file(path, std::ios::binary);
   const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  if (!file.good() && !file.eof()) {
+  if (!file) {
     fail_usage("{}: cannot be read ({}); give the path of a TOML file", path.string(), std::strerror(errno));
   }
   apply_toml_text(config, text, path.string());

@@ -50,7 +50,8 @@ const std::vector<Key<Config>>& table() {
        Integers<C>{at<&C::model, &ModelConfig::filters>, {1, 65536}, 16}},
       {"model", "kernel", "side of the convolution filters, pixels",
        Integer<C>{at<&C::model, &ModelConfig::kernel>, {1, 63}}},
-      {"model", "stride", "stride of the convolutions, pixels", Integer<C>{at<&C::model, &ModelConfig::stride>, {1, 16}}},
+      {"model", "stride", "stride of the convolutions, pixels",
+       Integer<C>{at<&C::model, &ModelConfig::stride>, {1, 16}}},
       {"model", "padding", "symmetric: (kernel - 1) / 2 on each side; same: TensorFlow's SAME",
        pick<&C::model, &ModelConfig::padding>(kPaddings)},
       {"model", "pool", "after each block: 2x2 maximum at stride 2, or nothing",
@@ -62,7 +63,8 @@ const std::vector<Key<Config>>& table() {
       {"model", "norm_epsilon", "added to the batch variance",
        Real<C>{at<&C::model, &ModelConfig::norm_epsilon>, kPositive}},
 
-      {"inner", "steps", "gradient steps on the support set", Integer<C>{at<&C::inner, &InnerConfig::steps>, {0, 100000}}},
+      {"inner", "steps", "gradient steps on the support set",
+       Integer<C>{at<&C::inner, &InnerConfig::steps>, {0, 100000}}},
       {"inner", "rate", "step size of the inner steps", Real<C>{at<&C::inner, &InnerConfig::rate>, kNotNegative}},
       {"inner", "order", "2: differentiate through the inner steps; 1: first-order approximation",
        pick<&C::inner, &InnerConfig::order>(kOrders, Spelling::kInteger)},
@@ -71,15 +73,15 @@ const std::vector<Key<Config>>& table() {
       {"inner", "loss", "how the cross-entropies of a task's images become its loss",
        pick<&C::inner, &InnerConfig::loss>(kReductions)},
 
-      {"outer", "optimizer", "rule of the meta-update",
-       pick<&C::outer, &OuterConfig::optimizer>(kOptimizers)},
+      {"outer", "optimizer", "rule of the meta-update", pick<&C::outer, &OuterConfig::optimizer>(kOptimizers)},
       {"outer", "rate", "step size of the meta-update, before the schedule",
        Real<C>{at<&C::outer, &OuterConfig::rate>, kNotNegative}},
       {"outer", "schedule", "constant, or a cosine that falls to 0 over outer.iterations",
        pick<&C::outer, &OuterConfig::schedule>(kSchedules)},
       {"outer", "clip", "bound on each value of the meta-gradient; 0 = off",
        Real<C>{at<&C::outer, &OuterConfig::clip>, kNotNegative}},
-      {"outer", "tasks", "tasks a meta-step (the meta-batch)", Integer<C>{at<&C::outer, &OuterConfig::tasks>, {1, 65536}}},
+      {"outer", "tasks", "tasks a meta-step (the meta-batch)",
+       Integer<C>{at<&C::outer, &OuterConfig::tasks>, {1, 65536}}},
       {"outer", "iterations", "meta-steps of the whole run",
        Integer<C>{at<&C::outer, &OuterConfig::iterations>, {0, kMany}}},
 
@@ -129,7 +131,8 @@ std::span<const Key<SaltPepper>> augmentation_keys<SaltPepper>() {
   using S = SaltPepper;
   static const std::array<Key<S>, 2> keys = {{
       {"salt_pepper", "probability", "chance of each pixel to be hit", Real<S>{access<S, &S::probability>(), kShare}},
-      {"salt_pepper", "salt", "share of the hit pixels set to 1, the rest to 0", Real<S>{access<S, &S::salt>(), kShare}},
+      {"salt_pepper", "salt", "share of the hit pixels set to 1, the rest to 0",
+       Real<S>{access<S, &S::salt>(), kShare}},
   }};
   return keys;
 }
@@ -147,7 +150,8 @@ std::span<const Key<GaussianNoise>> augmentation_keys<GaussianNoise>() {
 template <>
 std::span<const Key<Shift>> augmentation_keys<Shift>() {
   static const std::array<Key<Shift>, 1> keys = {{
-      {"shift", "pixels", "farthest move in x and in y, pixels", Integer<Shift>{access<Shift, &Shift::pixels>(), {0, 16384}}},
+      {"shift", "pixels", "farthest move in x and in y, pixels",
+       Integer<Shift>{access<Shift, &Shift::pixels>(), {0, 16384}}},
   }};
   return keys;
 }

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "io/config_schema.h"
+#include "io/utf8.h"
 #include "tensor/error.h"
 
 namespace innerloop::io::schema {
@@ -81,56 +82,56 @@ std::string print_text(std::string_view value) {
 
 template <class Root>
 std::string expected(const Key<Root>& key) {
-  return std::visit(
-      Overloaded{
-          [](const Integer<Root>& f) { return describe(f.range); },
-          [](const Integers<Root>& f) {
-            return fmt::format("an array of 1 to {} integers, each from {} to {}", f.max_size, f.range.min, f.range.max);
-          },
-          [](const Real<Root>& f) { return describe(f.range); },
-          [](const Flag<Root>&) { return std::string("true or false"); },
-          [](const Text<Root>&) { return std::string("a string"); },
-          [](const Choice<Root>& f) { return describe_choices(f.names, f.spelling); },
-      },
-      key.field);
+  return std::visit(Overloaded{
+                        [](const Integer<Root>& f) { return describe(f.range); },
+                        [](const Integers<Root>& f) {
+                          return fmt::format("an array of 1 to {} integers, each from {} to {}", f.max_size,
+                                             f.range.min, f.range.max);
+                        },
+                        [](const Real<Root>& f) { return describe(f.range); },
+                        [](const Flag<Root>&) { return std::string("true or false"); },
+                        [](const Text<Root>&) { return std::string("a string of UTF-8"); },
+                        [](const Choice<Root>& f) { return describe_choices(f.names, f.spelling); },
+                    },
+                    key.field);
 }
 
 template <class Root>
 std::string print(const Key<Root>& key, const Root& root) {
-  return std::visit(
-      Overloaded{
-          [&](const Integer<Root>& f) { return fmt::format("{}", f.at.read(root)); },
-          [&](const Integers<Root>& f) { return print_list(f.at.read(root)); },
-          [&](const Real<Root>& f) { return print_real(f.at.read(root)); },
-          [&](const Flag<Root>& f) { return std::string(f.at.read(root) ? "true" : "false"); },
-          [&](const Text<Root>& f) { return print_text(f.at.read(root)); },
-          [&](const Choice<Root>& f) { return spell(f.names[f.read(root)], f.spelling); },
-      },
-      key.field);
+  return std::visit(Overloaded{
+                        [&](const Integer<Root>& f) { return fmt::format("{}", f.at.read(root)); },
+                        [&](const Integers<Root>& f) { return print_list(f.at.read(root)); },
+                        [&](const Real<Root>& f) { return print_real(f.at.read(root)); },
+                        [&](const Flag<Root>& f) { return std::string(f.at.read(root) ? "true" : "false"); },
+                        [&](const Text<Root>& f) { return print_text(f.at.read(root)); },
+                        [&](const Choice<Root>& f) { return spell(f.names[f.read(root)], f.spelling); },
+                    },
+                    key.field);
 }
 
 template <class Root>
 void check(const Key<Root>& key, const Root& root, std::string_view where) {
-  const bool in_range = std::visit(
-      Overloaded{
-          [&](const Integer<Root>& f) { return contains(f.range, f.at.read(root)); },
-          [&](const Integers<Root>& f) {
-            const std::vector<std::int64_t>& values = f.at.read(root);
-            return !values.empty() && values.size() <= f.max_size &&
-                   std::all_of(values.begin(), values.end(), [&](std::int64_t v) { return contains(f.range, v); });
-          },
-          [&](const Real<Root>& f) { return contains(f.range, f.at.read(root)); },
-          [](const Flag<Root>&) { return true; },
-          [](const Text<Root>&) { return true; },
-          // Out of range only when a caller cast a wild integer to the enum.
-          [&](const Choice<Root>& f) { return f.read(root) < f.names.size(); },
-      },
-      key.field);
+  const bool in_range = std::visit(Overloaded{
+                                       [&](const Integer<Root>& f) { return contains(f.range, f.at.read(root)); },
+                                       [&](const Integers<Root>& f) {
+                                         const std::vector<std::int64_t>& values = f.at.read(root);
+                                         return !values.empty() && values.size() <= f.max_size &&
+                                                std::all_of(values.begin(), values.end(),
+                                                            [&](std::int64_t v) { return contains(f.range, v); });
+                                       },
+                                       [&](const Real<Root>& f) { return contains(f.range, f.at.read(root)); },
+                                       [](const Flag<Root>&) { return true; },
+                                       // TOML is UTF-8: anything else could be printed but not read back.
+                                       [&](const Text<Root>& f) { return is_utf8(f.at.read(root)); },
+                                       // Out of range only when a caller cast a wild integer to the enum.
+                                       [&](const Choice<Root>& f) { return f.read(root) < f.names.size(); },
+                                   },
+                                   key.field);
   if (!in_range) fail_usage("{}: found {}, expected {}", where, print(key, root), expected(key));
 }
 
-#define IL_INSTANTIATE_SCHEMA(Root)                   \
-  template std::string expected(const Key<Root>&);    \
+#define IL_INSTANTIATE_SCHEMA(Root)                          \
+  template std::string expected(const Key<Root>&);           \
   template std::string print(const Key<Root>&, const Root&); \
   template void check(const Key<Root>&, const Root&, std::string_view);
 IL_INSTANTIATE_SCHEMA(Config)

@@ -44,14 +44,15 @@ bool is_random_name(std::string_view word) {
   return true;
 }
 
-/// "a", "b2", "day7", "PA": a word that tells images of one patient apart.
-bool is_mark(std::string_view word) {
+/// "day7", "PA", and after a dash "a" or "b2" (panels; "_f1" is a figure): a word that tells images of one patient
+/// apart.
+bool is_mark(std::string_view word, char separator) {
   static constexpr std::string_view kWords[] = {"pa",      "ap",   "l",     "r",   "lat",       "lateral",
                                                 "frontal", "left", "right", "day", "admission", "follow"};
   for (const std::string_view known : kWords)
     if (same_text(word, known)) return true;
-  if (word.size() == 1) return is_alpha(word[0]);
-  if (word.size() == 2) return is_alpha(word[0]) && is_digit(word[1]);
+  if (word.size() == 1 || word.size() == 2)
+    return separator == '-' && is_alpha(word[0]) && (word.size() == 1 || is_digit(word[1]));
   return word.size() > 3 && same_text(word.substr(0, 3), "day") && digits_from(word, 3) == word.size() - 3;
 }
 
@@ -76,7 +77,7 @@ std::string_view without_marks(std::string_view s) {
     const auto [rest2, word2] = split_last(rest);
     if (!rest2.empty() && ((is_unit(word) && is_number(word2)) || (is_number(word) && same_text(word2, "day")))) {
       s = rest2;  // "..-12-hours", "..-day-1"
-    } else if (!rest.empty() && is_mark(word)) {
+    } else if (!rest.empty() && is_mark(word, s[rest.size()])) {
       s = rest;
     } else if (word.size() >= 2 && is_alpha(s.back()) && is_digit(s[s.size() - 2]) && !is_random_name(word)) {
       s.remove_suffix(1);  // "fig1a", "COVID-00003b"

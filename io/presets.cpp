@@ -1,7 +1,8 @@
-// The presets: what the papers and the released code fix, and what was chosen where they are silent, each with its reason.
+// The presets: what the papers and the released code fix, and what was chosen where they are silent, each with its
+// reason.
 //
-// Sources: the UMLF-COVID text (Miao et al., BMC Medical Imaging 21:174, 2021) and its TensorFlow release; MAML (Finn et
-// al., ICML 2017, section 5 and appendix A); UMTRA (Khodadadeh et al., NeurIPS 2019).
+// Sources: the UMLF-COVID text (Miao et al., BMC Medical Imaging 21:174, 2021) and its TensorFlow release; MAML (Finn
+// et al., ICML 2017, section 5 and appendix A); UMTRA (Khodadadeh et al., NeurIPS 2019).
 #include <fmt/format.h>
 
 #include "io/config.h"
@@ -82,7 +83,7 @@ Config omniglot() {
   c.task = {.scheme = Scheme::kInstances, .ways = 5, .shots = 1, .queries = 1};
   c.augment = {SaltPepper{.probability = 0.5, .salt = 0}, Shift{.pixels = 6}};  // UMTRA's best: zeroed pixels, shift
   c.data.size = 28;
-  c.data.invert = true;  // strokes become 1 on 0, so that zeroed pixels and zero fill are background
+  c.data.invert = true;   // strokes become 1 on 0, so that zeroed pixels and zero fill are background
   c.data.holdout = 0.26;  // 423 of the 1,623 characters, as the usual split
   c.eval = {.ways = 5, .shots = 1, .queries = 15, .episodes = 600, .steps = 3, .every = 1000};
   c.run.checkpoint_every = 1000;
@@ -99,8 +100,8 @@ Config miniimagenet() {
   c.outer.tasks = 4;
   c.outer.iterations = 60000;
   c.task = {.scheme = Scheme::kInstances, .ways = 5, .shots = 1, .queries = 1};
-  // UMTRA used learned policies of colour and geometry here; of what this engine has, light noise and a shift of a tenth
-  // of the side keep the object recognisable.
+  // UMTRA used learned policies of colour and geometry here; of what this engine has, light noise and a shift of a
+  // tenth of the side keep the object recognisable.
   c.augment = {SaltPepper{.probability = 0.1, .salt = 0.5}, GaussianNoise{.std = 0.05}, Shift{.pixels = 8}};
   c.data.size = 84;
   c.data.channels = 3;
@@ -110,12 +111,31 @@ Config miniimagenet() {
   return c;
 }
 
+/// A first run: some minutes on two cores, on procedural X-rays, and the accuracy on classes of findings visibly rises.
+Config demo() {
+  Config c;
+  c.model.filters = {32, 32, 32, 32};
+  c.inner = {.steps = 1, .rate = 0.1};
+  c.outer.optimizer = Optimizer::kAdam;
+  c.outer.rate = 0.001;
+  c.outer.tasks = 16;
+  c.outer.iterations = 600;
+  c.task = {.scheme = Scheme::kInstances, .ways = 4, .shots = 1, .queries = 1};
+  c.augment = {SaltPepper{.probability = 0.1, .salt = 0.5}, GaussianNoise{.std = 0.05}, Shift{.pixels = 6}};
+  c.data.size = 64;
+  c.data.holdout = 0.25;
+  c.eval = {.ways = 4, .shots = 5, .queries = 10, .episodes = 100, .steps = 5, .every = 100};
+  c.run.checkpoint_every = 100;
+  return c;
+}
+
 struct Preset {
   std::string_view name;
   Config (*make)();
 };
 constexpr Preset kPresets[] = {
-    {"paper", paper}, {"released", released}, {"omniglot", omniglot}, {"miniimagenet", miniimagenet}};
+    {"paper", paper}, {"released", released}, {"omniglot", omniglot}, {"miniimagenet", miniimagenet},
+    {"demo", demo}};
 
 }  // namespace
 

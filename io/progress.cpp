@@ -42,7 +42,10 @@ ProgressStyle progress_style_of_stderr() {
 }
 
 Progress::Progress(const ProgressOptions& options, Write write, Clock clock)
-    : options_(options), write_(std::move(write)), clock_(clock ? std::move(clock) : steady_seconds), start_(clock_()) {}
+    : options_(options),
+      write_(std::move(write)),
+      clock_(clock ? std::move(clock) : steady_seconds),
+      start_(clock_()) {}
 
 Progress::~Progress() {
   if (width_ == 0) return;

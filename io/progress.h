@@ -24,8 +24,8 @@ enum class ProgressStyle {
 ProgressStyle progress_style_of_stderr();
 
 struct ProgressOptions {
-  std::int64_t total = 0;          ///< steps of the whole run
-  std::int64_t done = 0;           ///< steps done before this process started (a resumed run)
+  std::int64_t total = 0;           ///< steps of the whole run
+  std::int64_t done = 0;            ///< steps done before this process started (a resumed run)
   std::int64_t tasks_per_step = 0;  ///< 0 leaves the rate out
   ProgressStyle style = ProgressStyle::kLines;
   double rewrite_seconds = 0.1;  ///< shortest time between two drawings of the line
@@ -44,8 +44,8 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  /// Step `step` (counted from 1) is done. Draws when it is time; the first and the last step always draw. A number that
-  /// is not finite is left out of the line.
+  /// Step `step` (counted from 1) is done. Draws when it is time; the first and the last step always draw. A number
+  /// that is not finite is left out of the line.
   void update(std::int64_t step, double loss, double accuracy);
   /// A line of its own, above the progress line.
   void message(std::string_view text);

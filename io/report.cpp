@@ -12,8 +12,10 @@ namespace innerloop::io {
 namespace {
 
 constexpr std::string_view kStandingCaution =
-    "The hospital that an image comes from can be a shortcut: scanners, markers and exposure differ between sources, and "
-    "where sources and diagnoses go together a model may tell the hospital apart and not the disease. No number on this "
+    "The hospital that an image comes from can be a shortcut: scanners, markers and exposure differ between sources, "
+    "and "
+    "where sources and diagnoses go together a model may tell the hospital apart and not the disease. No number on "
+    "this "
     "page is a clinical claim.";
 
 /// More skipped files than this are counted, not listed: a page has to stay readable.
@@ -95,8 +97,9 @@ std::string skipped(const std::vector<UnusedInput>& files) {
 
 void check(const std::vector<RateCurve>& curves, std::string_view kind) {
   for (const RateCurve& curve : curves) {
-    IL_CHECK(curve.x.size() == curve.y.size(), "report: the {} curve of '{}' has {} x and {} y values; give as many of each",
-             kind, curve.name, curve.x.size(), curve.y.size());
+    IL_CHECK(curve.x.size() == curve.y.size(),
+             "report: the {} curve of '{}' has {} x and {} y values; give as many of each", kind, curve.name,
+             curve.x.size(), curve.y.size());
   }
 }
 
@@ -114,7 +117,8 @@ std::string render_report(const ReportData& data) {
   std::string html = fmt::format(
       "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-      "<meta name=\"color-scheme\" content=\"light dark\">\n<title>{}</title>\n<style>\n{}</style>\n</head>\n<body>\n<main>\n",
+      "<meta name=\"color-scheme\" content=\"light "
+      "dark\">\n<title>{}</title>\n<style>\n{}</style>\n</head>\n<body>\n<main>\n",
       escape_html(data.title), report::style_sheet());
   html += header(data);
   html += cautions(data.cautions);

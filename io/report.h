@@ -1,5 +1,5 @@
-// Report: one self-contained HTML file about one run. No network, no script: charts are inline SVG, the style follows the
-// reader's light or dark preference, and every text from outside is escaped.
+// Report: one self-contained HTML file about one run. No network, no script: charts are inline SVG, the style follows
+// the reader's light or dark preference, and every text from outside is escaped.
 //
 // Parts without data are left out. The text depends on the data alone: the same ReportData gives the same bytes.
 #pragma once
@@ -31,7 +31,7 @@ struct ConfusionMatrix {
 };
 
 struct ClassScore {
-  std::string name;
+  std::string name = {};
   double precision = kNotMeasured, recall = kNotMeasured, f1 = kNotMeasured;
   std::int64_t support = 0;  ///< query images of this class
 };

@@ -18,7 +18,7 @@ constexpr std::size_t kMaxPoints = 120;
 std::size_t bucket_size(std::size_t points) { return (points + kMaxPoints - 1) / kMaxPoints; }
 
 /// One quantity of the steps as a series: each point the mean of its bucket, the band the bucket's range.
-Series of_steps(const std::vector<StepEntry>& steps, double StepEntry::* quantity, std::string name, int colour) {
+Series of_steps(const std::vector<StepEntry>& steps, double StepEntry::*quantity, std::string name, int colour) {
   const std::size_t bucket = bucket_size(steps.size());
   Series series{.name = std::move(name), .colour = colour};
   for (std::size_t begin = 0; begin < steps.size(); begin += bucket) {
@@ -43,7 +43,7 @@ Series of_steps(const std::vector<StepEntry>& steps, double StepEntry::* quantit
   return series;
 }
 
-Series of_evals(const std::vector<EvalEntry>& evals, double EvalEntry::* quantity, std::string name, int colour) {
+Series of_evals(const std::vector<EvalEntry>& evals, double EvalEntry::*quantity, std::string name, int colour) {
   Series series{.name = std::move(name), .mark = Mark::kDots, .colour = colour};
   for (const EvalEntry& eval : evals) {
     series.x.push_back(static_cast<double>(eval.step));
@@ -73,31 +73,43 @@ Range steps_of(const RunHistory& history) {
 }
 
 Chart loss_chart(const RunHistory& history) {
-  Chart chart{.id = "loss", .title = "Loss", .x_label = "meta-step", .y_label = "cross-entropy",
-              .x_format = TickFormat::kCount, .x_range = steps_of(history), .note = bucket_note(history.steps.size())};
-  add_if_measured(chart, of_steps(history.steps, &StepEntry::inner_loss, "support, adapted", 5));
-  add_if_measured(chart, of_steps(history.steps, &StepEntry::loss, "query, training tasks", 0));
-  add_if_measured(chart, of_evals(history.evals, &EvalEntry::loss, "query, held-out", 1));
+  Chart chart{.id = "loss",
+              .title = "Loss",
+              .x_label = "meta-step",
+              .y_label = "cross-entropy",
+              .x_format = TickFormat::kCount,
+              .x_range = steps_of(history),
+              .note = bucket_note(history.steps.size())};
+  add_if_measured(chart, of_steps(history.steps, &StepEntry::inner_loss, "support", 5));
+  add_if_measured(chart, of_steps(history.steps, &StepEntry::loss, "query, training", 0));
+  add_if_measured(chart, of_evals(history.evals, &EvalEntry::loss, "query, held out", 1));
   return chart;
 }
 
 Chart accuracy_chart(const ReportData& data) {
   const RunHistory& history = data.history;
-  Chart chart{.id = "accuracy", .title = "Accuracy", .x_label = "meta-step", .y_label = "share of queries right",
-              .x_format = TickFormat::kCount, .y_format = TickFormat::kPercent, .x_range = steps_of(history)};
+  Chart chart{.id = "accuracy",
+              .title = "Accuracy",
+              .x_label = "meta-step",
+              .y_label = "share of queries right",
+              .x_format = TickFormat::kCount,
+              .y_format = TickFormat::kPercent,
+              .x_range = steps_of(history)};
   if (std::isfinite(data.chance_accuracy)) {
-    chart.series.push_back({.name = "chance", .x = {chart.x_range->low, chart.x_range->high},
-                            .y = {data.chance_accuracy, data.chance_accuracy}, .mark = Mark::kGuide});
+    chart.series.push_back({.name = "chance",
+                            .x = {chart.x_range->low, chart.x_range->high},
+                            .y = {data.chance_accuracy, data.chance_accuracy},
+                            .mark = Mark::kGuide});
   }
-  add_if_measured(chart, of_steps(history.steps, &StepEntry::accuracy, "training tasks", 0));
-  Series held_out = of_evals(history.evals, &EvalEntry::accuracy, "held-out", 1);
+  add_if_measured(chart, of_steps(history.steps, &StepEntry::accuracy, "training", 0));
+  Series held_out = of_evals(history.evals, &EvalEntry::accuracy, "held out", 1);
   for (const EvalEntry& eval : history.evals) {
     held_out.low.push_back(std::max(eval.accuracy - eval.half_width, 0.0));
     held_out.high.push_back(std::min(eval.accuracy + eval.half_width, 1.0));
   }
   const bool intervals = std::any_of(history.evals.begin(), history.evals.end(),
                                      [](const EvalEntry& e) { return std::isfinite(e.half_width); });
-  if (intervals) chart.note = "The band around the held-out line is the 95 % interval.";
+  if (intervals) chart.note = "The band around the held-out line is its 95 % interval.";
   add_if_measured(chart, std::move(held_out));
   return chart;
 }
@@ -106,9 +118,13 @@ enum class Rates { kRoc, kPrecisionRecall };
 
 Chart rate_chart(const std::vector<RateCurve>& curves, Rates rates) {
   const bool roc = rates == Rates::kRoc;
-  Chart chart{.id = roc ? "roc" : "pr", .title = roc ? "ROC" : "Precision and recall",
-              .x_label = roc ? "false positive rate" : "recall", .y_label = roc ? "true positive rate" : "precision",
-              .x_range = Range{0, 1}, .y_range = Range{0, 1}, .height = 330};
+  Chart chart{.id = roc ? "roc" : "pr",
+              .title = roc ? "ROC" : "Precision and recall",
+              .x_label = roc ? "false positive rate" : "recall",
+              .y_label = roc ? "true positive rate" : "precision",
+              .x_range = Range{0, 1},
+              .y_range = Range{0, 1},
+              .height = 330};
   if (roc) chart.series.push_back({.name = "chance", .x = {0, 1}, .y = {0, 1}, .mark = Mark::kGuide});
   for (std::size_t i = 0; i < curves.size(); ++i) {
     const std::string area =
@@ -134,8 +150,9 @@ std::string learning_curves(const ReportData& data) {
 
 std::string rate_curves(const ReportData& data) {
   return in_grid(data.roc.empty() ? std::string() : render_chart(rate_chart(data.roc, Rates::kRoc)),
-                 data.precision_recall.empty() ? std::string()
-                                               : render_chart(rate_chart(data.precision_recall, Rates::kPrecisionRecall)));
+                 data.precision_recall.empty()
+                     ? std::string()
+                     : render_chart(rate_chart(data.precision_recall, Rates::kPrecisionRecall)));
 }
 
 }  // namespace innerloop::io::report

@@ -3,7 +3,8 @@
 namespace innerloop::io::report {
 
 std::string_view style_sheet() {
-  // Six series colours, told apart by readers with any common colour blindness; in the dark scheme the same hues, lighter.
+  // Six series colours, told apart by readers with any common colour blindness; in the dark scheme the
+  // same hues, lighter.
   static constexpr std::string_view kStyle = R"css(
 :root {
   --page: #f7f7f5; --card: #ffffff; --ink: #1b1f24; --soft: #5b636d; --line: #e3e4e1; --axis: #a9afb6;
@@ -20,10 +21,14 @@ std::string_view style_sheet() {
 * { box-sizing: border-box; margin: 0; }
 body {
   background: var(--page); color: var(--ink); line-height: 1.5; -webkit-text-size-adjust: 100%;
-  font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Noto Sans", "Liberation Sans", sans-serif;
+  font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto,
+    "Helvetica Neue", "Noto Sans", "Liberation Sans", sans-serif;
 }
 main { max-width: 1040px; margin: 0 auto; padding: 48px 24px 72px; }
-h1 { font-size: clamp(1.6rem, 4.5vw, 2.2rem); line-height: 1.2; letter-spacing: -0.015em; font-weight: 680; overflow-wrap: anywhere; }
+h1 {
+  font-size: clamp(1.6rem, 4.5vw, 2.2rem); line-height: 1.2; letter-spacing: -0.015em; font-weight: 680;
+  overflow-wrap: anywhere;
+}
 h2 { font-size: 1.25rem; letter-spacing: -0.01em; font-weight: 650; margin: 52px 0 16px; }
 h3 { font-size: 0.95rem; font-weight: 620; margin-bottom: 6px; }
 .subtitle { color: var(--soft); margin-top: 6px; overflow-wrap: anywhere; }
@@ -31,20 +36,41 @@ h3 { font-size: 0.95rem; font-weight: 620; margin-bottom: 6px; }
 .headlines { display: flex; flex-wrap: wrap; gap: 28px 44px; margin: 32px 0 36px; }
 .headlines div { min-width: 118px; }
 .headlines dt { color: var(--soft); font-size: 0.85rem; }
-.headlines dd strong { display: block; font-size: 1.5rem; line-height: 1.3; font-weight: 620; letter-spacing: -0.01em; font-variant-numeric: tabular-nums; }
+.headlines dd strong {
+  display: block; font-size: 1.5rem; line-height: 1.3; font-weight: 620; letter-spacing: -0.01em;
+  font-variant-numeric: tabular-nums; white-space: nowrap;
+}
 .headlines div:first-child dd strong { color: rgb(var(--accent)); }
 .headlines dd span { display: block; color: var(--soft); font-size: 0.8rem; }
 
-aside { border-left: 3px solid var(--note); padding: 2px 0 2px 16px; color: var(--soft); font-size: 0.9rem; max-width: 78ch; }
+aside {
+  border-left: 3px solid var(--note); padding: 2px 0 2px 16px; color: var(--soft); font-size: 0.9rem;
+  max-width: 78ch;
+}
 aside p + p { margin-top: 8px; }
 
 .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 400px), 1fr)); gap: 20px; }
 .pair + .pair { margin-top: 20px; }
-figure { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 18px 20px 16px; min-width: 0; }
+figure {
+  background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 18px 20px 16px;
+  min-width: 0;
+}
 figcaption { color: var(--soft); font-size: 0.8rem; margin-top: 10px; }
 img { display: block; width: 100%; height: auto; border-radius: 4px; }
 
-.legend { list-style: none; padding: 0; display: flex; flex-wrap: wrap; gap: 2px 16px; color: var(--soft); font-size: 0.82rem; margin-bottom: 10px; }
+/* Charts side by side share their rows, so that plots line up whatever their legends and notes take. */
+.pair > .chart {
+  display: grid; grid-template-columns: minmax(0, 1fr); grid-template-rows: subgrid; grid-row: span 4;
+  row-gap: 0;
+}
+.chart > h3 {
+  grid-row: 1; } .chart > .legend { grid-row: 2; } .chart > svg { grid-row: 3;
+  } .chart > figcaption { grid-row: 4;
+}
+.legend {
+  list-style: none; padding: 0; display: flex; flex-wrap: wrap; gap: 2px 16px; color: var(--soft);
+  font-size: 0.82rem; margin-bottom: 10px;
+}
 .legend li { display: flex; align-items: center; gap: 7px; }
 .legend svg { width: 18px; height: 8px; flex: none; }
 .chart > svg { display: block; width: 100%; height: auto; }
@@ -70,23 +96,46 @@ tbody th { color: var(--ink); }
 .scores tr > :first-child, .files tr > :first-child { padding-left: 0; }
 .scores tr > :last-child { padding-right: 0; }
 .scores td, .scores thead th:not(:first-child) { text-align: right; }
-.scores tbody tr:last-child > * { border-bottom: 0; }
-.confusion { border-collapse: separate; border-spacing: 3px; }
+.scores tfoot > tr > * { border-bottom: 0; color: var(--soft); }
+.confusion { border-collapse: separate; border-spacing: 3px; margin: 0 -3px; }
 .confusion thead th { font-size: 0.8rem; text-align: center; padding: 2px 4px; vertical-align: bottom; }
 .confusion thead tr:last-child th:first-child { text-align: left; padding-left: 0; }
 .confusion tbody th { font-size: 0.85rem; padding-right: 8px; }
-.confusion tbody td { text-align: center; padding: 9px 6px; border-radius: 5px; line-height: 1.25; min-width: 58px; }
+.confusion tbody td {
+  text-align: center; padding: 9px 6px; border-radius: 5px; line-height: 1.25; min-width: 58px;
+  width: calc(72% / var(--n));
+}
 .confusion b { display: block; font-weight: 600; }
-.confusion small { font-size: 0.75rem; opacity: 0.8; }
+.confusion small { font-size: 0.75rem; opacity: 0.85; }
 .right { background: rgb(var(--accent) / calc(0.06 + 0.94 * var(--share))); }
 .wrong { background: rgb(var(--wrong) / calc(0.05 + 0.95 * var(--share))); }
 .strong { color: var(--strong-ink); }
-.unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
+.strong small { opacity: 1; }
+/* Many classes: a card of its own row, upright column names, bare counts. */
+.dense { grid-column: 1 / -1; }
+.dense .confusion { width: auto; border-spacing: 2px; }
+.dense .confusion thead tr:last-child th {
+  writing-mode: vertical-rl; transform: rotate(180deg); text-align: left; padding: 4px 2px;
+}
+.dense .confusion thead tr:last-child th:first-child { writing-mode: horizontal-tb; transform: none; }
+.dense .confusion tbody th { padding-block: 0; white-space: nowrap; }
+.dense .confusion tbody td { min-width: 30px; width: auto; padding: 3px 4px; border-radius: 3px; font-size: 0.8rem; }
+.dense small { display: none; }
+.zero { color: var(--soft); }
+.zero b { font-weight: 400; opacity: 0.55; }
+.unseen {
+  position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap;
+}
 
-.protocol { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 210px), 1fr)); gap: 14px 28px; }
+.protocol {
+  display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 210px), 1fr)); gap: 14px 28px;
+}
 .protocol dt { color: var(--soft); font-size: 0.82rem; }
 .protocol dd { overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
-details { margin-top: 20px; background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 12px 20px; }
+details {
+  margin-top: 20px; background: var(--card); border: 1px solid var(--line); border-radius: 10px;
+  padding: 12px 20px;
+}
 h2 + details { margin-top: 0; }
 summary { cursor: pointer; font-weight: 560; font-size: 0.92rem; }
 details[open] summary { margin-bottom: 10px; }
@@ -99,9 +148,15 @@ details p { color: var(--soft); margin-top: 8px; font-size: 0.85rem; }
   main { padding: 28px 16px 48px; }
   figure { padding: 14px 14px 12px; }
   .chart text { font-size: 14px; }
-  .headlines { gap: 20px 32px; margin: 24px 0 28px; }
+  .headlines { display: grid; grid-template-columns: 1fr 1fr; gap: 18px 20px; margin: 24px 0 28px; }
+  .headlines div:first-child { grid-column: 1 / -1; }
+  .headlines dd strong { font-size: 1.3rem; }
+  .headlines div:first-child dd strong { font-size: 1.8rem; }
+  .protocol { grid-template-columns: 1fr 1fr; gap: 14px 20px; }
   h2 { margin-top: 40px; }
-  .scores th, .scores td { padding: 8px 5px; }
+  .scores { font-size: 0.82rem; }
+  .scores th, .scores td { padding: 8px 4px; }
+  .confusion tbody td { min-width: 52px; }
 }
 @media print {
   body { background: #fff; }

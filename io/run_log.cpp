@@ -74,14 +74,12 @@ std::string read_file(const std::filesystem::path& path) {
   errno = 0;
   std::ifstream file(path, std::ios::binary);
   std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  if (file.bad() || (!file.eof() && !file.good())) {
-    fail("{}: cannot be read ({}); give the log of a run folder", path.string(), std::strerror(errno));
-  }
+  if (!file) fail("{}: cannot be read ({}); give the log of a run folder", path.string(), std::strerror(errno));
   return text;
 }
 
-/// Calls visit(line, object) for each entry. A last line without its line break is what a crash leaves behind: it counts
-/// only when it is whole.
+/// Calls visit(line, object) for each entry. A last line without its line break is what a crash leaves behind: it
+/// counts only when it is whole.
 template <class Visit>
 void each_entry(const std::filesystem::path& path, const std::string& text, Visit visit) {
   std::size_t number = 0;

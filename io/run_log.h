@@ -49,8 +49,8 @@ class RunLog {
   /// An empty log in place of whatever `path` held.
   static RunLog create(const std::filesystem::path& path);
   /// The log of a run that goes on after `step`: entries of later steps, and a half-written last line, are dropped, so
-  /// that the file reads as one run. The checkpoint of `step` is to be saved after that step's evaluation. A missing file
-  /// starts an empty log.
+  /// that the file reads as one run. The checkpoint of `step` is to be saved after that step's evaluation. A missing
+  /// file starts an empty log.
   static RunLog resume(const std::filesystem::path& path, std::int64_t step);
 
   /// Appends one line and flushes it. Throws Error when the disk refuses.

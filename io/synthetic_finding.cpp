@@ -1,5 +1,6 @@
-// What tells the four classes apart. Each finding is a field over the lungs whose mean in either lung is taken away, so
-// that only its form remains.
+// What tells the four classes apart. Each finding is a field over the lungs; in every strip from apex to base its mean
+// is taken away, so that only its form remains. With the mean of the whole lung taken away instead, a linear model told
+// bilateral_peripheral from the rest by its lighter edges (0.90 of them, against 0.25 by chance).
 #include "io/synthetic_parts.h"
 
 namespace innerloop::io::synthetic {
@@ -46,12 +47,12 @@ void bilateral_peripheral(const Canvas& canvas, PhiloxSequence& random, Field& f
     };
     std::array<Patch, 5> patches;
     const std::size_t count = 3 + random.below(3);
-    const float jitter = between(random, -0.1f, 0.1f);
+    const float jitter = between(random, -0.16f, 0.16f);
     for (std::size_t k = 0; k < patches.size(); ++k) {
       // Spread from the upper zone to the base, with clear lung between.
       const float slot = (static_cast<float>(k) + 0.5f) / static_cast<float>(count);
-      patches[k] = {0.14f + 0.80f * slot + 0.5f * jitter, between(random, 0.80f, 1.0f), between(random, 0.06f, 0.10f),
-                    between(random, 0.17f, 0.30f), between(random, 0.26f, 0.40f)};
+      patches[k] = {0.14f + 0.80f * slot + 0.5f * jitter, between(random, 0.80f, 1.0f), between(random, 0.07f, 0.11f),
+                    between(random, 0.17f, 0.30f), between(random, 0.30f, 0.46f)};
     }
     const Canvas::Lung& lung = canvas.lungs[side];
     for (std::size_t i = 0; i < lung.mask.size(); ++i) {
@@ -66,6 +67,24 @@ void bilateral_peripheral(const Canvas& canvas, PhiloxSequence& random, Field& f
       field[side][i] = sum * (1 + 0.5f * cloud.at(canvas.x[i], canvas.y[i]));
     }
   }
+}
+
+/// Adds `field` to `density`, less its mean over the strip of equal `lateral` around each point.
+void balance(const Canvas::Lung& lung, const std::vector<float>& field, std::vector<float>& density) {
+  constexpr std::size_t kStrips = 12;
+  std::array<double, kStrips> sum{}, area{};
+  const auto strip_of = [&](std::size_t i) {
+    return std::min(kStrips - 1, static_cast<std::size_t>(lung.lateral[i] * static_cast<float>(kStrips)));
+  };
+  for (std::size_t i = 0; i < field.size(); ++i) {
+    sum[strip_of(i)] += 1.0 * lung.mask[i] * field[i];
+    area[strip_of(i)] += lung.mask[i];
+  }
+  const auto mean = [&](std::size_t strip) {
+    return area[strip] > 0 ? static_cast<float>(sum[strip] / area[strip]) : 0;
+  };
+  for (std::size_t i = 0; i < field.size(); ++i)
+    if (lung.mask[i] > 0) density[i] += lung.mask[i] * (field[i] - mean(strip_of(i)));
 }
 
 }  // namespace
@@ -86,13 +105,7 @@ void draw_finding(Canvas& canvas, Finding finding, PhiloxSequence& random) {
       bilateral_peripheral(canvas, random, field);
       break;
   }
-  for (std::size_t side = 0; side < 2; ++side) {
-    const std::vector<float>& mask = canvas.lungs[side].mask;
-    double sum = 0, area = 0;
-    for (std::size_t i = 0; i < mask.size(); ++i) sum += double{mask[i]} * field[side][i], area += mask[i];
-    const float mean = area > 0 ? static_cast<float>(sum / area) : 0.0f;
-    for (std::size_t i = 0; i < mask.size(); ++i) canvas.density[i] += mask[i] * (field[side][i] - mean);
-  }
+  for (std::size_t side = 0; side < 2; ++side) balance(canvas.lungs[side], field[side], canvas.density);
 }
 
 }  // namespace innerloop::io::synthetic

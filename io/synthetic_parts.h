@@ -60,7 +60,7 @@ struct Canvas {
 
 /// Pose, body, lungs, bones, heart and vessels; fills every field of the canvas.
 void draw_anatomy(Canvas& canvas, PhiloxSequence& random);
-/// Adds the finding, balanced so that neither lung's mean density changes.
+/// Adds the finding, balanced so that no strip of a lung changes its mean density.
 void draw_finding(Canvas& canvas, Finding finding, PhiloxSequence& random);
 /// Shading, grain, tone curve, mean and contrast, none of which knows the finding; to bytes.
 std::vector<std::uint8_t> expose(Canvas& canvas, PhiloxSequence& random);

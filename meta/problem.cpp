@@ -1,5 +1,7 @@
 #include "meta/problem.h"
 
+#include <algorithm>
+
 #include "io/safetensors.h"
 #include "meta/checkpoint.h"
 #include "meta/finite.h"
@@ -47,16 +49,31 @@ io::Config read_config(const io::TensorFile& file) {
   return config;
 }
 
-nn::ConvNet make_net(const io::TensorFile& file, const io::Config& config, const Shape& images, std::int64_t ways) {
+nn::ConvNet make_net(const io::TensorFile& file, io::Config config, const Shape& images, std::int64_t ways) {
+  config.data.size = std::min(images[2], images[3]);  // the images' own side, for the checks that tie keys together
   nn::ConvNetOptions o = conv_net_options(config);
   o.height = images[2];
   o.width = images[3];
   o.channels = images[4];
   o.ways = ways;
   try {
+    io::validate(config);
     return nn::ConvNet(o);
   } catch (const Error& e) {
     fail("{}: {}", file.path, e.what());
+  }
+}
+
+/// A parameter that the network has no place for means that config and tensors speak of different networks. Other
+/// tensors (an expected gradient, say) are the writer's own.
+void check_no_strange_parameter(const io::TensorFile& file, const nn::ConvNet& net) {
+  for (const auto& [name, tensor] : file.tensors) {
+    const bool parameter = name.starts_with("block") || name.starts_with("head.");
+    IL_CHECK(
+        !parameter || std::ranges::find(net.names(), name) != net.names().end(),
+        "{}: tensor '{}' is no parameter of the network of its config; check model.filters and model.norm_scale there, "
+        "or leave the tensor out",
+        file.path, name);
   }
 }
 
@@ -80,6 +97,7 @@ Problem load_problem(const std::string& path, DType dtype) {
   tasks.support_y = read_labels(file, "support_y", s, ways);
   tasks.query_y = read_labels(file, "query_y", q, ways);
   Problem problem{make_net(file, config, s, ways), {}, tasks, meta_options(config)};
+  check_no_strange_parameter(file, problem.net);
   for (std::size_t i = 0; i < problem.net.names().size(); ++i) {
     const std::string& name = problem.net.names()[i];
     const Tensor t = read_floating(file, name, dtype);

@@ -107,7 +107,11 @@ class Run {
   void load_data() {
     const std::string data = !options_.data.empty() ? options_.data : state_.protocol["data"];
     IL_CHECK(!data.empty(), "train: no data set was given; name one with --data");
-    set_ = io::load_images(data, load_options(config_));
+    io::LoadOptions load = load_options(config_);
+    const bool skip = options_.bad_files == io::BadFiles::kSkip || (resumed_ && state_.protocol.contains("bad files"));
+    load.bad_files = skip ? io::BadFiles::kSkip : io::BadFiles::kStop;
+    load.progress = options_.callbacks.on_load_progress;
+    set_ = io::load_images(data, load);
     const std::string hash = set_.hash();
     IL_CHECK(
         state_.data_hash.empty() || state_.data_hash == hash,
@@ -131,10 +135,11 @@ class Run {
     state_.data_hash = hash;
     state_.protocol["cpu"] = cpu;
     state_.protocol["data"] = data;
+    if (skip) state_.protocol["bad files"] = "skipped";
     state_.protocol["split"] = split_.description;
     say(fmt::format("{}: {} images of {} classes; {}", set_.name, set_.count(), set_.classes.size(),
                     split_.description));
-    if (!set_.skipped.empty()) say(fmt::format("{} files could not be used", set_.skipped.size()));
+    for (const io::SkippedFile& file : set_.skipped) say(fmt::format("left out: {}: {}", file.file, file.reason));
   }
 
   void open_folder() {

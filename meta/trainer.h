@@ -26,6 +26,7 @@ enum class RunStart : std::uint8_t {
 struct TrainCallbacks {
   std::function<void(const io::StepEntry&)> on_step;
   std::function<void(const io::EvalEntry&)> on_eval;
+  std::function<void(std::int64_t, std::int64_t)> on_load_progress;  ///< (images read, images), from any thread
   std::function<void(std::int64_t, std::int64_t)> on_eval_progress;  ///< (episodes done, episodes), from any thread
   std::function<void(const std::string&)> on_message;  ///< one line: what was loaded, held out, saved, left out
 };
@@ -35,6 +36,8 @@ struct TrainOptions {
   std::string data;   ///< as load_images takes it; on resume it may be empty: the run's own
   std::string out;    ///< the run folder, made when it is missing
   RunStart start = RunStart::kNew;
+  io::BadFiles bad_files =
+      io::BadFiles::kStop;  ///< kSkip: unreadable files are left out, named in the report, and again on resume
   const std::atomic<bool>* stop = nullptr;  ///< when it turns true: save and return, within one meta-step or episode
   TrainCallbacks callbacks;
 };

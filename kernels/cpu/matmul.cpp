@@ -30,9 +30,12 @@ struct Operand {
   }
 };
 
-/// out[kRows, n] += a[kRows, depth] b[depth, n], n at most kVectors vectors, the last of them possibly partial.
+/// What a tile does with what stands in the output: the first segment of a sum writes, the others add.
+enum class Start { kFresh, kAdd };
+
+/// out[kRows, n] = (or +=) a[kRows, depth] b[depth, n], n at most kVectors vectors, the last of them possibly partial.
 template <int kRows, int kVectors, class T, class Last>
-IL_INLINE void tile(const Last& last, const T* a, std::int64_t a_row, std::int64_t a_column, const T* b, std::int64_t ldb,
+IL_INLINE void tile(Start start, const Last& last, const T* a, std::int64_t a_row, std::int64_t a_column, const T* b, std::int64_t ldb,
                     std::int64_t depth, T* out, std::int64_t ldo) {
   using V = Vec<T>;
   V acc[kRows][kVectors];
@@ -53,33 +56,47 @@ IL_INLINE void tile(const Last& last, const T* a, std::int64_t a_row, std::int64
     for (int j = 0; j < kVectors; ++j) {
       T* to = out + i * ldo + j * V::kLanes;
       if (j + 1 < kVectors) {
-        (V::load(to) + acc[i][j]).store(to);
+        (start == Start::kFresh ? acc[i][j] : V::load(to) + acc[i][j]).store(to);
       } else {
-        last.store(to, last.load(to) + acc[i][j]);
+        last.store(to, start == Start::kFresh ? acc[i][j] : last.load(to) + acc[i][j]);
       }
     }
 }
 
+/// The same for `rows` < kRows + 1 rows: the tile of that very height.
+template <int kRows, int kVectors, class T, class Last>
+IL_INLINE void short_tile(std::int64_t rows, Start start, const Last& last, const T* a, std::int64_t a_row,
+                          std::int64_t a_column, const T* b, std::int64_t ldb, std::int64_t depth, T* out,
+                          std::int64_t ldo) {
+  if constexpr (kRows > 0) {
+    if (rows == kRows) {
+      tile<kRows, kVectors>(start, last, a, a_row, a_column, b, ldb, depth, out, ldo);
+    } else {
+      short_tile<kRows - 1, kVectors>(rows, start, last, a, a_row, a_column, b, ldb, depth, out, ldo);
+    }
+  }
+}
+
 /// The same for any number of rows.
 template <int kVectors, class T, class Last>
-void tiles(const Last& last, const T* a, std::int64_t a_row, std::int64_t a_column, const T* b, std::int64_t ldb,
-           std::int64_t depth, T* out, std::int64_t ldo, std::int64_t rows) {
+void tiles(Start start, const Last& last, const T* a, std::int64_t a_row, std::int64_t a_column, const T* b,
+           std::int64_t ldb, std::int64_t depth, T* out, std::int64_t ldo, std::int64_t rows) {
+  // Heights that leave room for the operands in 16 registers; in 32 they hide the latency of the multiply-add as well.
   constexpr int kRows = kVectors == 1 ? 6 : (kVectors == 2 ? 4 : 3);
   std::int64_t i = 0;
   for (; i + kRows <= rows; i += kRows)
-    tile<kRows, kVectors>(last, a + i * a_row, a_row, a_column, b, ldb, depth, out + i * ldo, ldo);
-  for (; i < rows; ++i)
-    tile<1, kVectors>(last, a + i * a_row, a_row, a_column, b, ldb, depth, out + i * ldo, ldo);
+    tile<kRows, kVectors>(start, last, a + i * a_row, a_row, a_column, b, ldb, depth, out + i * ldo, ldo);
+  short_tile<kRows - 1, kVectors>(rows - i, start, last, a + i * a_row, a_row, a_column, b, ldb, depth, out + i * ldo, ldo);
 }
 
 template <class T, class Last>
-IL_INLINE void tiles_of(int vectors, const Last& last, const T* a, std::int64_t a_row, std::int64_t a_column, const T* b,
-                        std::int64_t ldb, std::int64_t depth, T* out, std::int64_t ldo, std::int64_t rows) {
+IL_INLINE void tiles_of(int vectors, Start start, const Last& last, const T* a, std::int64_t a_row, std::int64_t a_column,
+                        const T* b, std::int64_t ldb, std::int64_t depth, T* out, std::int64_t ldo, std::int64_t rows) {
   switch (vectors) {
-    case 1: return tiles<1>(last, a, a_row, a_column, b, ldb, depth, out, ldo, rows);
-    case 2: return tiles<2>(last, a, a_row, a_column, b, ldb, depth, out, ldo, rows);
-    case 3: return tiles<3>(last, a, a_row, a_column, b, ldb, depth, out, ldo, rows);
-    default: return tiles<4>(last, a, a_row, a_column, b, ldb, depth, out, ldo, rows);
+    case 1: return tiles<1>(start, last, a, a_row, a_column, b, ldb, depth, out, ldo, rows);
+    case 2: return tiles<2>(start, last, a, a_row, a_column, b, ldb, depth, out, ldo, rows);
+    case 3: return tiles<3>(start, last, a, a_row, a_column, b, ldb, depth, out, ldo, rows);
+    default: return tiles<4>(start, last, a, a_row, a_column, b, ldb, depth, out, ldo, rows);
   }
 }
 
@@ -135,8 +152,9 @@ class Product {
   void compute(std::int64_t output, std::int64_t begin, std::int64_t end, std::int64_t m0, std::int64_t n0, T* out) const {
     const std::int64_t rows = smaller(kRowBlock, m_ - m0), columns = smaller(kColumns, n_ - n0);
     T* corner = out + m0 * n_ + n0;
-    for (std::int64_t i = 0; i < rows; ++i)
-      for (std::int64_t j = 0; j < columns; ++j) corner[i * n_ + j] = 0;
+    if (begin == end)  // an empty sum
+      for (std::int64_t i = 0; i < rows; ++i)
+        for (std::int64_t j = 0; j < columns; ++j) corner[i * n_ + j] = 0;
     alignas(64) T panel[kSlice * kColumns];
     for (std::int64_t s = begin; s < end; ++s) {
       const std::int64_t k0 = s % slices_ * kSlice, depth = smaller(kSlice, depth_ - k0);
@@ -154,10 +172,11 @@ class Product {
       const T* first = a.data + m0 * a.row + k0 * a.column;
       const int vectors = static_cast<int>(ceil_div(columns, Vec<T>::kLanes));
       const int tail = static_cast<int>(columns % Vec<T>::kLanes);
+      const Start start = s == begin ? Start::kFresh : Start::kAdd;
       if (tail == 0) {
-        tiles_of(vectors, AllLanes<T>{}, first, a.row, a.column, from, ldb, depth, corner, n_, rows);
+        tiles_of(vectors, start, AllLanes<T>{}, first, a.row, a.column, from, ldb, depth, corner, n_, rows);
       } else {
-        tiles_of(vectors, FirstLanes<T>(tail), first, a.row, a.column, from, ldb, depth, corner, n_, rows);
+        tiles_of(vectors, start, FirstLanes<T>(tail), first, a.row, a.column, from, ldb, depth, corner, n_, rows);
       }
     }
   }

@@ -149,7 +149,7 @@ TEST(Config, UnknownKeysSuggestTheNearest) {
   EXPECT_EQ(override_error("inner.rat=1"), "--set: unknown key 'inner.rat'; did you mean 'inner.rate'?");
   EXPECT_EQ(override_error("inner.rate.x=1"), "--set: unknown key 'inner.rate.x'; did you mean 'inner.rate'?");
   EXPECT_EQ(usage_error([] { preset("papre"); }),
-            "--preset: unknown preset 'papre'; the presets are paper, released, omniglot, miniimagenet; did you mean "
+            "--preset: unknown preset 'papre'; the presets are paper, released, omniglot, miniimagenet, demo; did you mean "
             "'paper'?");
 }
 
@@ -166,15 +166,17 @@ TEST(Config, TypeErrorsNameFileLineKeyFoundAndExpected) {
   EXPECT_EQ(toml_error("[inner]\norder = 3"), "c.toml:2: inner.order: found the integer 3, expected 1 | 2");
   EXPECT_EQ(toml_error("[run]\ndevice = 2020-01-01"),
             "c.toml:2: run.device: found a date or time, expected \"auto\" | \"cpu\" | \"cuda\"");
-  EXPECT_EQ(toml_error("inner = 3"), "c.toml:1: inner: found the integer 3, expected a table: write [inner] above its keys");
+  EXPECT_EQ(toml_error("inner = 3"),
+            "c.toml:1: inner: found the integer 3, expected a table: write [inner] above its keys");
   EXPECT_EQ(override_error("inner.rate=abc"),
             "--set: inner.rate: found the string \"abc\", expected a finite number >= 0");
 }
 
 TEST(Config, AugmentErrorsNameTheEntry) {
-  EXPECT_EQ(toml_error("[[augment]]\nkind = \"shif\""),
-            "c.toml:2: augment[0].kind: found the string \"shif\", expected \"salt_pepper\" | \"gaussian\" | \"shift\"; "
-            "did you mean 'shift'?");
+  EXPECT_EQ(
+      toml_error("[[augment]]\nkind = \"shif\""),
+      "c.toml:2: augment[0].kind: found the string \"shif\", expected \"salt_pepper\" | \"gaussian\" | \"shift\"; "
+      "did you mean 'shift'?");
   EXPECT_EQ(toml_error("[[augment]]\npixels = 3"),
             "c.toml:1: augment[0].kind: missing, expected \"salt_pepper\" | \"gaussian\" | \"shift\"");
   EXPECT_EQ(toml_error("[[augment]]\nkind = \"shift\"\n[[augment]]\nkind = \"salt_pepper\"\npixels = 3"),
@@ -190,11 +192,11 @@ TEST(Config, AugmentErrorsNameTheEntry) {
 
 TEST(Config, RangesAreChecked) {
   const char* bad[] = {
-      "task.ways=1",      "task.shots=0",      "task.queries=0",      "outer.tasks=0",      "outer.rate=inf",
-      "outer.rate=nan",   "inner.rate=-0.1",   "data.holdout=1.0",    "data.holdout=-0.01", "model.kernel=0",
-      "model.stride=0",   "model.filters=[]",  "model.filters=[0]",   "data.channels=0",    "data.size=0",
-      "run.seed=-1",      "eval.episodes=0",   "inner.steps=-1",      "outer.clip=-1",      "model.norm_epsilon=0",
-      "run.threads=-1",   "eval.every=-1",     "run.checkpoint_every=-1"};
+      "task.ways=1",    "task.shots=0",     "task.queries=0",         "outer.tasks=0",      "outer.rate=inf",
+      "outer.rate=nan", "inner.rate=-0.1",  "data.holdout=1.0",       "data.holdout=-0.01", "model.kernel=0",
+      "model.stride=0", "model.filters=[]", "model.filters=[0]",      "data.channels=0",    "data.size=0",
+      "run.seed=-1",    "eval.episodes=0",  "inner.steps=-1",         "outer.clip=-1",      "model.norm_epsilon=0",
+      "run.threads=-1", "eval.every=-1",    "run.checkpoint_every=-1"};
   for (const char* assignment : bad) {
     const std::string error = override_error(assignment);
     const std::string key(assignment, std::string_view(assignment).find('='));
@@ -224,6 +226,8 @@ TEST(Config, OverridesTakeBareWordsWhereTextIsMeant) {
   EXPECT_EQ(config.outer.clip, 10);
   apply_override(config, "data.cache=");
   EXPECT_EQ(config.data.cache, "");
+  // What TOML cannot hold is refused at once, not when the resolved file is read back.
+  EXPECT_EQ(override_error("data.cache=a\xff").rfind("--set: data.cache: found ", 0), 0u);
   // An override is one value: a line break cannot smuggle in another key.
   EXPECT_NE(override_error("inner.rate=1\nw = 2"), "(no UsageError)");
   EXPECT_NE(override_error("inner.rate"), "(no UsageError)");
@@ -242,7 +246,8 @@ TEST(Config, FilesThatCannotBeReadOrParsedAreNamed) {
   EXPECT_EQ(apply("/nowhere/c.toml"),
             "/nowhere/c.toml: cannot be read (No such file or directory); give the path of a TOML file");
   EXPECT_EQ(apply("/"), "/: is a folder; give the path of a TOML file");
-  EXPECT_EQ(toml_error("[inner]\nrate = = 3").rfind("c.toml:2: not TOML: ", 0), 0u) << toml_error("[inner]\nrate = = 3");
+  EXPECT_EQ(toml_error("[inner]\nrate = = 3").rfind("c.toml:2: not TOML: ", 0), 0u)
+      << toml_error("[inner]\nrate = = 3");
 
   const auto path = std::filesystem::path(testing::TempDir()) / "innerloop_config_test.toml";
   std::ofstream(path) << "[run]\nseed = 42\n";
@@ -254,11 +259,13 @@ TEST(Config, FilesThatCannotBeReadOrParsedAreNamed) {
 }
 
 TEST(Config, ValidateTiesKeysTogether) {
-  EXPECT_EQ(validate_error([](Config& c) { c.model.kernel = 4; }).rfind("model.kernel: found 4, expected an odd", 0), 0u);
+  EXPECT_EQ(validate_error([](Config& c) { c.model.kernel = 4; }).rfind("model.kernel: found 4, expected an odd", 0),
+            0u);
   EXPECT_EQ(validate_error([](Config& c) { c.model.kernel = 4, c.model.padding = Padding::kSame; }), "(no UsageError)");
   EXPECT_EQ(validate_error([](Config& c) { c.data.size = 16; }), "(no UsageError)");
-  EXPECT_EQ(validate_error([](Config& c) { c.data.size = 15; })
-                .rfind("data.size: images of 15x15 pixels shrink to nothing at block 4 of 4", 0),
+  EXPECT_EQ(validate_error([](Config& c) {
+              c.data.size = 15;
+            }).rfind("data.size: images of 15x15 pixels shrink to nothing at block 4 of 4", 0),
             0u);
   EXPECT_EQ(validate_error([](Config& c) { c.inner.rate = NAN; }),
             "inner.rate: found nan, expected a finite number >= 0");

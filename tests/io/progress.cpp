@@ -11,7 +11,8 @@ namespace {
 /// A Progress that writes into `out` and takes its time from `now`.
 struct Bench {
   explicit Bench(ProgressOptions options)
-      : progress(options, [this](std::string_view text) { out += text; }, [this] { return now; }) {}
+      : progress(
+            options, [this](std::string_view text) { out += text; }, [this] { return now; }) {}
   double now = 100;
   std::string out;
   Progress progress;
@@ -64,8 +65,9 @@ TEST(Progress, ATerminalLineIsRewrittenAndCoversTheLongerOneBefore) {
   std::string out;
   double now = 0;
   {
-    Progress progress({.total = 9, .style = ProgressStyle::kRewrite}, [&](std::string_view text) { out += text; },
-                      [&] { return now; });
+    Progress progress(
+        {.total = 9, .style = ProgressStyle::kRewrite}, [&](std::string_view text) { out += text; },
+        [&] { return now; });
     progress.update(1, 10.5, 0.5);
     const std::size_t width = out.size() - 1;
     EXPECT_EQ(out, "\rstep 1/9  loss 10.500  acc 0.500");

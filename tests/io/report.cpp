@@ -9,7 +9,7 @@
 
 #include "io/chart.h"
 #include "io/html.h"
-#include "report_sample.h"
+#include "tests/io/report_sample.h"
 #include "tensor/error.h"
 
 namespace innerloop::io {
@@ -56,9 +56,11 @@ TEST(Report, ThePageIsWholeSelfContainedAndRepeatable) {
   EXPECT_TRUE(contains(html, "name=\"viewport\""));
   EXPECT_TRUE(contains(html, "No number on this page is a clinical claim."));
   EXPECT_TRUE(contains(html, "can be a shortcut"));
-  for (const char* part : {"89.1 ± 1.2 %", "id=\"learning\"", "id=\"evaluation\"", "id=\"episodes\"", "id=\"protocol\"",
-                           "id=\"skipped\"", "Confusion matrix", "<td>0.898</td>", "1,820", "91.0%",
-                           "data:image/png;base64,iVBORw0KGgo", "occur twice", "[model]\nfilters = [128, 64, 64, 64]"}) {
+  for (const char* part :
+       {"89.1 ± 1.2 %", "id=\"learning\"", "id=\"evaluation\"", "id=\"episodes\"", "id=\"protocol\"", "id=\"skipped\"",
+        "Confusion matrix", "<td>0.898</td>",
+        "mean of classes</th><td>0.891</td><td>0.892</td><td>0.891</td><td>6,000</td>", "1,820", "91.0\u202F%",
+        "data:image/png;base64,iVBORw0KGgo", "occur twice", "[model]\nfilters = [128, 64, 64, 64]"}) {
     EXPECT_TRUE(contains(html, part)) << part;
   }
   EXPECT_EQ(count(html, "role=\"img\""), 4u);
@@ -74,7 +76,8 @@ TEST(Report, PartsWithoutDataAreLeftOut) {
   std::string html = render_report(data);
   EXPECT_TRUE(well_formed(html));
   EXPECT_TRUE(contains(html, "clinical claim"));
-  for (const char* part : {"<section", "<figure", "<table", "<img", "<details", "<dl"}) EXPECT_FALSE(contains(html, part)) << part;
+  for (const char* part : {"<section", "<figure", "<table", "<img", "<details", "<dl"})
+    EXPECT_FALSE(contains(html, part)) << part;
 
   // Steps alone, without any accuracy: one chart, and no empty frame for the other.
   data.history.steps = {{.step = 1, .loss = 2}, {.step = 2, .loss = 1}};
@@ -114,6 +117,19 @@ TEST(Report, SizesThatDisagreeAreNamed) {
   }
 }
 
+TEST(Report, ManyClassesTakeTheDenseLayout) {
+  ReportData data;
+  data.title = "t";
+  for (int i = 0; i < 20; ++i) data.confusion.classes.push_back("class " + std::to_string(i));
+  data.confusion.counts.assign(400, 0);
+  data.confusion.counts[21] = 15;
+  const std::string html = render_report(data);
+  EXPECT_TRUE(well_formed(html));
+  EXPECT_TRUE(contains(html, "<figure class=\"dense\"><h3>Confusion matrix"));
+  EXPECT_TRUE(contains(html, "class=\"right strong\" style=\"--share:1.000\"><b>15</b>"));
+  EXPECT_FALSE(contains(render_report(sample_report()), "<figure class=\"dense\""));
+}
+
 TEST(Report, NumbersThatWereNotMeasuredShowAsSuch) {
   EXPECT_EQ(percent_with_interval(0.8382, 0.0059), "83.8 ± 0.6 %");
   EXPECT_EQ(percent_with_interval(0.8382, NAN), "83.8 %");
@@ -124,7 +140,7 @@ TEST(Report, NumbersThatWereNotMeasuredShowAsSuch) {
   data.confusion = {{"a", "b"}, {0, 0, 1, 1}};
   const std::string html = render_report(data);
   EXPECT_TRUE(contains(html, "<td>–</td>"));
-  EXPECT_TRUE(contains(html, "0.0%")) << "an empty row divides by nothing";
+  EXPECT_TRUE(contains(html, "0.0\u202F%")) << "an empty row divides by nothing";
   EXPECT_FALSE(contains(html, "nan"));
 }
 
@@ -137,10 +153,15 @@ TEST(Chart, TicksAreRoundAndInside) {
 }
 
 TEST(Chart, PointsLandWhereTheAxesSay) {
-  const std::string svg = render_chart({.id = "c", .title = "t", .x_label = "x", .y_label = "y", .x_range = Range{0, 10},
-                                        .y_range = Range{0, 1}, .series = {{.name = "s", .x = {0, 5, 10}, .y = {0, 0.5, 1}}}});
-  // The frame: x from 46 to 408, y from 212 up to 26.
-  EXPECT_TRUE(contains(svg, "d=\"M46.0 212.0L227.0 119.0L408.0 26.0\"")) << svg;
+  const std::string svg = render_chart({.id = "c",
+                                        .title = "t",
+                                        .x_label = "x",
+                                        .y_label = "y",
+                                        .x_range = Range{0, 10},
+                                        .y_range = Range{0, 1},
+                                        .series = {{.name = "s", .x = {0, 5, 10}, .y = {0, 0.5, 1}}}});
+  // The frame: x from 52 to 408, y from 212 up to 26.
+  EXPECT_TRUE(contains(svg, "d=\"M52.0 212.0L230.0 119.0L408.0 26.0\"")) << svg;
 }
 
 TEST(Chart, GapsBreakTheLineAndBandsAndEmptyChartsVanish) {
@@ -171,10 +192,10 @@ TEST(Html, Base64FollowsTheStandard) {
 TEST(Html, EscapingKeepsGoodTextAndMarksBadBytes) {
   EXPECT_EQ(escape_html("Zürich 日本 😀\n\t"), "Zürich 日本 😀\n\t");
   const std::string mark = "\xEF\xBF\xBD";
-  EXPECT_EQ(escape_html("a\xC0\xAFz"), "a" + mark + mark + "z");          // overlong
-  EXPECT_EQ(escape_html("\xED\xA0\x80"), mark + mark + mark);            // surrogate
-  EXPECT_EQ(escape_html("\xF4\x90\x80\x80").substr(0, 3), mark);          // beyond U+10FFFF
-  EXPECT_EQ(escape_html("end\xE2\x82"), "end" + mark + mark);            // cut short
+  EXPECT_EQ(escape_html("a\xC0\xAFz"), "a" + mark + mark + "z");  // overlong
+  EXPECT_EQ(escape_html("\xED\xA0\x80"), mark + mark + mark);     // surrogate
+  EXPECT_EQ(escape_html("\xF4\x90\x80\x80").substr(0, 3), mark);  // beyond U+10FFFF
+  EXPECT_EQ(escape_html("end\xE2\x82"), "end" + mark + mark);     // cut short
   EXPECT_EQ(with_separators(1234567), "1,234,567");
   EXPECT_EQ(with_separators(-1234), "-1,234");
   EXPECT_EQ(with_separators(999), "999");

@@ -1,4 +1,4 @@
-#include "report_sample.h"
+#include "tests/io/report_sample.h"
 
 #include <algorithm>
 #include <cmath>
@@ -61,14 +61,20 @@ RunHistory history(PhiloxSequence& random) {
     const double t = static_cast<double>(step) / 2000;
     const double level = 0.32 + 0.85 * std::exp(-5 * t);
     const double noise = random.normal();
-    run.steps.push_back({.step = step, .loss = level * (1 + 0.12 * noise),
+    run.steps.push_back({.step = step,
+                         .loss = level * (1 + 0.12 * noise),
                          .accuracy = std::clamp(1.05 - 0.55 * level - 0.04 * noise, 0.0, 1.0),
-                         .inner_loss = 0.5 * level * (1 + 0.1 * random.normal()), .grad_norm = 2 * level,
-                         .rate = 0.001, .seconds = 0.8});
+                         .inner_loss = 0.5 * level * (1 + 0.1 * random.normal()),
+                         .grad_norm = 2 * level,
+                         .rate = 0.001,
+                         .seconds = 0.8});
     if (step % 200 == 0) {
       const double held_out = 0.40 + 0.72 * std::exp(-3.6 * t);
-      run.evals.push_back({.step = step, .accuracy = 1.02 - 0.5 * held_out + 0.008 * random.normal(),
-                           .half_width = 0.012 + 0.02 * std::exp(-2 * t), .loss = held_out, .episodes = 200,
+      run.evals.push_back({.step = step,
+                           .accuracy = 1.02 - 0.5 * held_out + 0.008 * random.normal(),
+                           .half_width = 0.012 + 0.02 * std::exp(-2 * t),
+                           .loss = held_out,
+                           .episodes = 200,
                            .seconds = 31});
     }
   }
@@ -114,11 +120,16 @@ ReportData sample_report() {
   data.roc = {curve("COVID-19", 2.6, true), curve("normal", 3.0, true), curve("viral pneumonia", 2.0, true)};
   data.precision_recall = {curve("COVID-19", 2.6, false), curve("normal", 3.0, false),
                            curve("viral pneumonia", 2.0, false)};
-  data.protocol = {{"ways, shots, queries", "3, 10, 10"}, {"episodes", "200"}, {"inner steps", "200"},
-                   {"batch statistics", "query batch"},   {"seed", "1"},       {"data", "1,027 images, 3 classes"},
+  data.protocol = {{"ways, shots, queries", "3, 10, 10"},
+                   {"episodes", "200"},
+                   {"inner steps", "200"},
+                   {"batch statistics", "query batch"},
+                   {"seed", "1"},
+                   {"data", "1,027 images, 3 classes"},
                    {"hash of the data", "sha256 6f1ed002ab5595859014ebf0951522d9"}};
   data.config_toml = to_toml(preset("released"));
-  data.skipped = {{"covid/IMG_0042.jpg", "not a JPEG: starts with 00 00"}, {"normal/scan <3>.png", "truncated after 8192 bytes"}};
+  data.skipped = {{"covid/IMG_0042.jpg", "not a JPEG: starts with 00 00"},
+                  {"normal/scan <3>.png", "truncated after 8192 bytes"}};
   data.cautions = {"12 images occur twice with the same pixels; the first of each was kept."};
   return data;
 }

@@ -31,8 +31,8 @@ class RunLogTest : public testing::Test {
 
 TEST_F(RunLogTest, EachEntryIsOneFlushedLine) {
   RunLog log = RunLog::create(path_);
-  log.write(StepEntry{.step = 1, .loss = 0.5, .accuracy = 0.25, .inner_loss = 2, .grad_norm = 3, .rate = 0.001,
-                      .seconds = 0.125});
+  log.write(StepEntry{
+      .step = 1, .loss = 0.5, .accuracy = 0.25, .inner_loss = 2, .grad_norm = 3, .rate = 0.001, .seconds = 0.125});
   EXPECT_EQ(text(),
             "{\"kind\":\"step\",\"step\":1,\"loss\":0.5,\"accuracy\":0.25,\"inner_loss\":2.0,\"grad_norm\":3.0,"
             "\"rate\":0.001,\"seconds\":0.125}\n");
@@ -99,7 +99,8 @@ TEST_F(RunLogTest, DamageInTheMiddleIsAnErrorThatNamesTheLine) {
     read_run_log(path_);
     FAIL() << "damage went unnoticed";
   } catch (const Error& error) {
-    EXPECT_NE(std::string(error.what()).find(path_.string() + ":2: not a log entry"), std::string::npos) << error.what();
+    EXPECT_NE(std::string(error.what()).find(path_.string() + ":2: not a log entry"), std::string::npos)
+        << error.what();
   }
   EXPECT_THROW(RunLog::create("/nowhere/log.jsonl"), Error);
   EXPECT_THROW(read_run_log("/nowhere/log.jsonl"), Error);

@@ -1,0 +1,110 @@
+// doctor: what this machine and this build offer.
+#include <CLI/App.hpp>
+#include <CLI/Version.hpp>
+#include <fmt/core.h>
+#include <spdlog/version.h>
+#include <toml++/toml.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "tools/command.h"
+#include "tools/common_options.h"
+#include "tools/messages.h"
+
+namespace innerloop::tools {
+namespace {
+
+/// What stands behind `key` and a colon in a file of such lines; empty when it is not there.
+std::string entry(const char* path, std::string_view key) {
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);) {
+    const std::size_t colon = line.find(':');
+    if (colon == std::string::npos || !line.starts_with(key)) continue;
+    const std::size_t begin = line.find_first_not_of(" \t", colon + 1);
+    return begin == std::string::npos ? std::string() : line.substr(begin);
+  }
+  return {};
+}
+
+/// Bytes of an entry such as "MemAvailable:  123 kB"; 0 when unknown.
+std::uint64_t kilobytes(const char* path, std::string_view key) {
+  const std::string text = entry(path, key);
+  return text.empty() ? 0 : std::strtoull(text.c_str(), nullptr, 10) * 1024;
+}
+
+/// The limit that a container sets on this process; 0 when there is none.
+std::uint64_t memory_limit() {
+  for (const char* path : {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
+    std::ifstream file(path);
+    std::uint64_t bytes = 0;
+    // Version 1 writes "no limit" as a number near 2^63.
+    if (file >> bytes && bytes < (std::uint64_t{1} << 60)) return bytes;
+  }
+  return 0;
+}
+
+Json libraries() {
+  return {{"fmt", fmt::format("{}.{}.{}", FMT_VERSION / 10000, FMT_VERSION / 100 % 100, FMT_VERSION % 100)},
+          {"spdlog", fmt::format("{}.{}.{}", SPDLOG_VER_MAJOR, SPDLOG_VER_MINOR, SPDLOG_VER_PATCH)},
+          {"CLI11", CLI11_VERSION},
+          {"toml++", fmt::format("{}.{}.{}", TOML_LIB_MAJOR, TOML_LIB_MINOR, TOML_LIB_PATCH)},
+          {"nlohmann-json", fmt::format("{}.{}.{}", NLOHMANN_JSON_VERSION_MAJOR, NLOHMANN_JSON_VERSION_MINOR,
+                                        NLOHMANN_JSON_VERSION_PATCH)}};
+}
+
+int run(const CommonOptions& common) {
+  Context context = make_context(common.run());
+  const std::string model = entry("/proc/cpuinfo", "model name");
+  const auto gib = [](std::uint64_t bytes) { return static_cast<double>(bytes) / (1 << 30); };
+  const std::uint64_t total = kilobytes("/proc/meminfo", "MemTotal"), available = kilobytes("/proc/meminfo", "MemAvailable"),
+                      limit = memory_limit();
+  const Json versions = libraries();
+
+  if (common.json()) {
+    print_json({{"version", IL_VERSION},
+                {"compiler", __VERSION__},
+                {"device", "cpu"},
+                {"cpu", model},
+                {"target", name_of(context.target())},
+                {"cores", std::thread::hardware_concurrency()},
+                {"threads", context.threads().threads()},
+                {"memory_bytes", total},
+                {"memory_available_bytes", available},
+                {"memory_limit_bytes", limit == 0 ? Json() : Json(limit)},
+                {"gpu", nullptr},
+                {"gpu_reason", no_gpu_reason()},
+                {"libraries", versions}});
+    return kDone;
+  }
+  fmt::print("innerloop   {} (compiler {})\n", IL_VERSION, __VERSION__);
+  fmt::print("cpu         {}, kernels {} (IL_SIMD chooses others)\n", model.empty() ? "unknown" : model,
+             name_of(context.target()));
+  fmt::print("threads     {} of {} cores\n", context.threads().threads(), std::thread::hardware_concurrency());
+  fmt::print("memory      {:.1f} GiB, {:.1f} GiB available", gib(total), gib(available));
+  if (limit != 0) fmt::print(", limited to {:.1f} GiB", gib(limit));
+  fmt::print("\ngpu         none: {}\n", no_gpu_reason());
+  fmt::print("device auto cpu\n");
+  fmt::print("libraries  ");
+  for (const auto& [name, version] : versions.items()) fmt::print(" {} {}", name, version.get<std::string>());
+  fmt::print("\n");
+  return kDone;
+}
+
+}  // namespace
+
+void add_doctor(CommandLine& line) {
+  auto common = std::make_shared<CommonOptions>();
+  CLI::App& command =
+      line.add(line.app, "doctor", "Says what this machine and this build offer.",
+               "The CPU and the kernels chosen for it, threads, memory, the GPU or the reason why there is none, "
+               "and the versions of the libraries.",
+               "  innerloop doctor");
+  common->add_to(command);
+  line.on_run(command, [common] { return run(*common); });
+}
+
+}  // namespace innerloop::tools

@@ -1,0 +1,167 @@
+// eval: labelled few-shot episodes from a checkpoint.
+#include <CLI/App.hpp>
+#include <CLI/Validators.hpp>
+#include <fmt/core.h>
+
+#include <map>
+#include <memory>
+
+#include "io/atomic_file.h"
+#include "io/report.h"
+#include "meta/checkpoint.h"
+#include "meta/evaluator.h"
+#include "meta/from_config.h"
+#include "meta/holdout.h"
+#include "meta/run_report.h"
+#include "tools/command.h"
+#include "tools/common_options.h"
+#include "tools/evaluation_output.h"
+#include "tools/head.h"
+#include "tools/load_data.h"
+#include "tools/messages.h"
+#include "tools/stop_signal.h"
+
+namespace innerloop::tools {
+namespace {
+
+/// Which images of the data set stand in the episodes.
+enum class Part { kAll, kHeldOut };
+/// Where an episode's adaptation starts.
+enum class Start { kCheckpoint, kUntrained, kFresh };
+
+struct Options {
+  CommonOptions common;
+  BadFileOption bad_files;
+  std::string checkpoint, data, report;
+  Part part = Part::kAll;
+  Start start = Start::kCheckpoint;
+  meta::SmallClasses small_classes = meta::SmallClasses::kError;
+};
+
+/// The run's own settings, without what belongs to the machine that it ran on.
+io::Config config_of(const meta::Checkpoint& checkpoint, const CommonOptions& common) {
+  io::Config base = checkpoint.config;
+  base.run.threads = 0;
+  base.run.device = io::DeviceChoice::kAuto;
+  io::Config config = common.resolve(base);
+  if (config.model != base.model || config.data.size != base.data.size || config.data.channels != base.data.channels) {
+    fail_usage("eval: keys of [model], data.size and data.channels cannot be set here; the checkpoint fixes them");
+  }
+  return config;
+}
+
+io::ImageSet chosen_part(io::ImageSet set, const std::string& hash, const meta::Checkpoint& checkpoint, const Options& o) {
+  const bool trained_on_it = hash == checkpoint.data_hash;
+  if (o.part == Part::kAll) {
+    if (trained_on_it && o.start == Start::kCheckpoint) {
+      warn(fmt::format("{} is the data set that this checkpoint was trained on; --part held-out keeps to the images that "
+                       "training never saw",
+                       o.data));
+    }
+    return set;
+  }
+  IL_CHECK(trained_on_it,
+           "{}: not the data set that {} was trained on, so nothing of it was held out; leave --part held-out out", o.data,
+           o.checkpoint);
+  io::ImageSet held_out = meta::split_data(set, checkpoint.config).held_out;
+  IL_CHECK(held_out.count() > 0, "{}: was trained with data.holdout = 0; leave --part held-out out", o.checkpoint);
+  return held_out;
+}
+
+/// The held-out split and the synthetic images are functions of the run's seed; --seed draws other episodes of the same data.
+io::LoadOptions data_options(const io::Config& config, const meta::Checkpoint& checkpoint) {
+  io::LoadOptions options = meta::load_options(config);
+  options.seed = static_cast<std::uint64_t>(checkpoint.config.run.seed);
+  return options;
+}
+
+int run(const Options& o) {
+  const std::atomic<bool>& stop = catch_stop_signals();
+  Context context = make_context(o.common.run());
+  ContextScope scope(context);
+  const meta::Checkpoint checkpoint = meta::load_checkpoint(o.checkpoint);
+  const io::Config config = config_of(checkpoint, o.common);
+  io::ImageSet whole = load_data(o.data, data_options(config, checkpoint), o.bad_files);
+  const std::string hash = whole.hash();
+  const io::ImageSet set = chosen_part(std::move(whole), hash, checkpoint, o);
+
+  Network network = network_for(checkpoint, config.eval.ways);
+  meta::EvalOptions options = meta::eval_options(config);
+  options.episode.small_classes = o.small_classes;
+  options.data_hash = hash;  // of the whole data set, of which --part may take a part
+  options.stop = &stop;
+  options.progress = counting_progress("episode");
+  if (o.start == Start::kUntrained) network.params = network.net.init(static_cast<std::uint64_t>(config.run.seed));
+  if (o.start == Start::kFresh) options.fresh_init = meta::FreshInit::kPerEpisode;
+
+  const meta::EvalResult result = meta::evaluate(network.net, network.params, set, options);
+  if (result.outcome == meta::EvalOutcome::kStopped) {
+    say("stopped before the last episode; there is no result");
+    return kStopped;
+  }
+  for (const meta::LeftOutClass& c : result.left_out)
+    warn(fmt::format("class '{}' is left out: {} images are too few for an episode", c.name, c.images));
+  if (!o.report.empty()) {
+    io::ReportData report = meta::report_of_evaluation(result);
+    report.config_toml = io::to_toml(config);
+    report.cautions = meta::cautions_about(set);
+    io::write_file(o.report, io::render_report(report));
+    say(fmt::format("report: {}", o.report));
+  }
+  if (o.common.json()) {
+    Json object = json_of(result);
+    object["checkpoint"] = o.checkpoint;
+    object["step"] = checkpoint.step;
+    object["part"] = o.part == Part::kAll ? "all" : "held-out";
+    object["threads"] = context.threads().threads();
+    print_json(object);
+  } else {
+    print_evaluation(result);
+  }
+  return kDone;
+}
+
+}  // namespace
+
+void add_eval(CommandLine& line) {
+  auto o = std::make_shared<Options>();
+  CLI::App& command =
+      line.add(line.app, "eval", "Measures a checkpoint on labelled few-shot episodes.",
+               "Adapts on each support set, predicts the query images, and gives accuracy with its 95 % interval, "
+               "precision, recall, F1, ROC-AUC, PR-AUC, the confusion matrix and the protocol. Settings come from "
+               "the checkpoint; options change them. When --ways differs from the ways of training, the head starts "
+               "from zero and is adapted on the support images.",
+               "  innerloop eval runs/demo/best.safetensors --data synthetic --episodes 50");
+  command.add_option("checkpoint", o->checkpoint, "a checkpoint of a run, or a file of parameters")
+      ->required()
+      ->type_name("CKPT");
+  command.add_option("--data", o->data, "a folder (one subfolder a class), a packed file, or the word synthetic")
+      ->required()
+      ->type_name("D");
+  command.add_option("--part", o->part, "all images, or those that the run held out of the same data (default: all)")
+      ->transform(CLI::CheckedTransformer(std::map<std::string, Part>{{"all", Part::kAll}, {"held-out", Part::kHeldOut}}))
+      ->type_name("all|held-out");
+  command
+      .add_option("--start", o->start,
+                  "baselines: adapt from the checkpoint (default), from one random start, or from a fresh one an episode")
+      ->transform(CLI::CheckedTransformer(std::map<std::string, Start>{
+          {"checkpoint", Start::kCheckpoint}, {"untrained", Start::kUntrained}, {"fresh", Start::kFresh}}))
+      ->type_name("checkpoint|untrained|fresh");
+  command
+      .add_option("--small-classes", o->small_classes,
+                  "a class with fewer images than shots + queries: an error (default), or left out and named")
+      ->transform(CLI::CheckedTransformer(std::map<std::string, meta::SmallClasses>{
+          {"error", meta::SmallClasses::kError}, {"leave-out", meta::SmallClasses::kLeaveOut}}))
+      ->type_name("error|leave-out");
+  command.add_option("--report", o->report, "also write the result as one HTML page")->type_name("F.html");
+  o->bad_files.add_to(command);
+  o->common.add_to(command, {{"--ways", {"eval.ways"}},
+                             {"--shots", {"eval.shots"}},
+                             {"--queries", {"eval.queries"}},
+                             {"--episodes", {"eval.episodes"}},
+                             {"--steps", {"eval.steps"}},
+                             {"--norm", {"eval.norm"}, "batch|support"}});
+  line.on_run(command, [o] { return run(*o); });
+}
+
+}  // namespace innerloop::tools

@@ -1,0 +1,108 @@
+// predict: adapts on a support folder, then classifies images, one JSON object a line.
+#include <CLI/App.hpp>
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <memory>
+#include <vector>
+
+#include "meta/checkpoint.h"
+#include "meta/from_config.h"
+#include "meta/predictor.h"
+#include "tools/command.h"
+#include "tools/common_options.h"
+#include "tools/head.h"
+#include "tools/load_data.h"
+#include "tools/messages.h"
+#include "tools/query_images.h"
+
+namespace innerloop::tools {
+namespace {
+
+struct Options {
+  CommonOptions common;
+  BadFileOption bad_files;
+  std::string checkpoint, support;
+  std::vector<std::string> images;
+};
+
+io::Config config_of(const meta::Checkpoint& checkpoint, const CommonOptions& common) {
+  io::Config base = checkpoint.config;
+  base.run.threads = 0;
+  base.run.device = io::DeviceChoice::kAuto;
+  // Each image is answered alone unless --norm asks otherwise: here no protocol says what its neighbours are.
+  base.eval.norm = io::EvalNorm::kSupport;
+  io::Config config = common.resolve(base);
+  if (config.model != base.model || config.data.size != base.data.size || config.data.channels != base.data.channels) {
+    fail_usage("predict: keys of [model], data.size and data.channels cannot be set here; the checkpoint fixes them");
+  }
+  return config;
+}
+
+void print_prediction(const std::string& image, const std::vector<std::string>& classes, std::span<const float> p) {
+  Json probabilities = Json::object();
+  for (std::size_t c = 0; c < classes.size(); ++c) probabilities[classes[c]] = p[c];
+  const auto best = static_cast<std::size_t>(std::ranges::max_element(p) - p.begin());
+  print_json({{"image", image}, {"class", classes[best]}, {"probabilities", std::move(probabilities)}});
+}
+
+int run(const Options& o) {
+  Context context = make_context(o.common.run());
+  ContextScope scope(context);
+  const meta::Checkpoint checkpoint = meta::load_checkpoint(o.checkpoint);
+  const io::Config config = config_of(checkpoint, o.common);
+
+  io::LoadOptions load = meta::load_options(config);
+  load.cache.clear();       // the cache and the groups are the training set's
+  load.groups_csv.clear();
+  const io::ImageSet support = with_classes(load_data(o.support, load, o.bad_files), o.support);
+  const QueryImages queries = load_query_images(o.images, load, o.bad_files);
+
+  const Network network = network_for(checkpoint, static_cast<std::int64_t>(support.classes.size()));
+  const meta::EvalOptions eval = meta::eval_options(config);
+  const meta::Predictor predictor(network.net, network.params, support, {.inner = eval.inner, .norm = eval.norm});
+
+  // Under the support's statistics a row depends on its image alone, so the images can go in parts; else all at once.
+  constexpr std::int64_t kPart = 64;
+  const std::int64_t n = queries.pixels.shape()[0];
+  const std::int64_t part = eval.norm == meta::EvalNorm::kSupport ? kPart : n;
+  const auto progress = counting_progress("image");
+  for (std::int64_t begin = 0; begin < n; begin += part) {
+    const std::int64_t count = std::min(part, n - begin);
+    const Tensor p = predictor.predict(queries.pixels.slice(begin, count));
+    const auto ways = static_cast<std::size_t>(p.shape()[1]);
+    for (std::int64_t i = 0; i < count; ++i) {
+      print_prediction(queries.names[static_cast<std::size_t>(begin + i)], predictor.classes(),
+                       p.data<float>().subspan(static_cast<std::size_t>(i) * ways, ways));
+    }
+    progress(begin + count, n);
+  }
+  return kDone;
+}
+
+}  // namespace
+
+void add_predict(CommandLine& line) {
+  auto o = std::make_shared<Options>();
+  CLI::App& command =
+      line.add(line.app, "predict", "Adapts a checkpoint on a few labelled images and classifies others.",
+               "The support folder holds one subfolder a class, or images that are each their own class, named by "
+               "their stem. Prints one JSON object a line, {\"image\": ..., \"class\": ..., \"probabilities\": "
+               "{...}}, in the order given, the files of a folder sorted; --json changes nothing here. When the "
+               "number of classes differs from the ways of training, the head starts from zero and is adapted on "
+               "the support images.",
+               "  innerloop data synth --out xrays --per-class 5\n"
+               "  innerloop predict runs/demo/best.safetensors --support xrays --images xrays/lobar");
+  command.add_option("checkpoint", o->checkpoint, "a checkpoint of a run, or a file of parameters")
+      ->required()
+      ->type_name("CKPT");
+  command.add_option("--support", o->support, "the labelled images to adapt on")->required()->type_name("DIR");
+  command.add_option("--images", o->images, "the images to classify: folders or files")
+      ->required()
+      ->type_name("DIR-or-files");
+  o->bad_files.add_to(command);
+  o->common.add_to(command, {{"--steps", {"eval.steps"}}, {"--norm", {"eval.norm"}, "batch|support"}});
+  line.on_run(command, [o] { return run(*o); });
+}
+
+}  // namespace innerloop::tools

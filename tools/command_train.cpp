@@ -1,0 +1,190 @@
+// train: a whole meta-training run into a run folder.
+#include <CLI/App.hpp>
+#include <fmt/core.h>
+
+#include <filesystem>
+#include <memory>
+#include <mutex>
+#include <optional>
+
+#include "io/report.h"
+#include "meta/run_folder.h"
+#include "meta/trainer.h"
+#include "tools/command.h"
+#include "tools/common_options.h"
+#include "tools/evaluation_output.h"
+#include "tools/help_keys.h"
+#include "tools/load_data.h"
+#include "tools/messages.h"
+#include "tools/run_config.h"
+#include "tools/stop_signal.h"
+
+namespace innerloop::tools {
+namespace {
+
+struct Options {
+  CommonOptions common;
+  PresetOption preset;
+  BadFileOption bad_files;
+  std::string data, out;
+  bool resume = false, help_keys = false;
+};
+
+/// What a run starts from: on resume the run's own configuration, so that nothing has to be said twice.
+io::Config base_config(const Options& o) {
+  const std::string saved = meta::RunFolder(o.out).config();
+  if (!o.resume || o.preset.given() || !std::filesystem::exists(saved)) return o.preset.base(o.data, o.common);
+  io::Config config;
+  io::apply_toml_file(config, saved);
+  return config;
+}
+
+/// Shows a run on stderr. io::Progress is not thread-safe, and an evaluation reports from its working threads.
+class TrainDisplay {
+ public:
+  explicit TrainDisplay(const io::Config& config) {
+    options_.total = config.outer.iterations;
+    options_.tasks_per_step = config.outer.tasks;
+    options_.style = io::progress_style_of_stderr();
+  }
+
+  meta::TrainCallbacks callbacks() {
+    return {.on_step = [this](const io::StepEntry& e) { step(e); },
+            .on_eval = [this](const io::EvalEntry& e) { evaluated(e); },
+            .on_load_progress = counting_progress("reading images"),
+            .on_eval_progress = [this](std::int64_t done, std::int64_t total) { episode(done, total); },
+            .on_message = [this](const std::string& text) { message(text); }};
+  }
+
+ private:
+  void step(const io::StepEntry& entry) {
+    const std::lock_guard lock(mutex_);
+    if (!progress_.has_value()) {
+      options_.done = entry.step - 1;
+      progress_.emplace(options_, write_to_stderr);
+    }
+    progress_->update(entry.step, entry.loss, entry.accuracy);
+  }
+
+  void evaluated(const io::EvalEntry& entry) {
+    const std::lock_guard lock(mutex_);
+    counter_ = nullptr;
+    show(fmt::format("held-out accuracy {} after step {} ({} episodes, {})",
+                     io::percent_with_interval(entry.accuracy, entry.half_width), entry.step, entry.episodes,
+                     io::format_duration(entry.seconds)));
+  }
+
+  void episode(std::int64_t done, std::int64_t total) {
+    const std::lock_guard lock(mutex_);
+    if (!counter_) counter_ = counting_progress("evaluation episode");
+    counter_(done, total);
+  }
+
+  void message(const std::string& text) {
+    const std::lock_guard lock(mutex_);
+    show(text);
+  }
+
+  void show(const std::string& text) {
+    if (progress_.has_value()) {
+      progress_->message("innerloop: " + text);
+    } else {
+      say(text);
+    }
+  }
+
+  std::mutex mutex_;
+  io::ProgressOptions options_;
+  std::optional<io::Progress> progress_;
+  std::function<void(std::int64_t, std::int64_t)> counter_;
+};
+
+Json json_of_run(const meta::TrainResult& r) {
+  const auto path = [](const std::string& text) { return text.empty() ? Json() : Json(text); };
+  return {{"outcome", r.outcome == meta::TrainOutcome::kFinished ? "finished" : "stopped"},
+          {"step", r.step},
+          {"first_step", r.first_step},
+          {"loss", r.loss},
+          {"accuracy", r.accuracy},
+          {"best_accuracy", r.best_accuracy},
+          {"best_step", r.best_step},
+          {"seconds", r.seconds},
+          {"tasks_per_second", r.tasks_per_second},
+          {"checkpoint", path(r.checkpoint)},
+          {"best", path(r.best)},
+          {"report", path(r.report)},
+          {"evaluation", r.evaluated ? json_of(r.evaluation) : Json()}};
+}
+
+void print_result(const meta::TrainResult& r, const std::string& out) {
+  const bool stopped = r.outcome == meta::TrainOutcome::kStopped;
+  fmt::print("{} after {} meta-steps, {}, {:.1f} tasks/s\n", stopped ? "stopped" : "finished", r.step,
+             io::format_duration(r.seconds), r.tasks_per_second);
+  if (r.evaluated) {
+    fmt::print("held-out accuracy {}, best {:.1f} % after step {}\n",
+               io::percent_with_interval(r.evaluation.accuracy.mean, r.evaluation.accuracy.half_width),
+               r.best_accuracy * 100, r.best_step);
+  }
+  fmt::print("checkpoint {}\n", r.checkpoint);
+  if (!r.best.empty()) fmt::print("best       {}\n", r.best);
+  if (!r.report.empty()) fmt::print("report     {}\n", r.report);
+  if (stopped) fmt::print("go on with: innerloop train --resume --out {}\n", out);
+}
+
+int run(const Options& o) {
+  if (o.help_keys) {
+    print_keys();
+    return kDone;
+  }
+  if (o.out.empty()) fail_usage("train: --out is missing; give the run folder to make");
+  if (o.data.empty() && !o.resume)
+    fail_usage("train: --data is missing; give a folder, a packed file, or the word synthetic");
+  // From here on, so that a Ctrl-C while the data are read ends with a saved run as well.
+  const std::atomic<bool>& stop = catch_stop_signals();
+  Context context = make_context(o.common.run());
+  ContextScope scope(context);
+
+  meta::TrainOptions options;
+  options.data = o.data;
+  options.config = o.common.resolve(base_config(o));
+  options.out = o.out;
+  options.start = o.resume ? meta::RunStart::kResume : meta::RunStart::kNew;
+  options.bad_files = o.bad_files.choice();
+  options.stop = &stop;
+  meta::TrainResult result;
+  {
+    TrainDisplay display(options.config);
+    options.callbacks = display.callbacks();
+    result = meta::train(options);
+  }
+  if (o.common.json()) {
+    print_json(json_of_run(result));
+  } else {
+    print_result(result, o.out);
+  }
+  return result.outcome == meta::TrainOutcome::kStopped ? kStopped : kDone;
+}
+
+}  // namespace
+
+void add_train(CommandLine& line) {
+  auto o = std::make_shared<Options>();
+  CLI::App& command =
+      line.add(line.app, "train", "Meta-trains a network into a run folder.",
+               "Tasks are drawn from D without its labels; images of D that are held out serve the evaluations on "
+               "the way. The run folder holds config.toml, log.jsonl, checkpoint.safetensors, best.safetensors and "
+               "report.html. Ctrl-C saves and ends with exit code 130; --resume goes on to the same bits as a run "
+               "that never stopped, and needs nothing but --out. --help-keys lists the keys.",
+               "  innerloop train --data synthetic --out runs/demo --iterations 20 --set eval.episodes=20");
+  command.add_option("--data", o->data, "a folder (one subfolder a class), a packed file, or the word synthetic")
+      ->type_name("D");
+  command.add_option("--out", o->out, "the run folder; made when it is missing")->type_name("RUN");
+  o->preset.add_to(command);
+  command.add_flag("--resume", o->resume, "go on from the run folder's checkpoint, under its own configuration and data");
+  o->bad_files.add_to(command);
+  command.add_flag("--help-keys", o->help_keys, "list every key of the configuration and exit");
+  o->common.add_to(command, training_short_forms());
+  line.on_run(command, [o] { return run(*o); });
+}
+
+}  // namespace innerloop::tools

@@ -1,0 +1,89 @@
+#include "tools/common_options.h"
+
+#include <CLI/Option.hpp>
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <string_view>
+
+#include "tensor/error.h"
+
+namespace innerloop::tools {
+namespace {
+
+/// What a short form's help says: the meaning of its first key, and the keys.
+std::string describe(const ShortForm& form) {
+  for (const io::KeyDoc& doc : io::key_docs()) {
+    if (doc.key == form.keys.front()) return fmt::format("{} ({})", doc.meaning, fmt::join(form.keys, ", "));
+  }
+  fail("command line: {} stands for {}, which is no key of the configuration", form.option, form.keys.front());
+}
+
+/// The text of an error about `key` that came in through `option`: the reader typed the option, not the key.
+std::string reworded(std::string_view text, std::string_view option) {
+  constexpr std::string_view kSource = "--set";
+  if (text.substr(0, kSource.size()) == kSource) text.remove_prefix(kSource.size());
+  return fmt::format("{}{}", option, text);
+}
+
+}  // namespace
+
+void CommonOptions::add_to(CLI::App& command, std::vector<ShortForm> short_forms) {
+  const std::string shared = "Common options";
+  std::vector<ShortForm> forms = std::move(short_forms);
+  const std::size_t own = forms.size();
+  forms.push_back({"--seed", {"run.seed"}});
+  forms.push_back({"--device", {"run.device"}, "auto|cpu|cuda"});
+  forms.push_back({"--threads", {"run.threads"}});
+  given_.reserve(forms.size());  // CLI11 keeps pointers into it
+  for (std::size_t i = 0; i < forms.size(); ++i) {
+    given_.push_back({std::move(forms[i]), {}, nullptr});
+    Given& g = given_.back();
+    g.option = command.add_option(g.form.option, g.value, describe(g.form));
+    g.option->type_name(g.form.values)->group(i < own ? "Short forms of keys" : shared);
+  }
+  command.add_option("--config", config_file_, "a TOML file of keys ('innerloop help keys' lists them)")
+      ->type_name("F.toml")
+      ->group(shared);
+  command.add_option("--set", overrides_, "set one key, as in --set inner.rate=0.4; repeatable, wins over all others")
+      ->type_name("SECTION.KEY=VALUE")
+      ->allow_extra_args(false)
+      ->group(shared);
+  command.add_flag("--json", json_, "make the last line of stdout one JSON object")->group(shared);
+}
+
+io::Config CommonOptions::apply(io::Config config) const {
+  if (!config_file_.empty()) io::apply_toml_file(config, config_file_);
+  for (const Given& g : given_) {
+    if (g.option->count() == 0) continue;
+    for (const std::string& key : g.form.keys) {
+      try {
+        io::apply_override(config, key + "=" + g.value);
+      } catch (const UsageError& error) {
+        throw UsageError(reworded(error.what(), g.form.option));
+      }
+    }
+  }
+  for (const std::string& assignment : overrides_) io::apply_override(config, assignment);
+  return config;
+}
+
+io::Config CommonOptions::resolve(io::Config config) const {
+  config = apply(std::move(config));
+  io::validate(config);
+  return config;
+}
+
+std::string no_gpu_reason() {
+  const bool driver = std::filesystem::exists("/dev/nvidiactl") || std::filesystem::exists("/proc/driver/nvidia/version");
+  return driver ? "this build has no GPU engine, although an NVIDIA driver is there"
+                : "this build has no GPU engine, and this machine shows no NVIDIA driver";
+}
+
+Context make_context(const io::RunConfig& run) {
+  if (run.device == io::DeviceChoice::kCuda)
+    fail("--device cuda: {}; leave --device out, or give cpu or auto", no_gpu_reason());
+  return Context(static_cast<int>(run.threads));
+}
+
+}  // namespace innerloop::tools

@@ -1,0 +1,24 @@
+// A trained network for another number of classes than its head has.
+//
+// The head of a MAML network belongs to the tasks that it was trained on: output 3 means nothing but "the third class of a
+// task". For a task of another width it starts from zero, where all classes are equally likely, and the support set fills it in
+// the inner steps; the meta-trained blocks stay as they are. (Repeating the mean of the trained columns would be no better: the
+// softmax sees differences of columns only, so equal columns are zero columns.)
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "meta/checkpoint.h"
+
+namespace innerloop::tools {
+
+struct Network {
+  nn::ConvNet net;
+  std::vector<Tensor> params;  ///< [1, ...]
+};
+
+/// The network of `checkpoint` with `ways` outputs: as it is where they agree, else with a zero head, which is said on stderr.
+Network network_for(const meta::Checkpoint& checkpoint, std::int64_t ways);
+
+}  // namespace innerloop::tools
