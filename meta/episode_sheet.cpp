@@ -8,8 +8,8 @@
 namespace innerloop::meta {
 namespace {
 
-constexpr std::int64_t kGap = 4;        ///< between images
-constexpr std::int64_t kMargin = 12;    ///< around the sheet and on both sides of a separator
+constexpr std::int64_t kGap = 4;      ///< between images
+constexpr std::int64_t kMargin = 12;  ///< around the sheet and on both sides of a separator
 constexpr std::uint8_t kPaper = 245, kLine = 160;
 
 /// One image of [N, H, W, C] values as bytes, in a cell of height x width.
@@ -18,7 +18,8 @@ io::Image cell_image(const Tensor& images, std::int64_t n, std::int64_t height, 
   io::Image image{s[1], s[2], s[3], {}};
   const auto values = images.data<float>().subspan(static_cast<std::size_t>(n * s[1] * s[2] * s[3]),
                                                    static_cast<std::size_t>(s[1] * s[2] * s[3]));
-  for (const float v : values) image.pixels.push_back(static_cast<std::uint8_t>(std::lround(std::clamp(v, 0.0f, 1.0f) * 255)));
+  for (const float v : values)
+    image.pixels.push_back(static_cast<std::uint8_t>(std::lround(std::clamp(v, 0.0f, 1.0f) * 255)));
   if (height < s[1]) return io::resize_image(image, height, width);
   // Small drawings are enlarged pixel by pixel: a blur would hide what the network sees.
   const std::int64_t factor = height / s[1];
@@ -52,7 +53,8 @@ Shape cell_size(std::int64_t h, std::int64_t w, const SheetOptions& o) {
   const std::int64_t longest = std::max(h, w);
   if (longest > o.max_cell)
     return {std::max<std::int64_t>(1, h * o.max_cell / longest), std::max<std::int64_t>(1, w * o.max_cell / longest)};
-  const std::int64_t factor = std::max<std::int64_t>(1, std::min((o.min_cell + longest - 1) / longest, o.max_cell / longest));
+  const std::int64_t factor =
+      std::max<std::int64_t>(1, std::min((o.min_cell + longest - 1) / longest, o.max_cell / longest));
   return {h * factor, w * factor};
 }
 
@@ -65,7 +67,8 @@ io::Image episode_sheet(const TaskBatch& tasks, const SheetOptions& options) {
   IL_CHECK(options.ways >= 1 && sx[1] % options.ways == 0 && qx[1] % options.ways == 0,
            "episode sheet: {} support and {} query images a task for {} ways", sx[1], qx[1], options.ways);
   const std::int64_t per_support = sx[1] / options.ways, per_query = qx[1] / options.ways;
-  const std::int64_t shots = std::min(per_support, options.max_images), queries = std::min(per_query, options.max_images);
+  const std::int64_t shots = std::min(per_support, options.max_images),
+                     queries = std::min(per_query, options.max_images);
   const Shape cell = cell_size(sx[2], sx[3], options);
   const std::int64_t row = cell[0] + kGap, column = cell[1] + kGap;
   const std::int64_t band = options.ways * row - kGap, step = band + 2 * kMargin + 1;
@@ -78,10 +81,14 @@ io::Image episode_sheet(const TaskBatch& tasks, const SheetOptions& options) {
     fill(sheet, {top, separator, band, 1}, kLine);
     for (std::int64_t c = 0; c < options.ways; ++c) {
       for (std::int64_t i = 0; i < shots; ++i)
-        paste(sheet, cell_image(tasks.support_x.slice(t, 1).reshape({sx[1], sx[2], sx[3], sx[4]}), c * per_support + i, cell[0], cell[1]),
+        paste(sheet,
+              cell_image(tasks.support_x.slice(t, 1).reshape({sx[1], sx[2], sx[3], sx[4]}), c * per_support + i,
+                         cell[0], cell[1]),
               top + c * row, kMargin + i * column);
       for (std::int64_t i = 0; i < queries; ++i)
-        paste(sheet, cell_image(tasks.query_x.slice(t, 1).reshape({qx[1], qx[2], qx[3], qx[4]}), c * per_query + i, cell[0], cell[1]),
+        paste(sheet,
+              cell_image(tasks.query_x.slice(t, 1).reshape({qx[1], qx[2], qx[3], qx[4]}), c * per_query + i, cell[0],
+                         cell[1]),
               top + c * row, query_left + i * column);
     }
   }
