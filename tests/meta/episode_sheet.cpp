@@ -21,6 +21,7 @@ TEST(EpisodeSheet, ShowsEachImageInItsPlace) {
   SheetOptions sheet_options;
   sheet_options.ways = 2;
   sheet_options.min_cell = 24;
+  sheet_options.columns = 1;
   const io::Image sheet = episode_sheet(batch, sheet_options);
   // Cells of 24 pixels and gaps of 4; margins of 12 and lines of 1 between support, queries and tasks.
   const std::int64_t band = 24 + 4 + 24;
@@ -36,6 +37,15 @@ TEST(EpisodeSheet, ShowsEachImageInItsPlace) {
   shown(batch.support_x, 0, 0, 12, 12);
   shown(batch.support_x, 0, 3, 12 + 28, 12 + 28);
   shown(batch.query_x, 1, 5, band + 25 + 12 + 28, 12 + 52 + 12 + 1 + 12 + 2 * 28);
+  sheet_options.columns = 2;
+  const io::Image wide = episode_sheet(batch, sheet_options);
+  EXPECT_EQ(wide.height, band + 24);
+  EXPECT_EQ(wide.width, 2 * sheet.width + 1);
+  // The second task's first query is the same picture in both.
+  const std::int64_t query_left = 12 + 52 + 12 + 1 + 12;
+  for (std::int64_t x = 0; x < 24; ++x)
+    EXPECT_EQ(wide.pixels[static_cast<std::size_t>(12 * wide.width + sheet.width + 1 + query_left + x)],
+              sheet.pixels[static_cast<std::size_t>((band + 25 + 12) * sheet.width + query_left + x)]);
   sheet_options.ways = 3;
   EXPECT_TRUE(test::throws_with([&] { episode_sheet(batch, sheet_options); }, {"episode sheet", "3 ways"}));
 }
