@@ -115,7 +115,7 @@ Config miniimagenet() {
 Config demo() {
   Config c;
   c.model.filters = {32, 32, 32, 32};
-  c.inner = {.steps = 1, .rate = 0.1};
+  c.inner = {.steps = 1, .rate = 0.02};
   c.outer.optimizer = Optimizer::kAdam;
   c.outer.rate = 0.001;
   c.outer.tasks = 16;

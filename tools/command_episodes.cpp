@@ -39,6 +39,7 @@ int run(const Options& o) {
 
   const io::ImageSet whole = load_data(o.data, meta::load_options(config), o.bad_files);
   const io::ImageSet set = meta::split_data(whole, config).train;
+  say(o.preset.origin(o.data, o.common));
   meta::TaskSourceOptions options;
   options.scheme = meta::task_scheme(config.task.scheme);
   options.ways = config.task.ways;

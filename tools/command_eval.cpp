@@ -109,7 +109,7 @@ int run(const Options& o) {
     say(fmt::format("report: {}", o.report));
   }
   if (o.common.json()) {
-    Json object = json_of(result);
+    Json object = json_of(result, config);
     object["checkpoint"] = o.checkpoint;
     object["step"] = checkpoint.step;
     object["part"] = o.part == Part::kAll ? "all" : "held-out";

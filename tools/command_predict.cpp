@@ -91,8 +91,8 @@ void add_predict(CommandLine& line) {
                "{...}}, in the order given, the files of a folder sorted; --json changes nothing here. When the "
                "number of classes differs from the ways of training, the head starts from zero and is adapted on "
                "the support images.",
-               "  innerloop data synth --out xrays --per-class 5\n"
-               "  innerloop predict runs/demo/best.safetensors --support xrays --images xrays/lobar");
+               "  innerloop data synth --out few --per-class 5\n"
+               "  innerloop predict runs/demo/best.safetensors --support few --images few/lobar");
   command.add_option("checkpoint", o->checkpoint, "a checkpoint of a run, or a file of parameters")
       ->required()
       ->type_name("CKPT");

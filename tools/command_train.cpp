@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <utility>
 
 #include "io/report.h"
 #include "meta/run_folder.h"
@@ -39,10 +40,16 @@ io::Config base_config(const Options& o) {
   return config;
 }
 
+std::string origin_of(const Options& o) {
+  const bool own = o.resume && !o.preset.given() && std::filesystem::exists(meta::RunFolder(o.out).config());
+  return own ? "configuration: the run's own" : o.preset.origin(o.data, o.common);
+}
+
 /// Shows a run on stderr. io::Progress is not thread-safe, and an evaluation reports from its working threads.
 class TrainDisplay {
  public:
-  explicit TrainDisplay(const io::Config& config) {
+  /// `first` is shown before all else, but not before the run has begun: an error should stand alone.
+  TrainDisplay(const io::Config& config, std::string first) : first_(std::move(first)) {
     options_.total = config.outer.iterations;
     options_.tasks_per_step = config.outer.tasks;
     options_.style = io::progress_style_of_stderr();
@@ -60,8 +67,9 @@ class TrainDisplay {
   void step(const io::StepEntry& entry) {
     const std::lock_guard lock(mutex_);
     if (!progress_.has_value()) {
+      // The rate counts from the start of this step: what came before it was reading and, on resume, other steps.
       options_.done = entry.step - 1;
-      progress_.emplace(options_, write_to_stderr);
+      progress_.emplace(options_, write_to_stderr, [lead = entry.seconds]() mutable { return now() - std::exchange(lead, 0); });
     }
     progress_->update(entry.step, entry.loss, entry.accuracy);
   }
@@ -86,6 +94,7 @@ class TrainDisplay {
   }
 
   void show(const std::string& text) {
+    if (!first_.empty()) say(std::exchange(first_, {}));
     if (progress_.has_value()) {
       progress_->message("innerloop: " + text);
     } else {
@@ -94,12 +103,13 @@ class TrainDisplay {
   }
 
   std::mutex mutex_;
+  std::string first_;
   io::ProgressOptions options_;
   std::optional<io::Progress> progress_;
   std::function<void(std::int64_t, std::int64_t)> counter_;
 };
 
-Json json_of_run(const meta::TrainResult& r) {
+Json json_of_run(const meta::TrainResult& r, const io::Config& config) {
   const auto path = [](const std::string& text) { return text.empty() ? Json() : Json(text); };
   return {{"outcome", r.outcome == meta::TrainOutcome::kFinished ? "finished" : "stopped"},
           {"step", r.step},
@@ -113,7 +123,7 @@ Json json_of_run(const meta::TrainResult& r) {
           {"checkpoint", path(r.checkpoint)},
           {"best", path(r.best)},
           {"report", path(r.report)},
-          {"evaluation", r.evaluated ? json_of(r.evaluation) : Json()}};
+          {"evaluation", r.evaluated ? json_of(r.evaluation, config) : Json()}};
 }
 
 void print_result(const meta::TrainResult& r, const std::string& out) {
@@ -153,12 +163,12 @@ int run(const Options& o) {
   options.stop = &stop;
   meta::TrainResult result;
   {
-    TrainDisplay display(options.config);
+    TrainDisplay display(options.config, origin_of(o));
     options.callbacks = display.callbacks();
     result = meta::train(options);
   }
   if (o.common.json()) {
-    print_json(json_of_run(result));
+    print_json(json_of_run(result, options.config));
   } else {
     print_result(result, o.out);
   }

@@ -14,16 +14,23 @@ namespace {
 /// "0.412", or "n/a" for what does not exist.
 std::string share(double value) { return std::isfinite(value) ? fmt::format("{:.3f}", value) : "n/a"; }
 
-/// A protocol entry as JSON: a number where the text is one. A hash is text, also when it happens to have digits only.
-Json json_of_entry(const std::string& key, const std::string& value) {
-  if (key.find("hash") != std::string::npos) return value;
-  const Json parsed = Json::parse(value, nullptr, false);
-  return parsed.is_number() ? parsed : Json(value);
+/// The hash of the data that the figures rest on, which only the protocol of the result knows.
+std::string data_hash(const meta::EvalResult& result) {
+  for (const auto& [key, value] : result.protocol)
+    if (key.find("hash") != std::string::npos) return value;
+  return {};
 }
 
-std::string json_key(std::string key) {
-  std::ranges::replace(key, ' ', '_');
-  return key;
+Json protocol_of(const meta::EvalResult& result, const io::Config& config) {
+  return {{"ways", config.eval.ways},
+          {"shots", config.eval.shots},
+          {"queries", config.eval.queries},
+          {"episodes", result.accuracy.n},
+          {"steps", config.eval.steps},
+          {"rate", config.inner.rate},
+          {"norm", io::name_of(config.eval.norm)},
+          {"seed", config.run.seed},
+          {"data_hash", data_hash(result)}};
 }
 
 Json json_of(const meta::NamedResult& named) {
@@ -67,7 +74,7 @@ void print_named(const meta::NamedResult& named) {
 
 }  // namespace
 
-Json json_of(const meta::EvalResult& result) {
+Json json_of(const meta::EvalResult& result, const io::Config& config) {
   const meta::Estimate& a = result.accuracy;
   Json object = {{"accuracy", a.mean},
                  {"half_width", a.half_width},
@@ -85,9 +92,7 @@ Json json_of(const meta::EvalResult& result) {
   Json left_out = Json::array();
   for (const meta::LeftOutClass& c : result.left_out) left_out.push_back({{"class", c.name}, {"images", c.images}});
   object["left_out"] = std::move(left_out);
-  Json protocol = Json::object();
-  for (const auto& [key, value] : result.protocol) protocol[json_key(key)] = json_of_entry(key, value);
-  object["protocol"] = std::move(protocol);
+  object["protocol"] = protocol_of(result, config);
   return object;
 }
 
@@ -98,9 +103,8 @@ void print_evaluation(const meta::EvalResult& result) {
              share(result.recall), share(result.f1), share(result.roc_auc), share(result.average_precision),
              result.query_loss);
   if (result.has_named) print_named(result.named);
-  fmt::print("\nprotocol ");
-  for (const auto& [key, value] : result.protocol) fmt::print(" {}={}", json_key(key), value);
-  fmt::print("\n");
+  fmt::print("\nprotocol\n");
+  for (const auto& [key, value] : result.protocol) fmt::print("  {:<11} {}\n", key, value);
 }
 
 }  // namespace innerloop::tools

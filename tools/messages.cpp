@@ -9,11 +9,11 @@
 #include <cstdio>
 
 namespace innerloop::tools {
-namespace {
-
 double now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
+
+namespace {
 
 /// The state of counting_progress(), which std::function copies share.
 struct Counter {

@@ -30,6 +30,9 @@ void print_json(const Json& object);
 /// any one thread at a time; nothing is shown for a loop that ends within the first half second.
 std::function<void(std::int64_t, std::int64_t)> counting_progress(std::string what);
 
+/// Seconds of a clock that never falls.
+double now();
+
 /// What io::Progress writes through.
 void write_to_stderr(std::string_view text);
 

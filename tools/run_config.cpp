@@ -2,9 +2,14 @@
 
 #include <fmt/format.h>
 
-#include "tools/messages.h"
-
 namespace innerloop::tools {
+namespace {
+
+bool is_demo(const std::string& data, const CommonOptions& common) {
+  return data == "synthetic" && !common.has_config_file();
+}
+
+}  // namespace
 
 void PresetOption::add_to(CLI::App& command) {
   command
@@ -16,15 +21,14 @@ void PresetOption::add_to(CLI::App& command) {
 
 io::Config PresetOption::base(const std::string& data, const CommonOptions& common) const {
   if (given()) return io::preset(name_);
-  if (common.has_config_file()) return {};
-  if (data == "synthetic") {
-    say("configuration: the demo preset, which suits synthetic data");
-    return io::preset("demo");
-  }
-  const io::Config config;
-  say(fmt::format("configuration: the defaults, {0}x{0} pixels, {1} channel(s); see --preset, --config and --set",
-                  config.data.size, config.data.channels));
-  return config;
+  return is_demo(data, common) ? io::preset("demo") : io::Config();
+}
+
+std::string PresetOption::origin(const std::string& data, const CommonOptions& common) const {
+  if (given()) return fmt::format("configuration: the {} preset", name_);
+  if (is_demo(data, common)) return "configuration: the demo preset, which suits synthetic data";
+  if (common.has_config_file()) return "configuration: the defaults under the file given";
+  return "configuration: the defaults; 'innerloop help presets' names others";
 }
 
 std::vector<ShortForm> training_short_forms() {

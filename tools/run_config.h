@@ -19,6 +19,8 @@ class PresetOption {
 
   /// The named preset; else, without --config, the demo preset for synthetic data; else the plain defaults.
   io::Config base(const std::string& data, const CommonOptions& common) const;
+  /// One line that says which of these it was.
+  std::string origin(const std::string& data, const CommonOptions& common) const;
 
  private:
   std::string name_;
