@@ -138,9 +138,11 @@ class PixelBlock {
           clear(at, width * channels);
           continue;
         }
-        const T* from_line = source + ((image * sweep_.h.in + line) * sweep_.w.in + begin) * channels;
         clear(at, left * channels);
-        __builtin_memcpy(at + left * channels, from_line, static_cast<std::size_t>(middle * channels) * sizeof(T));
+        if (middle * channels > 0) {  // an image without elements may have no address
+          const T* const from_line = source + ((image * sweep_.h.in + line) * sweep_.w.in + begin) * channels;
+          __builtin_memcpy(at + left * channels, from_line, static_cast<std::size_t>(middle * channels) * sizeof(T));
+        }
         clear(at + (left + middle) * channels, right * channels);
       }
       row += count;
