@@ -64,7 +64,7 @@ void input_grad(const ConvInputGrad& op, const ConvSizes& z, int pairs, Context&
   const ConvGeometry& g = op.geometry;
   const std::int64_t pitch = round_up(z.group_c(), Vec<T>::kLanes);
   const std::int64_t tasks_0 = op.w[0].shape[0], tasks_1 = pairs == 2 ? op.w[1].shape[0] : 0;
-  // Every filter entry belongs to one residue; the largest residue bounds the scratch.
+  // Every filter entry belongs to one residue, so that no residue needs more panels than the filter has taps.
   const std::int64_t panel_size = z.groups * z.group_k() * pitch;
   const std::int64_t most_taps = z.r * z.s;
   const bool depthwise = z.groups > 1 && z.c == z.groups && z.k == z.groups;

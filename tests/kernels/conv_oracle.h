@@ -65,9 +65,9 @@ struct ConvCall {
     return std::max({tasks_a[0], tasks_b[0], tasks_a[1], tasks_b[1], tasks_out});
   }
   std::string text() const {
-    return fmt::format("{}, {} pairs, tasks ({},{}) ({},{}) -> {}: {}",
-                       kind == ConvKind::kForward ? "forward" : kind == ConvKind::kInputGrad ? "input grad" : "weight grad",
-                       pairs, tasks_a[0], tasks_b[0], tasks_a[1], tasks_b[1], tasks_out, z.text());
+    constexpr const char* kNames[] = {"forward", "input grad", "weight grad"};
+    return fmt::format("{}, {} pairs, tasks ({},{}) ({},{}) -> {}: {}", kNames[static_cast<int>(kind)], pairs,
+                       tasks_a[0], tasks_b[0], tasks_a[1], tasks_b[1], tasks_out, z.text());
   }
 };
 
@@ -75,7 +75,8 @@ struct ConvResult {
   std::vector<double> value, magnitude;
 };
 
-inline ConvResult conv_oracle(const ConvCall& call, const std::vector<double> (&a)[2], const std::vector<double> (&b)[2]) {
+inline ConvResult conv_oracle(const ConvCall& call, const std::vector<double> (&a)[2],
+                              const std::vector<double> (&b)[2]) {
   ConvResult result;
   result.value.assign(static_cast<std::size_t>(call.tasks_out * call.out_size()), 0.0);
   result.magnitude = result.value;
