@@ -94,7 +94,8 @@ class PixelBlock {
       for (std::int64_t i = 0; i < count; ++i) {
         std::int64_t source = base + i * sweep.h.in_step * pitch;
         const std::int64_t out_row = sweep.h.out_first + (top + i) * sweep.h.out_step;
-        std::int64_t target = (image * sweep.out_image + out_row * sweep.out_w + sweep.w.out_first) * sweep.out_channels;
+        const std::int64_t out_pixel = image * sweep.out_image + out_row * sweep.out_w + sweep.w.out_first;
+        std::int64_t target = out_pixel * sweep.out_channels;
         for (std::int64_t j = 0; j < sweep.w.out; ++j, ++at) {
           from[at] = source;
           to[at] = target;

@@ -20,8 +20,8 @@ struct ConvCase {
   std::int64_t w_size() const { return r * s * (c / geometry.groups) * k; }
   std::int64_t y_size() const { return n * p * q * k; }
   std::string text() const {
-    return fmt::format("N{} {}x{} C{}->K{} filter {}x{} out {}x{} stride {}x{} pad {},{} dilation {}x{} groups {}", n, h,
-                       w, c, k, r, s, p, q, geometry.stride_h, geometry.stride_w, geometry.pad_top, geometry.pad_left,
+    return fmt::format("N{} {}x{} C{}->K{} filter {}x{} out {}x{} stride {}x{} pad {},{} dilation {}x{} groups {}", n,
+                       h, w, c, k, r, s, p, q, geometry.stride_h, geometry.stride_w, geometry.pad_top, geometry.pad_left,
                        geometry.dilation_h, geometry.dilation_w, geometry.groups);
   }
 };
