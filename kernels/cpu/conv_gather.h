@@ -1,7 +1,7 @@
 // The engine of the forward convolution and of the input gradient: a sweep of gather tiles over blocks of output rows.
 //
-// Cut: (output task, block of rows), by shape alone. The dual form only lengthens the tap list; a sum over tasks adds one
-// task's products after the other into the same block.
+// Cut: (output task, block of rows), by shape alone. The dual form only lengthens the tap list; a sum over tasks adds
+// one task's products after the other into the same block.
 #pragma once
 
 #include "kernels/cpu/conv_block.h"

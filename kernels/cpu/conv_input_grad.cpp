@@ -1,8 +1,8 @@
 // Input gradient on the CPU: the forward's gather tiles over gy, with transposed weight panels [tap][k][c].
 //
 // Input row i = a + stride*j is reached by the filter rows r with (a + pad - r*dilation) divisible by the stride, from
-// output row p = j + (a + pad - r*dilation)/stride. So each residue a in [0, stride) is a dense convolution of gy with a
-// subset of the filter: no product with an inserted zero is ever made.
+// output row p = j + (a + pad - r*dilation)/stride. So each residue a in [0, stride) is a dense convolution of gy with
+// a subset of the filter: no product with an inserted zero is ever made.
 #include "kernels/cpu/conv_check.h"
 #include "kernels/cpu/conv_gather.h"
 #include "kernels/cpu/transpose.h"
@@ -64,7 +64,7 @@ void input_grad(const ConvInputGrad& op, const ConvSizes& z, int pairs, Context&
   const ConvGeometry& g = op.geometry;
   const std::int64_t pitch = round_up(z.group_c(), Vec<T>::kLanes);
   const std::int64_t tasks_0 = op.w[0].shape[0], tasks_1 = pairs == 2 ? op.w[1].shape[0] : 0;
-  // Every filter entry belongs to one residue; the largest residue bounds the scratch.
+  // Every filter entry belongs to one residue, so that no residue needs more panels than the filter has taps.
   const std::int64_t panel_size = z.groups * z.group_k() * pitch;
   const std::int64_t most_taps = z.r * z.s;
   const bool depthwise = z.groups > 1 && z.c == z.groups && z.k == z.groups;

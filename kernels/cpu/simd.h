@@ -84,8 +84,8 @@ struct Vec<double> {
 
 #else
 
-/// The compiler's own 16-byte vectors, which it maps onto whatever the baseline has. (An array of lanes would do, but is
-/// not kept in a register: the convolution tiles ran eight times slower.)
+/// The compiler's own 16-byte vectors, which it maps onto whatever the baseline has. (An array of lanes would do, but
+/// is not kept in a register: the convolution tiles ran eight times slower.)
 template <class T>
 struct Vec {
   static constexpr int kLanes = 16 / sizeof(T);

@@ -46,7 +46,9 @@ TEST(Conv, TheModelsLayers) {
 TEST(Conv, ChannelCounts) {
   unsigned seed = 100;
   for (const std::int64_t c : {1, 3, 16, 17, 32, 70}) {
-    for (const std::int64_t k : {1, 3, 16, 17, 64, 70}) check_all(make_case({1, 4, 5, c, k, 3, 3, 1, 1, 1}), seed += 10);
+    for (const std::int64_t k : {1, 3, 16, 17, 64, 70}) {
+      check_all(make_case({1, 4, 5, c, k, 3, 3, 1, 1, 1}), seed += 10);
+    }
   }
 }
 
