@@ -285,7 +285,7 @@ TEST_F(Trainer, SaysBeforeTheFirstStepThatEvaluationIsImpossible) {
   c.eval.queries = 30;
   TrainOptions o = options("run", c);
   o.callbacks.on_step = [](const io::StepEntry&) { FAIL() << "a step ran"; };
-  EXPECT_TRUE(throws_with([&] { train(o); }, {"eval", "'c00'", "31"}));
+  EXPECT_TRUE(throws_with([&] { train(o); }, {"eval", "'c00'", "31", "data.holdout"}));
   EXPECT_FALSE(std::filesystem::exists(folder_.path("run"))) << "a run that could not begin may not block the next";
 }
 
