@@ -89,6 +89,8 @@ class Run {
       folder_.create_new();  // says why not
     }
     state_.config = config_;
+    // How many threads did the work is no part of the result: the files are the same at any number.
+    state_.config.run.threads = 0;
     net_.emplace(conv_net_options(config_));
     optimizer_ = optimizer_options(config_);
     if (!resumed_) state_.params = net_->init(static_cast<std::uint64_t>(config_.run.seed));

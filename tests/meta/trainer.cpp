@@ -204,7 +204,9 @@ TEST_F(Trainer, TheNumberOfThreadsDoesNotShow) {
   for (const int threads : {1, 2}) {
     Context context(threads);
     ContextScope scope(context);
-    train(options(fmt::format("threads{}", threads)));
+    io::Config c = test::tiny_config();
+    c.run.threads = threads;
+    train(options(fmt::format("threads{}", threads), c));
   }
   expect_same_run("threads1", "threads2");
 }
