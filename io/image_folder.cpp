@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <filesystem>
 #include <map>
+#include <string_view>
+#include <vector>
 
 #include "io/image.h"
+#include "io/nearest.h"
 #include "tensor/error.h"
 
 namespace innerloop::io {
@@ -59,21 +62,6 @@ void walk(const fs::path& root, const std::string& relative, int depth, Classes&
   }
 }
 
-/// Levenshtein distance, for names of a few dozen letters.
-std::size_t distance(const std::string& a, const std::string& b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = std::exchange(row[0], i);
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, replaced});
-    }
-  }
-  return row.back();
-}
-
 }  // namespace
 
 void fail_missing(const std::string& path) {
@@ -86,13 +74,11 @@ void fail_missing(const std::string& path) {
     missing = missing.parent_path();
   const fs::path parent = missing.has_parent_path() ? missing.parent_path() : fs::path(".");
   const std::string wanted = missing.filename().string();
-  std::string best;
-  std::size_t best_distance = wanted.size() / 3 + 2;
-  for (fs::directory_iterator i(parent, error), end; !error && i != end; i.increment(error)) {
-    const std::string name = i->path().filename().string();
-    const std::size_t d = distance(wanted, name);
-    if (d < best_distance || (d == best_distance && !best.empty() && name < best)) best = name, best_distance = d;
-  }
+  std::vector<std::string> names;
+  for (fs::directory_iterator i(parent, error), end; !error && i != end; i.increment(error))
+    names.push_back(i->path().filename().string());
+  std::sort(names.begin(), names.end());  // a folder's own order is the file system's whim
+  const std::string best(nearest(wanted, std::vector<std::string_view>(names.begin(), names.end())));
   if (!best.empty()) fail("{}: no such file or folder; did you mean {}?", path, (parent / best).string());
   fail("{}: no such file or folder; {} has no '{}'", path, parent.string(), wanted);
 }
