@@ -11,6 +11,7 @@
 #include <optional>
 
 #include "io/atomic_file.h"
+#include "io/jpeg_check.h"
 #include "io/pnm.h"
 #include "tensor/error.h"
 
@@ -34,11 +35,9 @@ bool begins_with(ByteView bytes, ByteView mark) {
 }
 
 bool is_stb_format(ByteView bytes, const std::string& name) {
-  static constexpr std::array<std::uint8_t, 3> kJpeg = {0xFF, 0xD8, 0xFF};
   static constexpr std::array<std::uint8_t, 2> kBmp = {'B', 'M'};
   // TGA has no mark; a text file can look like one, so only the name makes it one.
-  return begins_with(bytes, kPngMark) || begins_with(bytes, kJpeg) || begins_with(bytes, kBmp) ||
-         lower_extension(name) == ".tga";
+  return begins_with(bytes, kPngMark) || is_jpeg(bytes) || begins_with(bytes, kBmp) || lower_extension(name) == ".tga";
 }
 
 void check_size(const std::string& name, std::int64_t height, std::int64_t width) {
@@ -106,6 +105,7 @@ std::optional<ImageSize> png_size(ByteView bytes) {
 
 Image decode_stb(ByteView bytes, const std::string& name, int channels) {
   if (const std::optional<ImageSize> size = png_size(bytes)) check_size(name, size->height, size->width);
+  if (is_jpeg(bytes)) check_jpeg_tables(bytes, name);
   const stbi_io_callbacks callbacks = Source::callbacks();
   int width = 0, height = 0, stored = 0;
   Source header(bytes);

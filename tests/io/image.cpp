@@ -170,6 +170,15 @@ TEST(Decode, RefusesImpossibleSizesBeforeItDecodes) {
   EXPECT_SAYS(decode(jpeg, "zero.jpg", 1), "zero.jpg");
 }
 
+TEST(Decode, RefusesAHuffmanTableOfTooManyCodes) {
+  std::string jpeg = jpeg_of(ramp(16, 16, 1));
+  const std::size_t table = jpeg.find(std::string("\xFF\xC4", 2));
+  ASSERT_NE(table, std::string::npos);
+  // All 16 counts at 255: a decoder that adds them up writes 4080 lengths into an array of 257.
+  jpeg.replace(table + 5, 16, std::string(16, '\xFF'));
+  EXPECT_SAYS(decode(jpeg, "table.jpg", 1), "table.jpg: corrupt: a Huffman table of 4080 codes");
+}
+
 TEST(Decode, FlippedBytesNeverCrash) {
   const Image image = ramp(24, 24, 3);
   for (const auto& [name, bytes] : {std::pair<const char*, std::string>{"a.jpg", jpeg_of(image)},

@@ -61,10 +61,9 @@ TEST(Safetensors, BytesAreAFunctionOfTheContent) {
 
 TEST(Safetensors, ReadsAFileByHand) {
   const TempFolder folder;
-  const std::string path = folder.write(
-      "hand",
-      raw(R"({"b":{"dtype":"U8","shape":[2],"data_offsets":[1,3]},"a":{"dtype":"U8","shape":[1,1],"data_offsets":[0,1]}})",
-          3));
+  const std::string path = folder.write("hand", raw(R"({"b":{"dtype":"U8","shape":[2],"data_offsets":[1,3]},)"
+                                                    R"("a":{"dtype":"U8","shape":[1,1],"data_offsets":[0,1]}})",
+                                                    3));
   const TensorFile file = read_safetensors(path);
   ASSERT_EQ(file.tensors.size(), 2u);
   EXPECT_EQ(file.tensors[0].first, "a");
@@ -113,19 +112,23 @@ TEST(Safetensors, CatchesEveryLie) {
       {"truncated data", raw(one(good), 7), "end beyond the 7 bytes"},
       {"trailing bytes", raw(one(good), 9), "1 bytes after the last tensor"},
       {"a gap",
-       raw(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"b":{"dtype":"U8","shape":[1],"data_offsets":[2,3]}})",
+       raw(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},)"
+           R"("b":{"dtype":"U8","shape":[1],"data_offsets":[2,3]}})",
            3),
        "1 bytes before tensor 'b'"},
       {"overlap",
-       raw(R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[2],"data_offsets":[1,3]}})",
+       raw(R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},)"
+           R"("b":{"dtype":"U8","shape":[2],"data_offsets":[1,3]}})",
            3),
        "'a' and 'b' overlap"},
       {"same bytes twice",
-       raw(R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}})",
+       raw(R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},)"
+           R"("b":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}})",
            2),
        "overlap"},
       {"a name twice",
-       raw(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})",
+       raw(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},)"
+           R"("a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})",
            1),
        "'a' stands twice"},
       {"metadata a list", raw(R"({"__metadata__":[]})", 0), "__metadata__ is not an object"},
