@@ -197,7 +197,8 @@ Vars jvp(const Vars& outputs, const Vars& inputs, const Vars& tangents, Record r
     for (std::size_t i = 0; i < inputs.size(); ++i)
       if (inputs[i].node() == node) {
         check_like("tangent", tangents[i], inputs[i]);
-        slots.at(node.get(), inputs[i].index()) = tangents[i];
+        // On top of what other inputs send here, which makes this walk the adjoint of the reverse one.
+        accumulate(slots.at(node.get(), inputs[i].index()), tangents[i]);
       }
   }
   Vars result;

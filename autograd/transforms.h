@@ -25,6 +25,7 @@ enum class Record {
 Vars vjp(const Vars& outputs, const Vars& cotangents, const Vars& inputs, Record record);
 
 /// Tangents of `outputs`: sum_i (d outputs / d inputs_i) tangents_i. Undefined means zero, in and out.
+/// Where one input depends on another, its tangent is added to the one that arrives from there.
 Vars jvp(const Vars& outputs, const Vars& inputs, const Vars& tangents, Record record);
 
 /// Gradient of sum(output) with respect to `inputs`. Unreached inputs get zeros, so that the result is always defined.

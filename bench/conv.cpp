@@ -81,7 +81,8 @@ void run_layer(benchmark::State& state, const Layer& layer, Direction direction,
       break;
     }
   }
-  const double flops = 2.0 * static_cast<double>(pairs * y.numel() * layer.filter * layer.filter * layer.c / layer.groups);
+  const std::int64_t products = y.numel() * layer.filter * layer.filter * layer.c / layer.groups;
+  const double flops = 2.0 * static_cast<double>(pairs * products);
   state.counters["GFLOP/s"] = benchmark::Counter(flops * 1e-9, benchmark::Counter::kIsIterationInvariantRate);
 }
 
@@ -100,10 +101,11 @@ void register_all() {
   for (const Layer& layer : kLayers) {
     for (const auto& kind : kKinds) {
       if (layer.c <= 3 && kind.direction == Direction::kInputGrad) continue;  // nobody asks for the images' gradient
-      add(kind.name, layer, "f32", [=](benchmark::State& s) { run_layer<float>(s, layer, kind.direction, kind.pairs); });
-      if (layer.n <= 5 && layer.size < 100) {
-        add(kind.name, layer, "f64", [=](benchmark::State& s) { run_layer<double>(s, layer, kind.direction, kind.pairs); });
-      }
+      const Direction direction = kind.direction;
+      const int pairs = kind.pairs;
+      add(kind.name, layer, "f32", [=](benchmark::State& s) { run_layer<float>(s, layer, direction, pairs); });
+      if (layer.n > 5 || layer.size > 100) continue;
+      add(kind.name, layer, "f64", [=](benchmark::State& s) { run_layer<double>(s, layer, direction, pairs); });
     }
   }
 }

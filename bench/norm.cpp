@@ -1,11 +1,12 @@
 // The norm-ReLU-pool family, forward to second order, one task a call in one thread. Bytes are those of the contract in
 // kernels/norm.h: what an ideal implementation would move.
+#include "kernels/norm.h"
+
 #include <benchmark/benchmark.h>
 
 #include <random>
 #include <vector>
 
-#include "kernels/norm.h"
 #include "tensor/tensor.h"
 
 namespace innerloop::kernels {
@@ -28,7 +29,8 @@ struct Block {
 
   explicit Block(const benchmark::State& state)
       : y_shape{1, state.range(0), state.range(1), state.range(1), state.range(2)},
-        p_shape{1, state.range(0), state.range(1) / 2, state.range(1) / 2, state.range(2)}, channels{1, state.range(2)} {
+        p_shape{1, state.range(0), state.range(1) / 2, state.range(1) / 2, state.range(2)},
+        channels{1, state.range(2)} {
     y = random_tensor(y_shape, 1), ty = random_tensor(y_shape, 2);
     gamma = random_tensor(channels, 3), beta = random_tensor(channels, 4);
     tgamma = random_tensor(channels, 5), tbeta = random_tensor(channels, 6);
@@ -46,7 +48,8 @@ struct Block {
   NormReluPoolForward forward() {
     NormReluPoolForward k;
     k.y = y.view(), k.gamma = gamma.view(), k.beta = beta.view();
-    k.mean = mean.mutable_view(), k.rstd = rstd.mutable_view(), k.p = p.mutable_view(), k.choice = choice.mutable_view();
+    k.mean = mean.mutable_view(), k.rstd = rstd.mutable_view(), k.p = p.mutable_view(),
+    k.choice = choice.mutable_view();
     return k;
   }
   NormReluPoolGrad grad() {
@@ -91,8 +94,8 @@ void grad_jvp(benchmark::State& state) { measure(state, &Block::grad_jvp, 6, 4);
 
 void shapes(benchmark::internal::Benchmark* b) {
   b->ArgNames({"N", "H", "K"})->Unit(benchmark::kMicrosecond);
-  for (const auto& s : std::vector<std::vector<std::int64_t>>{{5, 28, 64}, {5, 14, 64}, {5, 7, 64}, {5, 3, 64},
-                                                              {75, 28, 64}, {25, 84, 32}, {3, 500, 16}, {3, 250, 32}})
+  for (const auto& s : std::vector<std::vector<std::int64_t>>{
+           {5, 28, 64}, {5, 14, 64}, {5, 7, 64}, {5, 3, 64}, {75, 28, 64}, {25, 84, 32}, {3, 500, 16}, {3, 250, 32}})
     b->Args(s);
 }
 

@@ -1,5 +1,5 @@
-// Memory-bound kernels around the convolutions, and the matrix products of a linear head, in one thread. Bytes are those of
-// the contracts: operands read once, outputs written once.
+// Memory-bound kernels around the convolutions, and the matrix products of a linear head, in one thread. Bytes are
+// those of the contracts: operands read once, outputs written once.
 #include <benchmark/benchmark.h>
 
 #include <random>
@@ -99,9 +99,9 @@ void head(benchmark::State& state, Transpose transpose_a, Transpose transpose_b)
   k.transpose_a = transpose_a, k.transpose_b = transpose_b;
   k.a[0] = a.view(), k.b[0] = b.view(), k.out = out.mutable_view();
   measure(state, k, bytes_of(a) + bytes_of(b) + bytes_of(out));
-  state.counters["flops"] = benchmark::Counter(2.0 * static_cast<double>(images * features * ways) *
-                                                   static_cast<double>(state.iterations()),
-                                               benchmark::Counter::kIsRate);
+  state.counters["flops"] =
+      benchmark::Counter(2.0 * static_cast<double>(images * features * ways) * static_cast<double>(state.iterations()),
+                         benchmark::Counter::kIsRate);
 }
 void head_shapes(benchmark::internal::Benchmark* b) {
   b->ArgNames({"images", "features", "ways"})->Unit(benchmark::kMicrosecond);

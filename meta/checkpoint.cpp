@@ -38,11 +38,13 @@ const std::string& metadata(const io::TensorFile& file, const std::string& key) 
 /// The tensor of that name, checked, with its task axis.
 Tensor read_tensor(const io::TensorFile& file, const std::string& name, const Shape& shape) {
   const Tensor& t = file.at(name);
-  IL_CHECK(t.dtype() == DType::kF32, "{}: tensor '{}' is {}; a checkpoint holds f32", file.path, name, name_of(t.dtype()));
+  IL_CHECK(t.dtype() == DType::kF32, "{}: tensor '{}' is {}; a checkpoint holds f32", file.path, name,
+           name_of(t.dtype()));
   IL_CHECK(t.shape() == shape, "{}: tensor '{}' has shape {}; the network of its config needs {}", file.path, name,
            t.shape().to_string(), shape.to_string());
-  IL_CHECK(all_finite(t), "{}: tensor '{}' holds a value that is not finite; the file is damaged: use an older checkpoint",
-           file.path, name);
+  IL_CHECK(all_finite(t),
+           "{}: tensor '{}' holds a value that is not finite; the file is damaged: use an older checkpoint", file.path,
+           name);
   return with_task_axis(t);
 }
 
@@ -50,11 +52,14 @@ Tensor read_tensor(const io::TensorFile& file, const std::string& name, const Sh
 void check_names(const io::TensorFile& file, const std::vector<std::string>& names) {
   for (const auto& [name, tensor] : file.tensors) {
     std::string_view base = name;
-    if (base.starts_with(kM)) base.remove_prefix(kM.size());
-    else if (base.starts_with(kV)) base.remove_prefix(kV.size());
+    if (base.starts_with(kM))
+      base.remove_prefix(kM.size());
+    else if (base.starts_with(kV))
+      base.remove_prefix(kV.size());
     bool known = false;
     for (const std::string& n : names) known |= n == base;
-    IL_CHECK(known, "{}: tensor '{}' belongs to no parameter of the network of its config; the file's tensors and its "
+    IL_CHECK(known,
+             "{}: tensor '{}' belongs to no parameter of the network of its config; the file's tensors and its "
              "config do not fit",
              file.path, name);
   }
@@ -73,19 +78,26 @@ void read_optimizer(const io::TensorFile& file, const nn::ConvNet& net, Checkpoi
 
 void read_counters(const io::TensorFile& file, Checkpoint& c) {
   for (const auto& [key, text] : file.metadata) {
-    if (key == "step") c.step = parse<std::int64_t>(file.path, key, text);
-    else if (key == "optimizer.step") c.optimizer.step = parse<std::int64_t>(file.path, key, text);
-    else if (key == "best_accuracy") c.best.accuracy = parse<double>(file.path, key, text);
-    else if (key == "best_step") c.best.step = parse<std::int64_t>(file.path, key, text);
-    else if (key == "data_hash") c.data_hash = text;
-    else if (key.starts_with(kProtocol)) c.protocol[key.substr(kProtocol.size())] = text;
+    if (key == "step")
+      c.step = parse<std::int64_t>(file.path, key, text);
+    else if (key == "optimizer.step")
+      c.optimizer.step = parse<std::int64_t>(file.path, key, text);
+    else if (key == "best_accuracy")
+      c.best.accuracy = parse<double>(file.path, key, text);
+    else if (key == "best_step")
+      c.best.step = parse<std::int64_t>(file.path, key, text);
+    else if (key == "data_hash")
+      c.data_hash = text;
+    else if (key.starts_with(kProtocol))
+      c.protocol[key.substr(kProtocol.size())] = text;
   }
   IL_CHECK(c.step >= 0 && c.optimizer.step >= 0 && c.best.step >= 0,
            "{}: metadata counts {} meta-steps and {} updates; neither can be negative: the file is damaged", file.path,
            c.step, c.optimizer.step);
 }
 
-void add(io::TensorFile& file, const std::string& path, const std::string& name, const Tensor& tensor, const Shape& shape) {
+void add(io::TensorFile& file, const std::string& path, const std::string& name, const Tensor& tensor,
+         const Shape& shape) {
   const Tensor t = without_task_axis(tensor);
   IL_CHECK(t.dtype() == DType::kF32 && t.shape() == shape, "{}: '{}' is {} {}; the network needs f32 {}", path, name,
            name_of(t.dtype()), t.shape().to_string(), shape.to_string());
@@ -114,10 +126,11 @@ nn::ConvNet Checkpoint::net() const { return nn::ConvNet(conv_net_options(config
 void save_checkpoint(const std::string& path, const Checkpoint& c) {
   const nn::ConvNet net = c.net();
   const std::vector<std::string>& names = net.names();
-  IL_CHECK(c.params.size() == names.size(), "{}: {} parameters for a network with {}", path, c.params.size(), names.size());
-  IL_CHECK(c.optimizer.m.size() == c.optimizer.v.size() &&
-               (c.optimizer.m.empty() || c.optimizer.m.size() == names.size()),
-           "{}: {} and {} moments for {} parameters", path, c.optimizer.m.size(), c.optimizer.v.size(), names.size());
+  IL_CHECK(c.params.size() == names.size(), "{}: {} parameters for a network with {}", path, c.params.size(),
+           names.size());
+  IL_CHECK(
+      c.optimizer.m.size() == c.optimizer.v.size() && (c.optimizer.m.empty() || c.optimizer.m.size() == names.size()),
+      "{}: {} and {} moments for {} parameters", path, c.optimizer.m.size(), c.optimizer.v.size(), names.size());
   io::TensorFile file;
   for (std::size_t i = 0; i < names.size(); ++i) add(file, path, names[i], c.params[i], net.shapes()[i]);
   for (std::size_t i = 0; i < c.optimizer.m.size(); ++i) {

@@ -9,10 +9,10 @@
 namespace innerloop::meta {
 
 struct ClassIndex {
-  std::vector<std::int32_t> classes;                ///< [G] the set's class behind each group
-  std::vector<std::vector<std::int64_t>> members;   ///< [G] images of each
-  Tensor offsets_tensor() const;                    ///< i64 [G+1]
-  Tensor members_tensor() const;                    ///< i64 [M]
+  std::vector<std::int32_t> classes;               ///< [G] the set's class behind each group
+  std::vector<std::vector<std::int64_t>> members;  ///< [G] images of each
+  Tensor offsets_tensor() const;                   ///< i64 [G+1]
+  Tensor members_tensor() const;                   ///< i64 [M]
 };
 
 /// Classes without an image (a subset keeps their names) are left out.

@@ -11,9 +11,10 @@ namespace innerloop::meta {
 EpisodeSource::EpisodeSource(const io::ImageSet& set, const EpisodeOptions& options)
     : options_(options), pixels_(set.pixels) {
   const EpisodeOptions& o = options_;
-  IL_CHECK(o.ways >= 1 && o.shots >= 1 && o.queries >= 1, "eval: ways {}, shots {} and queries {} must all be at least 1",
-           o.ways, o.shots, o.queries);
-  IL_CHECK(!is_unlabelled(set), "eval: {} has no class folders, so no answer can be right or wrong; evaluate on a folder "
+  IL_CHECK(o.ways >= 1 && o.shots >= 1 && o.queries >= 1,
+           "eval: ways {}, shots {} and queries {} must all be at least 1", o.ways, o.shots, o.queries);
+  IL_CHECK(!is_unlabelled(set),
+           "eval: {} has no class folders, so no answer can be right or wrong; evaluate on a folder "
            "with one subfolder a class",
            describe(set));
   ClassIndex index;
@@ -27,14 +28,16 @@ EpisodeSource::EpisodeSource(const io::ImageSet& set, const EpisodeOptions& opti
       index.members.push_back(all.members[g]);
       continue;
     }
-    IL_CHECK(o.small_classes == SmallClasses::kLeaveOut,
-             "eval: class '{}' of {} has {} images and an episode takes {} ({} shots + {} queries); lower eval.shots or "
-             "eval.queries, or give it more images",
-             name, describe(set), images, each, o.shots, o.queries);
+    IL_CHECK(
+        o.small_classes == SmallClasses::kLeaveOut,
+        "eval: class '{}' of {} has {} images and an episode takes {} ({} shots + {} queries); lower eval.shots or "
+        "eval.queries, or give it more images",
+        name, describe(set), images, each, o.shots, o.queries);
     left_out_.push_back({name, images});
   }
   const auto classes = static_cast<std::int64_t>(index.classes.size());
-  IL_CHECK(classes >= o.ways, "eval.ways: {} has {} classes{} and an episode takes {}; lower eval.ways or give more classes",
+  IL_CHECK(classes >= o.ways,
+           "eval.ways: {} has {} classes{} and an episode takes {}; lower eval.ways or give more classes",
            describe(set), classes, left_out_.empty() ? "" : " with enough images", o.ways);
   class_of_image_ = set.labels;
   offsets_ = index.offsets_tensor();
@@ -68,10 +71,9 @@ Episode EpisodeSource::draw(std::int64_t index) const {
       (i < o.shots ? support : query).push_back(images[static_cast<std::size_t>(c * each + i)]);
     episode.classes.push_back(class_of_image_[static_cast<std::size_t>(images[static_cast<std::size_t>(c * each)])]);
   }
-  episode.task = {gather_images(pixels_, Tensor::from({1, o.ways * o.shots}, support)),
-                  class_major_labels(1, o.ways, o.shots),
-                  gather_images(pixels_, Tensor::from({1, o.ways * o.queries}, query)),
-                  class_major_labels(1, o.ways, o.queries)};
+  episode.task = {
+      gather_images(pixels_, Tensor::from({1, o.ways * o.shots}, support)), class_major_labels(1, o.ways, o.shots),
+      gather_images(pixels_, Tensor::from({1, o.ways * o.queries}, query)), class_major_labels(1, o.ways, o.queries)};
   return episode;
 }
 

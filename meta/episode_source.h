@@ -33,8 +33,8 @@ struct LeftOutClass {
 
 class EpisodeSource {
  public:
-  /// Shares the pixels of `set`. Throws Error naming the set: no labels, fewer classes than ways, a class with fewer images
-  /// than shots + queries (with its name and both numbers), unless small classes are left out.
+  /// Shares the pixels of `set`. Throws Error naming the set: no labels, fewer classes than ways, a class with fewer
+  /// images than shots + queries (with its name and both numbers), unless small classes are left out.
   EpisodeSource(const io::ImageSet& set, const EpisodeOptions& options);
 
   /// `ways` classes at random without replacement, and of each shots + queries images at random without replacement.

@@ -34,9 +34,10 @@ void softmax_rows(const Tensor& logits, std::int64_t queries, EpisodePrediction&
     const float* row = x.data() + n * ways;
     double top = row[0], total = 0;
     for (std::size_t c = 0; c < ways; ++c) {
-      IL_CHECK(std::isfinite(row[c]),
-               "eval: episode {} has outputs that are not finite: the adaptation diverges; lower inner.rate or eval.steps",
-               episode);
+      IL_CHECK(
+          std::isfinite(row[c]),
+          "eval: episode {} has outputs that are not finite: the adaptation diverges; lower inner.rate or eval.steps",
+          episode);
       top = std::max(top, static_cast<double>(row[c]));
     }
     for (std::size_t c = 0; c < ways; ++c) total += out.probabilities[n * ways + c] = std::exp(row[c] - top);
@@ -67,8 +68,9 @@ EpisodePrediction run_episode(const nn::ConvNet& net, const std::vector<Tensor>&
   EpisodePrediction out;
   out.classes = episode.classes;
   const bool fresh = options.fresh_init == FreshInit::kPerEpisode;
-  const std::vector<Tensor> theta = adapt_until_stopped(
-      net, fresh ? net.init(start_seed(options.episode.seed, index)) : params, episode.task, options.inner, options.stop);
+  const std::vector<Tensor> theta =
+      adapt_until_stopped(net, fresh ? net.init(start_seed(options.episode.seed, index)) : params, episode.task,
+                          options.inner, options.stop);
   if (theta.empty()) return out;
   autograd::RecordScope off(false);
   Tensor logits;
@@ -123,8 +125,9 @@ std::vector<std::pair<std::string, std::string>> protocol_of(const io::ImageSet&
 void check_fits(const nn::ConvNet& net, const io::ImageSet& set, const EvalOptions& o) {
   const nn::ConvNetOptions& n = net.options();
   IL_CHECK(o.episodes >= 1, "eval.episodes: {} episodes; at least one is needed", o.episodes);
-  IL_CHECK(o.episode.ways == n.ways, "eval.ways: {} ways, but the network was trained for task.ways = {}; set eval.ways = {}",
-           o.episode.ways, n.ways, n.ways);
+  IL_CHECK(o.episode.ways == n.ways,
+           "eval.ways: {} ways, but the network was trained for task.ways = {}; set eval.ways = {}", o.episode.ways,
+           n.ways, n.ways);
   IL_CHECK(set.height == n.height && set.width == n.width && set.channels == n.channels,
            "eval: images of {}x{}x{} for a network of {}x{}x{}; load them with data.size = {} and data.channels = {}",
            set.height, set.width, set.channels, n.height, n.width, n.channels, n.height, n.channels);

@@ -1,7 +1,7 @@
 // Evaluation on labelled episodes: adapt on the support, predict the query, count.
 //
-// Episodes run side by side, one a thread. Determinism: results are joined in the order of the episodes, so the same bits come
-// out at any number of threads.
+// Episodes run side by side, one a thread. Determinism: results are joined in the order of the episodes, so the same
+// bits come out at any number of threads.
 #pragma once
 
 #include <atomic>
@@ -36,7 +36,8 @@ struct EvalOptions {
   InnerOptions inner;  ///< steps and rate of the adaptation
   EvalNorm norm = EvalNorm::kBatch;
   FreshInit fresh_init = FreshInit::kNo;
-  /// With at most so many classes in the set, queries are also counted by their true class: confusion matrix, scores, curves.
+  /// With at most so many classes in the set, queries are also counted by their true class: confusion matrix, scores,
+  /// curves.
   std::int64_t named_classes = 20;
   std::string data_hash;  ///< of the set, for the protocol; computed when empty, which costs a pass over the pixels
   const std::atomic<bool>* stop = nullptr;  ///< when it turns true, the evaluation ends early (EvalOutcome::kStopped)
@@ -72,12 +73,13 @@ struct EvalResult {
   NamedResult named;  ///< when the set has few classes
   std::vector<LeftOutClass> left_out;
   double seconds = 0;
-  /// What the figures rest on, in print order: ways, shots, queries, episodes, steps, rate, norm, seed, start, data, data hash.
+  /// What the figures rest on, in print order: ways, shots, queries, episodes, steps, rate, norm, seed, start, data,
+  /// data hash.
   std::vector<std::pair<std::string, std::string>> protocol;
 };
 
-/// `params` [1, ...] float32. Throws Error when the head's width is not `ways`, the images do not fit the network, or the set
-/// cannot supply the episodes (see EpisodeSource).
+/// `params` [1, ...] float32. Throws Error when the head's width is not `ways`, the images do not fit the network, or
+/// the set cannot supply the episodes (see EpisodeSource).
 EvalResult evaluate(const nn::ConvNet& net, const std::vector<Tensor>& params, const io::ImageSet& set,
                     const EvalOptions& options);
 

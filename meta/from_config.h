@@ -1,4 +1,5 @@
-// From the configuration's words to the options of the engine: the one place where io's enums meet those of nn and meta.
+// From the configuration's words to the options of the engine: the one place where io's enums meet those of nn and
+// meta.
 #pragma once
 
 #include <vector>

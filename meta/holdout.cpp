@@ -38,7 +38,9 @@ io::Split split_classes(const io::ImageSet& set, const ClassIndex& index, std::s
   return split;
 }
 
-bool groups_are_known(const io::ImageSet& set) { return static_cast<std::int64_t>(set.group_names.size()) < set.count(); }
+bool groups_are_known(const io::ImageSet& set) {
+  return static_cast<std::int64_t>(set.group_names.size()) < set.count();
+}
 
 }  // namespace
 
@@ -54,11 +56,11 @@ DataSplit split_data(const io::ImageSet& set, const io::Config& config) {
   const io::Split split =
       by_class ? split_classes(set, index, static_cast<std::size_t>(held), seed) : io::split_holdout(set, share, seed);
   DataSplit out{io::subset(set, split.train), io::subset(set, split.held_out), {}};
-  out.description =
-      by_class ? fmt::format("held out {} of {} classes ({} images); training has {} images", held, classes,
-                             split.held_out.size(), split.train.size())
-               : fmt::format("held out {} images by {}, from every class; training has {} images", split.held_out.size(),
-                             groups_are_known(set) ? "whole patients" : "image", split.train.size());
+  out.description = by_class ? fmt::format("held out {} of {} classes ({} images); training has {} images", held,
+                                           classes, split.held_out.size(), split.train.size())
+                             : fmt::format("held out {} images by {}, from every class; training has {} images",
+                                           split.held_out.size(), groups_are_known(set) ? "whole patients" : "image",
+                                           split.train.size());
   return out;
 }
 

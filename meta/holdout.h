@@ -15,7 +15,8 @@ struct DataSplit {
 };
 
 /// By data.holdout, the share kept for evaluation, and run.seed:
-///   classes   whole classes, where no patients are named, the share of the classes is at least eval.ways, and training keeps
+///   classes   whole classes, where no patients are named, the share of the classes is at least eval.ways, and training
+///   keeps
 ///             at least max(task.ways, eval.ways): the few-shot protocol, whose evaluation asks for classes never seen
 ///   groups    else whole groups (patients, or images where no groups are known) of every class
 /// Throws Error when either side would be empty.

@@ -32,7 +32,8 @@ OptimizerState init_optimizer(const OptimizerOptions& options, const std::vector
 OptimizerUpdate update(const OptimizerOptions& options, const OptimizerState& state, const std::vector<Tensor>& params,
                        const std::vector<Tensor>& gradient) {
   const bool adam = options.kind == io::Optimizer::kAdam;
-  IL_CHECK(gradient.size() == params.size() && (!adam || (state.m.size() == params.size() && state.v.size() == params.size())),
+  IL_CHECK(gradient.size() == params.size() &&
+               (!adam || (state.m.size() == params.size() && state.v.size() == params.size())),
            "optimizer: {} gradients and {} moments for {} parameters", gradient.size(), state.m.size(), params.size());
   Context& context = Context::current();
   OptimizerUpdate next;

@@ -5,12 +5,13 @@
 #include "autograd/op.h"
 #include "autograd/ops/loss.h"
 #include "meta/class_index.h"
+#include "meta/finite.h"
 
 namespace innerloop::meta {
 
 Tensor scale_pixels(const Tensor& pixels) {
-  IL_CHECK(pixels.shape().rank() == 4 && pixels.dtype() == DType::kU8, "predict: images are {} {}; u8 [N, H, W, C] is needed",
-           name_of(pixels.dtype()), pixels.shape().to_string());
+  IL_CHECK(pixels.shape().rank() == 4 && pixels.dtype() == DType::kU8,
+           "predict: images are {} {}; u8 [N, H, W, C] is needed", name_of(pixels.dtype()), pixels.shape().to_string());
   std::vector<std::int64_t> all(static_cast<std::size_t>(pixels.shape()[0]));
   std::iota(all.begin(), all.end(), std::int64_t{0});
   return gather_images(pixels, Tensor::from({1, static_cast<std::int64_t>(all.size())}, all));
@@ -29,10 +30,15 @@ Predictor::Predictor(const nn::ConvNet& net, const std::vector<Tensor>& params, 
            support.height, support.width, support.channels, n.height, n.width, n.channels, n.height, n.channels);
   const auto members = support.by_class();
   for (std::size_t c = 0; c < classes_.size(); ++c)
-    IL_CHECK(!members[c].empty(), "predict: class '{}' of {} has no image; add at least one", classes_[c], describe(support));
+    IL_CHECK(!members[c].empty(), "predict: class '{}' of {} has no image; add at least one", classes_[c],
+             describe(support));
   const Tensor x = scale_pixels(support.pixels);
   const std::vector<std::int64_t> labels(support.labels.begin(), support.labels.end());
   adapted_ = adapt(net, params, x, Tensor::from({1, support.count()}, labels), options.inner);
+  IL_CHECK(
+      first_not_finite(adapted_) < 0,
+      "predict: the parameters adapted on {} are not finite: the adaptation diverges; lower inner.rate or eval.steps",
+      describe(support));
   net.logits_and_statistics(adapted_, x, statistics_);
 }
 

@@ -17,15 +17,15 @@ struct PredictorOptions {
 
 class Predictor {
  public:
-  /// Adapts `params` [1, ...] on all images of `support`, whose classes become the labels in their order. Throws Error when
-  /// the number of classes is not the head's width, a class has no image, or the images do not fit the network.
+  /// Adapts `params` [1, ...] on all images of `support`, whose classes become the labels in their order. Throws Error
+  /// when the number of classes is not the head's width, a class has no image, or the images do not fit the network.
   Predictor(const nn::ConvNet& net, const std::vector<Tensor>& params, const io::ImageSet& support,
             const PredictorOptions& options);
 
   const std::vector<std::string>& classes() const { return classes_; }
 
-  /// Probabilities f32 [N, ways] of the images u8 [N, H, W, C]. With EvalNorm::kSupport each row depends on its image alone;
-  /// with kBatch all N are normalised together.
+  /// Probabilities f32 [N, ways] of the images u8 [N, H, W, C]. With EvalNorm::kSupport each row depends on its image
+  /// alone; with kBatch all N are normalised together.
   Tensor predict(const Tensor& pixels) const;
 
  private:

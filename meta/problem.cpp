@@ -30,14 +30,16 @@ Tensor read_labels(const io::TensorFile& file, const std::string& name, const Sh
            "{}: tensor '{}' is {} {}; labels i64 [{}, {}] are needed", file.path, name, name_of(t.dtype()),
            t.shape().to_string(), images[0], images[1]);
   for (const std::int64_t label : t.data<std::int64_t>())
-    IL_CHECK(label >= 0 && label < ways, "{}: tensor '{}' holds the label {}; the head has {} outputs, so 0 to {} are possible",
-             file.path, name, label, ways, ways - 1);
+    IL_CHECK(label >= 0 && label < ways,
+             "{}: tensor '{}' holds the label {}; the head has {} outputs, so 0 to {} are possible", file.path, name,
+             label, ways, ways - 1);
   return t;
 }
 
 io::Config read_config(const io::TensorFile& file) {
   const auto it = file.metadata.find("config");
-  IL_CHECK(it != file.metadata.end(), "{}: no metadata 'config'; it has to hold the [model] and [inner] keys as TOML", file.path);
+  IL_CHECK(it != file.metadata.end(), "{}: no metadata 'config'; it has to hold the [model] and [inner] keys as TOML",
+           file.path);
   io::Config config;
   try {
     io::apply_toml_text(config, it->second, "metadata 'config'");
@@ -62,15 +64,16 @@ nn::ConvNet make_net(const io::TensorFile& file, io::Config config, const Shape&
   }
 }
 
-/// A parameter that the network has no place for means that config and tensors speak of different networks. Other tensors
-/// (an expected gradient, say) are the writer's own.
+/// A parameter that the network has no place for means that config and tensors speak of different networks. Other
+/// tensors (an expected gradient, say) are the writer's own.
 void check_no_strange_parameter(const io::TensorFile& file, const nn::ConvNet& net) {
   for (const auto& [name, tensor] : file.tensors) {
     const bool parameter = name.starts_with("block") || name.starts_with("head.");
-    IL_CHECK(!parameter || std::ranges::find(net.names(), name) != net.names().end(),
-             "{}: tensor '{}' is no parameter of the network of its config; check model.filters and model.norm_scale there, "
-             "or leave the tensor out",
-             file.path, name);
+    IL_CHECK(
+        !parameter || std::ranges::find(net.names(), name) != net.names().end(),
+        "{}: tensor '{}' is no parameter of the network of its config; check model.filters and model.norm_scale there, "
+        "or leave the tensor out",
+        file.path, name);
   }
 }
 
@@ -85,10 +88,11 @@ Problem load_problem(const std::string& path, DType dtype) {
   tasks.query_x = read_images(file, "query_x", dtype);
   const Shape &s = tasks.support_x.shape(), &q = tasks.query_x.shape();
   IL_CHECK(s[0] == q[0] && s[2] == q[2] && s[3] == q[3] && s[4] == q[4],
-           "{}: support_x {} and query_x {} differ in more than the number of images", path, s.to_string(), q.to_string());
+           "{}: support_x {} and query_x {} differ in more than the number of images", path, s.to_string(),
+           q.to_string());
   const Tensor& bias = file.at("head.bias");
-  IL_CHECK(bias.shape().rank() == 1 && bias.numel() >= 1, "{}: tensor 'head.bias' has shape {}; [classes] is needed", path,
-           bias.shape().to_string());
+  IL_CHECK(bias.shape().rank() == 1 && bias.numel() >= 1, "{}: tensor 'head.bias' has shape {}; [classes] is needed",
+           path, bias.shape().to_string());
   const std::int64_t ways = bias.numel();
   tasks.support_y = read_labels(file, "support_y", s, ways);
   tasks.query_y = read_labels(file, "query_y", q, ways);
@@ -97,8 +101,8 @@ Problem load_problem(const std::string& path, DType dtype) {
   for (std::size_t i = 0; i < problem.net.names().size(); ++i) {
     const std::string& name = problem.net.names()[i];
     const Tensor t = read_floating(file, name, dtype);
-    IL_CHECK(t.shape() == problem.net.shapes()[i], "{}: tensor '{}' has shape {}; the network of its config needs {}", path,
-             name, t.shape().to_string(), problem.net.shapes()[i].to_string());
+    IL_CHECK(t.shape() == problem.net.shapes()[i], "{}: tensor '{}' has shape {}; the network of its config needs {}",
+             path, name, t.shape().to_string(), problem.net.shapes()[i].to_string());
     problem.params.push_back(with_task_axis(t));
   }
   return problem;

@@ -1,8 +1,8 @@
 // A meta-gradient problem given from outside, and its answer: the bridge to other frameworks, oracles and profilers.
 //
-// PROBLEM, safetensors: the parameters by name (no task axis), support_x [T,S,H,W,C], support_y [T,S], query_x [T,Q,H,W,C],
-// query_y [T,Q] (images floating, labels i64), metadata `config` with the [model] and [inner] keys as TOML.
-// RESULT: the meta-gradient under the parameters' names, query_loss [T], support_loss [T,K].
+// PROBLEM, safetensors: the parameters by name (no task axis), support_x [T,S,H,W,C], support_y [T,S], query_x
+// [T,Q,H,W,C], query_y [T,Q] (images floating, labels i64), metadata `config` with the [model] and [inner] keys as
+// TOML. RESULT: the meta-gradient under the parameters' names, query_loss [T], support_loss [T,K].
 #pragma once
 
 #include <string>
@@ -19,8 +19,8 @@ struct Problem {
   MetaOptions options;  ///< from [inner]; the caller may change order and method
 };
 
-/// Tensors are converted to `dtype` (f32 or f64). Throws Error naming the file and tensor: missing, of a wrong shape or dtype,
-/// not finite, a label out of range.
+/// Tensors are converted to `dtype` (f32 or f64). Throws Error naming the file and tensor: missing, of a wrong shape or
+/// dtype, not finite, a label out of range.
 Problem load_problem(const std::string& path, DType dtype);
 
 /// Atomic.

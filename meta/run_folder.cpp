@@ -21,10 +21,12 @@ std::vector<std::pair<std::string, std::string>> entries(const io::Config& confi
   for (std::string line; std::getline(lines, line);) {
     if (line.empty() || line[0] == '#') continue;
     const auto equals = line.find(" = ");
-    if (line[0] == '[') section = line.substr(line.find_first_not_of('['), line.find(']') - line.find_first_not_of('['));
+    if (line[0] == '[')
+      section = line.substr(line.find_first_not_of('['), line.find(']') - line.find_first_not_of('['));
     else if (equals != std::string::npos && line[0] != ' ')
       out.emplace_back((section.empty() ? "" : section + ".") + line.substr(0, equals), line.substr(equals + 3));
-    else out.emplace_back(out.empty() ? section : out.back().first, line);
+    else
+      out.emplace_back(out.empty() ? section : out.back().first, line);
   }
   return out;
 }
@@ -64,8 +66,9 @@ void check_same_run(const io::Config& saved, const io::Config& asked, const std:
     if (i < old_values.size() && i < new_values.size() && old_values[i] == new_values[i]) continue;
     const auto& [key, value] = i < old_values.size() ? old_values[i] : new_values[i];
     const bool same_key = i < old_values.size() && i < new_values.size() && new_values[i].first == key;
-    fail_usage("{}: the run has {} = {}, but {} is asked for; resume with the run's own value, or train into a new folder",
-               where, key, i < old_values.size() ? value : "nothing", same_key ? new_values[i].second : "another list");
+    fail_usage(
+        "{}: the run has {} = {}, but {} is asked for; resume with the run's own value, or train into a new folder",
+        where, key, i < old_values.size() ? value : "nothing", same_key ? new_values[i].second : "another list");
   }
 }
 

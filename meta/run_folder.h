@@ -23,9 +23,9 @@ struct RunFolder {
   void create_new() const;
 };
 
-/// Throws UsageError naming the first key whose value in `asked` differs from the run's in `saved`, where going on under the
-/// new value would not be the same run. Free to change: run.threads, run.device, run.checkpoint_every, data.cache, and
-/// outer.iterations (a longer run) unless the schedule depends on it.
+/// Throws UsageError naming the first key whose value in `asked` differs from the run's in `saved`, where going on
+/// under the new value would not be the same run. Free to change: run.threads, run.device, run.checkpoint_every,
+/// data.cache, and outer.iterations (a longer run) unless the schedule depends on it.
 void check_same_run(const io::Config& saved, const io::Config& asked, const std::string& where);
 
 }  // namespace innerloop::meta

@@ -33,13 +33,15 @@ io::ReportData report_of_evaluation(const EvalResult& result) {
   const bool named = result.has_named;
   data.headlines.push_back({"F1", rounded(named ? result.named.macro.f1 : result.f1),
                             named ? "macro, over all queries" : "macro, mean over episodes"});
-  data.headlines.push_back({"ROC-AUC", rounded(named ? result.named.macro_roc_auc : result.roc_auc), "one against the rest"});
+  data.headlines.push_back(
+      {"ROC-AUC", rounded(named ? result.named.macro_roc_auc : result.roc_auc), "one against the rest"});
   data.headlines.push_back({"PR-AUC", rounded(named ? result.named.macro_average_precision : result.average_precision),
                             "average precision"});
   if (named) add_named(result.named, data);
   for (const auto& [key, value] : result.protocol) data.protocol.push_back({key, value});
   for (const LeftOutClass& c : result.left_out)
-    data.cautions.push_back(fmt::format("Class '{}' was left out: it has {} images, too few for an episode.", c.name, c.images));
+    data.cautions.push_back(
+        fmt::format("Class '{}' was left out: it has {} images, too few for an episode.", c.name, c.images));
   return data;
 }
 
@@ -47,13 +49,17 @@ std::vector<std::string> cautions_about(const io::ImageSet& set) {
   std::vector<std::string> out;
   const auto patients = static_cast<std::int64_t>(set.group_names.size());
   if (patients == set.count())
-    out.push_back("It is not known which images belong to one patient; images of one person may stand on both sides of the "
-                  "split.");
+    out.push_back(
+        "It is not known which images belong to one patient; images of one person may stand on both sides of the "
+        "split.");
   else
-    out.push_back("The split keeps patients apart, but within an episode images of one patient may be both support and query.");
+    out.push_back(
+        "The split keeps patients apart, but within an episode images of one patient may be both support and query.");
   if (set.ungrouped > 0)
-    out.push_back(fmt::format("{} images have no row in the groups file and count as patients of their own.", set.ungrouped));
-  if (!set.skipped.empty()) out.push_back(fmt::format("{} files could not be used; they are listed below.", set.skipped.size()));
+    out.push_back(
+        fmt::format("{} images have no row in the groups file and count as patients of their own.", set.ungrouped));
+  if (!set.skipped.empty())
+    out.push_back(fmt::format("{} files could not be used; they are listed below.", set.skipped.size()));
   return out;
 }
 
@@ -79,13 +85,16 @@ io::ReportData report_of_run(const RunStory& story) {
   for (const io::SkippedFile& f : story.set.skipped) data.skipped.push_back({f.file, f.reason});
   for (std::string& text : cautions_about(story.set)) data.cautions.push_back(std::move(text));
   if (story.evaluation == nullptr)
-    data.cautions.push_back("No image was held out or no evaluation has run yet: nothing here says how well the network does on "
-                            "new images.");
+    data.cautions.push_back(
+        "No image was held out or no evaluation has run yet: nothing here says how well the network does on "
+        "new images.");
   else
-    data.cautions.push_back("best.safetensors was chosen by accuracy on the held-out images, so its figure there is optimistic.");
+    data.cautions.push_back(
+        "best.safetensors was chosen by accuracy on the held-out images, so its figure there is optimistic.");
   if (c.task.scheme == io::Scheme::kGroups)
-    data.cautions.push_back("The `groups` scheme draws each artificial label from one true class: the tasks know of the labels, "
-                            "though not their names.");
+    data.cautions.push_back(
+        "The `groups` scheme draws each artificial label from one true class: the tasks know of the labels, "
+        "though not their names.");
   return data;
 }
 

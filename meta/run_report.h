@@ -13,22 +13,23 @@
 
 namespace innerloop::meta {
 
-/// Everything about one evaluation: headlines, confusion, scores, curves, protocol. Named classes only where there are few.
+/// Everything about one evaluation: headlines, confusion, scores, curves, protocol. Named classes only where there are
+/// few.
 io::ReportData report_of_evaluation(const EvalResult& result);
 
-/// What a reader of figures from `set` should know: images without a known patient, skipped files, patients that may stand on
-/// both sides of an episode, classes left out.
+/// What a reader of figures from `set` should know: images without a known patient, skipped files, patients that may
+/// stand on both sides of an episode, classes left out.
 std::vector<std::string> cautions_about(const io::ImageSet& set);
 
 /// What the page of a training run shows beside its evaluation.
 struct RunStory {
   const io::Config& config;
-  const io::ImageSet& set;        ///< the whole data set
-  std::string split;              ///< what was held out
-  const EvalResult* evaluation;   ///< the last one; nullptr when there was none
+  const io::ImageSet& set;       ///< the whole data set
+  std::string split;             ///< what was held out
+  const EvalResult* evaluation;  ///< the last one; nullptr when there was none
   BestSoFar best;
   io::RunHistory history;
-  io::Image sheet;                ///< drawn tasks
+  io::Image sheet;  ///< drawn tasks
 };
 
 io::ReportData report_of_run(const RunStory& story);

@@ -11,11 +11,13 @@ using kernels::TaskScheme;
 
 void check_groups(const io::ImageSet& set, const ClassIndex& index, const TaskSourceOptions& o) {
   if (is_unlabelled(set))
-    fail("task.scheme: {} has no class folders, and `groups` draws each label from a class of its own; use "
-         "task.scheme = \"instances\"",
-         describe(set));
+    fail(
+        "task.scheme: {} has no class folders, and `groups` draws each label from a class of its own; use "
+        "task.scheme = \"instances\"",
+        describe(set));
   const auto classes = static_cast<std::int64_t>(index.classes.size());
-  IL_CHECK(classes >= o.ways, "task.ways: {} has {} classes to train on and a task takes {}; lower task.ways, or use "
+  IL_CHECK(classes >= o.ways,
+           "task.ways: {} has {} classes to train on and a task takes {}; lower task.ways, or use "
            "task.scheme = \"instances\"",
            describe(set), classes, o.ways);
   for (std::size_t g = 0; g < index.members.size(); ++g)
@@ -38,7 +40,8 @@ TaskSource::TaskSource(const io::ImageSet& set, TaskSourceOptions options)
     : options_(std::move(options)), pixels_(set.pixels) {
   const TaskSourceOptions& o = options_;
   IL_CHECK(o.ways >= 1 && o.shots >= 1 && o.queries >= 1 && o.tasks >= 1,
-           "task: ways {}, shots {}, queries {} and tasks {} must all be at least 1", o.ways, o.shots, o.queries, o.tasks);
+           "task: ways {}, shots {}, queries {} and tasks {} must all be at least 1", o.ways, o.shots, o.queries,
+           o.tasks);
   IL_CHECK(o.ways * (o.shots + o.queries) <= kernels::kMaxImagesPerTask,
            "task: {} ways of {} + {} images are {} a task; at most {} are possible: lower task.ways, task.shots or "
            "task.queries",

@@ -1,7 +1,8 @@
 // Meta-training tasks, drawn from a data set in memory: which images, and their augmented queries.
 //
-// A batch is a pure function of (set, options, step): any batch can be drawn again alone, which is what a resumed run does.
-// Determinism: the same bits at any number of threads. Cost: O(tasks * ways * shots) draws and one pass over the images.
+// A batch is a pure function of (set, options, step): any batch can be drawn again alone, which is what a resumed run
+// does. Determinism: the same bits at any number of threads. Cost: O(tasks * ways * shots) draws and one pass over the
+// images.
 #pragma once
 
 #include <cstdint>
@@ -23,14 +24,15 @@ struct TaskSourceOptions {
   std::uint64_t seed = 1;
 };
 
-/// The groups of the `groups` scheme are the classes of the set: Algorithm 1 picks `ways` of them and drops their names. The
-/// `instances` scheme takes any images, each as a class of its own. In both, query j of a class is its support image
-/// j % shots, augmented; with `instances` a class is one image, so its support copies after the first are augmented too.
+/// The groups of the `groups` scheme are the classes of the set: Algorithm 1 picks `ways` of them and drops their
+/// names. The `instances` scheme takes any images, each as a class of its own. In both, query j of a class is its
+/// support image j % shots, augmented; with `instances` a class is one image, so its support copies after the first are
+/// augmented too.
 class TaskSource {
  public:
-  /// Shares the pixels of `set`. Throws Error naming the set: fewer classes (or images) than ways, a class with fewer images
-  /// than shots (with its name and both numbers), `groups` on a set without labels (use instances), too many images a task,
-  /// images too large to augment.
+  /// Shares the pixels of `set`. Throws Error naming the set: fewer classes (or images) than ways, a class with fewer
+  /// images than shots (with its name and both numbers), `groups` on a set without labels (use instances), too many
+  /// images a task, images too large to augment.
   TaskSource(const io::ImageSet& set, TaskSourceOptions options);
 
   /// The batch of meta-step `step`: images f32 [tasks, ways*shots|queries, H, W, C] in [0, 1], labels i64, class-major.

@@ -40,8 +40,13 @@ double last_inner_loss(const Tensor& support_loss) {
 }
 
 TaskSourceOptions source_options(const io::Config& c) {
-  return {task_scheme(c.task.scheme), c.task.ways,      c.task.shots, c.task.queries,
-          c.outer.tasks,              augmentations(c), static_cast<std::uint64_t>(c.run.seed)};
+  return {task_scheme(c.task.scheme),
+          c.task.ways,
+          c.task.shots,
+          c.task.queries,
+          c.outer.tasks,
+          augmentations(c),
+          static_cast<std::uint64_t>(c.run.seed)};
 }
 
 bool is_due(std::int64_t every, std::int64_t step, std::int64_t last) {
@@ -108,10 +113,11 @@ class Run {
     load.progress = options_.callbacks.on_load_progress;
     set_ = io::load_images(data, load);
     const std::string hash = set_.hash();
-    IL_CHECK(state_.data_hash.empty() || state_.data_hash == hash,
-             "{}: the data set is not the one that the run in {} was trained on; resume with the same images, or train into "
-             "a new folder",
-             data, folder_.root);
+    IL_CHECK(
+        state_.data_hash.empty() || state_.data_hash == hash,
+        "{}: the data set is not the one that the run in {} was trained on; resume with the same images, or train into "
+        "a new folder",
+        data, folder_.root);
     split_ = split_data(set_, config_);
     source_.emplace(split_.train, source_options(config_));
     evaluation_ = eval_options(config_);
@@ -122,15 +128,17 @@ class Run {
 
     const std::string cpu(name_of(Context::current().target()));
     if (resumed_ && state_.protocol.contains("cpu") && state_.protocol["cpu"] != cpu)
-      say(fmt::format("the run began with {} instructions and goes on with {}: the last bits may differ from a run that was "
-                      "never stopped",
-                      state_.protocol["cpu"], cpu));
+      say(fmt::format(
+          "the run began with {} instructions and goes on with {}: the last bits may differ from a run that was "
+          "never stopped",
+          state_.protocol["cpu"], cpu));
     state_.data_hash = hash;
     state_.protocol["cpu"] = cpu;
     state_.protocol["data"] = data;
     if (skip) state_.protocol["bad files"] = "skipped";
     state_.protocol["split"] = split_.description;
-    say(fmt::format("{}: {} images of {} classes; {}", set_.name, set_.count(), set_.classes.size(), split_.description));
+    say(fmt::format("{}: {} images of {} classes; {}", set_.name, set_.count(), set_.classes.size(),
+                    split_.description));
     for (const io::SkippedFile& file : set_.skipped) say(fmt::format("left out: {}: {}", file.file, file.reason));
   }
 
@@ -170,13 +178,20 @@ class Run {
     check_finite("loss", all_finite(result.query_loss) && all_finite(result.support_loss), step);
     check_finite("meta-gradient", first_not_finite(result.gradient) < 0, step);
     OptimizerUpdate next = update(optimizer_, state_.optimizer, state_.params, result.gradient);
-    check_finite("parameters", first_not_finite(next.params) < 0 && first_not_finite(next.state.m) < 0 &&
-                                   first_not_finite(next.state.v) < 0, step);
+    check_finite(
+        "parameters",
+        first_not_finite(next.params) < 0 && first_not_finite(next.state.m) < 0 && first_not_finite(next.state.v) < 0,
+        step);
     state_.params = std::move(next.params);
     state_.optimizer = std::move(next.state);
     state_.step = step;
-    last_ = {step, mean_of(result.query_loss), mean_of(result.query_accuracy), last_inner_loss(result.support_loss),
-             norm(result.gradient), rate_at(optimizer_, state_.optimizer.step), seconds_since(begin)};
+    last_ = {step,
+             mean_of(result.query_loss),
+             mean_of(result.query_accuracy),
+             last_inner_loss(result.support_loss),
+             norm(result.gradient),
+             rate_at(optimizer_, state_.optimizer.step),
+             seconds_since(begin)};
     step_seconds_ += last_.seconds;
     log_->write(last_);
     if (options_.callbacks.on_step) options_.callbacks.on_step(last_);
@@ -185,11 +200,13 @@ class Run {
   void check_finite(const char* what, bool finite, std::int64_t step) const {
     if (finite) return;
     const bool saved = std::filesystem::exists(folder_.checkpoint());
-    fail("train: the {} of meta-step {} not finite: the run has diverged; lower inner.rate or outer.rate, or set outer.clip "
-         "({})",
-         std::string_view(what) == "parameters" ? "parameters after the update" : what,
-         fmt::format("{} {}", step, std::string_view(what) == "parameters" ? "are" : "is"),
-         saved ? "the last good checkpoint is " + folder_.checkpoint() : "no checkpoint had been saved yet");
+    fail(
+        "train: the {} of meta-step {} not finite: the run has diverged; lower inner.rate or outer.rate, or set "
+        "outer.clip "
+        "({})",
+        std::string_view(what) == "parameters" ? "parameters after the update" : what,
+        fmt::format("{} {}", step, std::string_view(what) == "parameters" ? "are" : "is"),
+        saved ? "the last good checkpoint is " + folder_.checkpoint() : "no checkpoint had been saved yet");
   }
 
   /// False when it was stopped before its last episode; nothing is logged then.
@@ -225,7 +242,8 @@ class Run {
   }
 
   void write_report(TrainOutcome outcome) {
-    const bool nothing_new = state_.step == first_step_ && !last_evaluation_ && std::filesystem::exists(folder_.report());
+    const bool nothing_new =
+        state_.step == first_step_ && !last_evaluation_ && std::filesystem::exists(folder_.report());
     if (nothing_new) return;
     // A finished run that is resumed has no evaluation in memory, though its report shows one.
     if (outcome == TrainOutcome::kFinished && evaluates() && !last_evaluation_) {

@@ -30,7 +30,8 @@ struct Instance {
 /// The shape of a preset at a size that takes milliseconds: same padding, stride, pool, head, norm and loss.
 io::Config small(const std::string& preset) {
   io::Config c = io::preset(preset);
-  c.model.filters = preset == "omniglot" ? std::vector<std::int64_t>{4, 4, 4, 4} : std::vector<std::int64_t>{2, 3, 4, 5};
+  c.model.filters =
+      preset == "omniglot" ? std::vector<std::int64_t>{4, 4, 4, 4} : std::vector<std::int64_t>{2, 3, 4, 5};
   c.data.size = preset == "released" ? 18 : preset == "paper" ? 21 : 20;
   c.inner.steps = 2;
   c.inner.rate = 0.05;  // large enough for the second-order term to show

@@ -1,4 +1,5 @@
-// Truth checks: what must hold on any machine before its figures mean anything. Small problems of each preset's shape family.
+// Truth checks: what must hold on any machine before its figures mean anything. Small problems of each preset's shape
+// family.
 #pragma once
 
 #include <functional>
@@ -14,9 +15,9 @@ struct TruthCheck {
   bool pass = false;
 };
 
-/// For each family: the exact meta-gradient against central differences of the meta-loss (float64), mixed against reverse,
-/// fused blocks against plain ones, one thread against two (bits), and each CPU instruction set of this machine against the
-/// portable kernels (float32). `on_check` sees each result as it comes. Takes a few seconds.
+/// For each family: the exact meta-gradient against central differences of the meta-loss (float64), mixed against
+/// reverse, fused blocks against plain ones, one thread against two (bits), and each CPU instruction set of this
+/// machine against the portable kernels (float32). `on_check` sees each result as it comes. Takes a few seconds.
 std::vector<TruthCheck> run_truth_checks(const std::function<void(const TruthCheck&)>& on_check = {});
 
 }  // namespace innerloop::meta

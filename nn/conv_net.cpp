@@ -1,5 +1,6 @@
 #include "nn/conv_net.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "autograd/op.h"
@@ -36,13 +37,18 @@ autograd::ConvOptions conv_options(const ConvNetOptions& o, std::int64_t h, std:
 ConvNet::ConvNet(ConvNetOptions options) : options_(std::move(options)) {
   const ConvNetOptions& o = options_;
   IL_CHECK(!o.filters.empty(), "model.filters: at least one block is needed");
+  for (std::int64_t k : o.filters) IL_CHECK(k >= 1, "model.filters: a block of {} filters; at least 1 is needed", k);
+  IL_CHECK(o.kernel >= 1 && o.stride >= 1, "model.kernel = {}, model.stride = {}: both start at 1", o.kernel, o.stride);
+  IL_CHECK(o.channels >= 1 && o.ways >= 1, "model: {} channels and {} ways; at least 1 of either is needed", o.channels,
+           o.ways);
   std::int64_t h = o.height, w = o.width, c = o.channels;
   for (std::size_t i = 0; i < o.filters.size(); ++i) {
     const std::string block = "block" + std::to_string(i + 1);
     autograd::ConvBlockOptions b{conv_options(o, h, w), o.pool, o.norm_epsilon};
     const Shape weight{o.kernel, o.kernel, c, o.filters[i]};
     const auto extent = [&](std::int64_t in, std::int64_t before, std::int64_t after) {
-      const std::int64_t out = (in + before + after - o.kernel) / o.stride + 1;
+      const std::int64_t room = in + before + after - o.kernel;
+      const std::int64_t out = room < 0 ? 0 : room / o.stride + 1;
       return o.pool == Pool::kMax2x2 ? out / 2 : out;
     };
     h = extent(h, b.conv.pad_top, b.conv.pad_bottom);
@@ -103,14 +109,15 @@ Var ConvNet::head(const Vars& params, const Var& p) const {
   return autograd::linear(features, params[params.size() - 2], params.back());
 }
 
-void ConvNet::check_input(const Shape& x) const {
+void ConvNet::check_input(std::size_t parameters, const Shape& x) const {
+  IL_CHECK(parameters == names_.size(), "model: {} parameters where the configuration has {}", parameters, names_.size());
   IL_CHECK(x.rank() == 5 && x[2] == options_.height && x[3] == options_.width && x[4] == options_.channels,
            "model: images of shape {} for a network of {}x{}x{}; [T, N, H, W, C] is needed", x.to_string(),
            options_.height, options_.width, options_.channels);
 }
 
 Var ConvNet::logits(const Vars& params, const Var& x) const {
-  check_input(x.shape());
+  check_input(params.size(), x.shape());
   Var a = x;
   for (const Block& b : blocks_) {
     const Var scale = options_.norm_scale == NormScale::kYes ? params[b.scale] : Var();
@@ -123,7 +130,7 @@ Var ConvNet::logits(const Vars& params, const Var& x) const {
 
 Tensor ConvNet::logits_and_statistics(const std::vector<Tensor>& params, const Tensor& x,
                                       NormStatistics& statistics) const {
-  check_input(x.shape());
+  check_input(params.size(), x.shape());
   autograd::RecordScope off(false);
   statistics = {};
   const Vars p(params.begin(), params.end());
@@ -140,9 +147,9 @@ Tensor ConvNet::logits_and_statistics(const std::vector<Tensor>& params, const T
 
 Tensor ConvNet::logits_with_statistics(const std::vector<Tensor>& params, const Tensor& x,
                                        const NormStatistics& statistics) const {
-  check_input(x.shape());
-  IL_CHECK(statistics.mean.size() == blocks_.size(), "model: statistics of {} blocks for {}", statistics.mean.size(),
-           blocks_.size());
+  check_input(params.size(), x.shape());
+  IL_CHECK(statistics.mean.size() == blocks_.size() && statistics.rstd.size() == blocks_.size(),
+           "model: statistics of {} blocks for {}", std::min(statistics.mean.size(), statistics.rstd.size()), blocks_.size());
   autograd::RecordScope off(false);
   Tensor a = x;
   for (std::size_t i = 0; i < blocks_.size(); ++i) {

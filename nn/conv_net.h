@@ -81,7 +81,7 @@ class ConvNet {
     std::size_t weight, scale, shift;  ///< places in the parameter list; scale unused without norm_scale
   };
   Var head(const Vars& params, const Var& features) const;
-  void check_input(const Shape& x) const;
+  void check_input(std::size_t parameters, const Shape& x) const;
 
   ConvNetOptions options_;
   std::vector<Block> blocks_;

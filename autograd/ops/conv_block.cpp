@@ -1,5 +1,7 @@
 #include "autograd/ops/conv_block.h"
 
+#include <algorithm>
+
 #include "autograd/op.h"
 #include "autograd/ops/elementwise.h"
 #include "autograd/ops/pool.h"
@@ -296,6 +298,10 @@ class ConvBlock final : public Op, public std::enable_shared_from_this<ConvBlock
 
 void check_block(const Var& x, const Var& w, const Var& gamma, const Var& beta, const ConvBlockOptions& options) {
   const Shape y = conv_output_shape(x.shape(), w.shape(), options.conv);
+  for (const Var* v : {&w, &gamma, &beta})
+    IL_CHECK(!v->defined() || (is_floating(x.dtype()) && v->dtype() == x.dtype()),
+             "conv_block: an operand of shape {} is {} where the images of shape {} are {}; all must be f32 or all f64",
+             v->shape().to_string(), name_of(v->dtype()), x.shape().to_string(), name_of(x.dtype()));
   const auto fits = [&](const Var& v) {
     return v.shape().rank() == 2 && v.shape()[1] == y[4] && (v.shape()[0] == 1 || v.shape()[0] == y[0]);
   };
@@ -326,6 +332,10 @@ ConvBlockResult conv_block_reference(const Var& x, const Var& w, const Var& gamm
 Tensor conv_block_with_statistics(const Tensor& x, const Tensor& w, const Tensor& gamma, const Tensor& beta,
                                   const Tensor& mean, const Tensor& rstd, const ConvBlockOptions& options) {
   check_block(x, w, gamma.defined() ? Var(gamma) : Var(), beta, options);
+  const Shape shared{1, w.shape()[4]}, per_task = shared.with(0, std::max(x.shape()[0], w.shape()[0]));
+  IL_CHECK(mean.shape() == rstd.shape() && (mean.shape() == shared || mean.shape() == per_task),
+           "conv_block: statistics {} and {}; {} or {} is needed", mean.shape().to_string(), rstd.shape().to_string(),
+           shared.to_string(), per_task.to_string());
   Context& context = Context::current();
   Tensor y = Tensor::empty(conv_output_shape(x.shape(), w.shape(), options.conv), x.dtype());
   kernels::run(kernels::ConvForward{options.conv.geometry(), {x.view(), {}}, {w.view(), {}}, y.mutable_view()}, context);

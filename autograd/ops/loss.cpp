@@ -127,6 +127,9 @@ void check_labels(const Shape& logits, const Tensor& labels) {
 }  // namespace
 
 Var softmax(const Var& logits) {
+  IL_CHECK(logits.shape().rank() >= 1 && is_floating(logits.dtype()),
+           "softmax: logits of shape {} ({}); f32 or f64 with a last axis to normalise over is needed",
+           logits.shape().to_string(), name_of(logits.dtype()));
   const Var e = exp(logits - constant_max(logits, {-1}));
   return e / sum(e, {-1});
 }

@@ -64,14 +64,15 @@ struct BroadcastPlan {
   IL_INLINE void for_each_line(Context& context, const Body& body) const {
     const std::int64_t piece = smaller(line, kChunkElements);
     const std::int64_t pieces = ceil_div(line, piece);
-    parallel_chunks(context, lines * pieces, larger(1, kChunkElements / piece), [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i) {
-        const std::int64_t l = i / pieces, first = i % pieces * piece;
-        std::int64_t at[kOperands];
-        for (int o = 0; o < kOperands; ++o) at[o] = offset(o, l) + first * stride[o][0];
-        body(l * line + first, at, smaller(piece, line - first));
-      }
-    });
+    parallel_chunks(context, lines * pieces, larger(1, kChunkElements / piece),
+                    [&](std::int64_t begin, std::int64_t end) {
+                      for (std::int64_t i = begin; i < end; ++i) {
+                        const std::int64_t l = i / pieces, first = i % pieces * piece;
+                        std::int64_t at[kOperands];
+                        for (int o = 0; o < kOperands; ++o) at[o] = offset(o, l) + first * stride[o][0];
+                        body(l * line + first, at, smaller(piece, line - first));
+                      }
+                    });
   }
 };
 

@@ -93,8 +93,9 @@ class PixelBlock {
       }
       for (std::int64_t i = 0; i < count; ++i) {
         std::int64_t source = base + i * sweep.h.in_step * pitch;
-        std::int64_t target = (image * sweep.out_image + (sweep.h.out_first + (top + i) * sweep.h.out_step) * sweep.out_w +
-                               sweep.w.out_first) * sweep.out_channels;
+        const std::int64_t out_row = sweep.h.out_first + (top + i) * sweep.h.out_step;
+        const std::int64_t out_pixel = image * sweep.out_image + out_row * sweep.out_w + sweep.w.out_first;
+        std::int64_t target = out_pixel * sweep.out_channels;
         for (std::int64_t j = 0; j < sweep.w.out; ++j, ++at) {
           from[at] = source;
           to[at] = target;
@@ -138,9 +139,11 @@ class PixelBlock {
           clear(at, width * channels);
           continue;
         }
-        const T* from_line = source + ((image * sweep_.h.in + line) * sweep_.w.in + begin) * channels;
         clear(at, left * channels);
-        __builtin_memcpy(at + left * channels, from_line, static_cast<std::size_t>(middle * channels) * sizeof(T));
+        if (middle * channels > 0) {  // an image without elements may have no address
+          const T* const from_line = source + ((image * sweep_.h.in + line) * sweep_.w.in + begin) * channels;
+          __builtin_memcpy(at + left * channels, from_line, static_cast<std::size_t>(middle * channels) * sizeof(T));
+        }
         clear(at + (left + middle) * channels, right * channels);
       }
       row += count;

@@ -40,9 +40,11 @@ void forward(const ConvForward& op, const ConvSizes& z, int pairs, Context& cont
 
   const std::int64_t rows = z.r * z.s * z.group_c();
   const std::int64_t padded = round_up(z.group_k(), Vec<T>::kLanes);
-  const bool pack = padded != z.group_k();
+  const bool pack = padded != z.group_k() && !is_depthwise(conv.sweep, z.groups);
   conv.w_pitch = pack ? padded : z.k;
   conv.w_group = pack ? rows * padded : z.group_k();
+  conv.w_tap_w = z.group_c() * conv.w_pitch;
+  conv.w_tap_h = z.s * conv.w_tap_w;
   const std::int64_t packed_task = z.groups * rows * padded;
   const std::int64_t tasks_0 = op.w[0].shape[0], tasks_1 = pairs == 2 ? op.w[1].shape[0] : 0;
   const Scratch<T> packed(context, pack ? (tasks_0 + tasks_1) * packed_task : 0);

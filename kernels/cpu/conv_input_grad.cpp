@@ -1,10 +1,11 @@
 // Input gradient on the CPU: the forward's gather tiles over gy, with transposed weight panels [tap][k][c].
 //
 // Input row i = a + stride*j is reached by the filter rows r with (a + pad - r*dilation) divisible by the stride, from
-// output row p = j + (a + pad - r*dilation)/stride. So each residue a in [0, stride) is a dense convolution of gy with a
-// subset of the filter: no product with an inserted zero is ever made.
+// output row p = j + (a + pad - r*dilation)/stride. So each residue a in [0, stride) is a dense convolution of gy with
+// a subset of the filter: no product with an inserted zero is ever made.
 #include "kernels/cpu/conv_check.h"
 #include "kernels/cpu/conv_gather.h"
+#include "kernels/cpu/transpose.h"
 
 namespace innerloop::kernels::IL_TARGET_NAMESPACE {
 namespace {
@@ -54,10 +55,7 @@ void pack_transposed(const T* w, std::int64_t tasks, const ResidueAxis& h, const
     const std::int64_t r = h.filter_last - tap / v.axis.taps * h.filter_step;
     const std::int64_t s = v.filter_last - tap % v.axis.taps * v.filter_step;
     const T* const from = w + task * z.w_size() + (r * z.s + s) * group_c * z.k + group * group_k;
-    T* const to = out + job * group_k * pitch;
-    for (std::int64_t k = 0; k < group_k; ++k) {
-      for (std::int64_t c = 0; c < pitch; ++c) to[k * pitch + c] = c < group_c ? from[c * z.k + k] : T{0};
-    }
+    transpose(from, group_c, group_k, z.k, out + job * group_k * pitch, pitch);
   });
 }
 
@@ -66,10 +64,11 @@ void input_grad(const ConvInputGrad& op, const ConvSizes& z, int pairs, Context&
   const ConvGeometry& g = op.geometry;
   const std::int64_t pitch = round_up(z.group_c(), Vec<T>::kLanes);
   const std::int64_t tasks_0 = op.w[0].shape[0], tasks_1 = pairs == 2 ? op.w[1].shape[0] : 0;
-  // Every filter entry belongs to one residue; the largest residue bounds the scratch.
+  // Every filter entry belongs to one residue, so that no residue needs more panels than the filter has taps.
   const std::int64_t panel_size = z.groups * z.group_k() * pitch;
   const std::int64_t most_taps = z.r * z.s;
-  const Scratch<T> packed(context, (tasks_0 + tasks_1) * most_taps * panel_size);
+  const bool depthwise = z.groups > 1 && z.c == z.groups && z.k == z.groups;
+  const Scratch<T> packed(context, depthwise ? 0 : (tasks_0 + tasks_1) * most_taps * panel_size);
 
   for (std::int64_t a = 0; a < smaller(g.stride_h, z.h); ++a) {
     const ResidueAxis h = residue_axis(z.h, z.p, z.r, g.stride_h, g.pad_top, g.dilation_h, a);
@@ -92,9 +91,20 @@ void input_grad(const ConvInputGrad& op, const ConvSizes& z, int pairs, Context&
       conv.y_task = task_stride(op.gx);
       conv.tasks = z.tasks;
       conv.out_tasks = op.gx.shape[0];
+      conv.w_tap_w = z.group_k() * pitch;
+      conv.w_tap_h = v.axis.taps * conv.w_tap_w;
+      if (depthwise) {
+        conv.w_tap_w = -v.filter_step * z.k;
+        conv.w_tap_h = -h.filter_step * z.s * z.k;
+      }
       const std::int64_t packed_task = h.axis.taps * v.axis.taps * panel_size;
       for (int n = 0; n < pairs; ++n) {
         const std::int64_t tasks = op.w[n].shape[0];
+        if (depthwise) {
+          const T* const last = op.w[n].as<T>() + (h.filter_last * z.s + v.filter_last) * z.k;
+          conv.pairs[n] = {op.gy[n].as<T>(), last, task_stride(op.gy[n]), task_stride(op.w[n])};
+          continue;
+        }
         T* const out = packed.get() + n * tasks_0 * packed_task;
         pack_transposed(op.w[n].as<T>(), tasks, h, v, z, pitch, out, context);
         conv.pairs[n] = {op.gy[n].as<T>(), out, task_stride(op.gy[n]), tasks == 1 ? 0 : packed_task};

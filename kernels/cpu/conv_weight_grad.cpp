@@ -5,11 +5,12 @@
 // computes which piece is free, so the schedule may follow the number of threads and the bits do not.
 #include "kernels/cpu/conv_block.h"
 #include "kernels/cpu/conv_check.h"
+#include "kernels/cpu/conv_depthwise.h"
 
 namespace innerloop::kernels::IL_TARGET_NAMESPACE {
 namespace {
 
-constexpr std::int64_t kBlockPixels = 512;    // x and gy of a block stay in the second-level cache
+constexpr std::int64_t kBlockPixels = 256;    // x and gy of a block stay in the second-level cache
 constexpr std::int64_t kBlocksPerChunk = 4;   // a partial gradient is worth its join
 constexpr std::int64_t kMaxChunks = 16;
 
@@ -53,7 +54,8 @@ struct WeightGrad {
   void piece(std::int64_t task, std::int64_t chunk, std::int64_t row_first, std::int64_t row_count, T* g) const {
     const std::int64_t group_c = z.group_c(), group_k = z.group_k();
     const std::int64_t padded = round_up(group_k, Vec<T>::kLanes);
-    const bool pack = padded != group_k;
+    const bool depthwise = z.groups > 1 && group_c == 1 && group_k == 1;
+    const bool pack = padded != group_k && !depthwise;
     const Scratch<std::int64_t> offsets(context, row_count + kAccumulators);
     for (std::int64_t i = 0; i < row_count + kAccumulators; ++i) {
       const std::int64_t row = smaller(row_first + i, row_first + row_count - 1);
@@ -74,16 +76,22 @@ struct WeightGrad {
         source[n].gy = right_operand(gy, pixels.pixels(), padded, pack ? copy : nullptr);
         copy += gy_copy;
       }
+      OuterWork<T> work{source, pairs, pixels.from(), pixels.pixels(), pack ? z.groups * padded : z.k, offsets.get(),
+                        row_count, g + row_first * z.k, z.k, 0, block == first ? Start::kZero : Start::kAccumulate};
+      if (depthwise) {
+        depthwise_outer(work, z.c);
+        continue;
+      }
       for (std::int64_t group = 0; group < z.groups; ++group) {
         for_channel_blocks<T>(group_k, [&](std::int64_t channel, int vectors, int last_lanes) {
           OuterPair<T> here[2] = {};
           for (int n = 0; n < pairs; ++n) {
             here[n] = {source[n].x + group * group_c, source[n].gy + group * (pack ? padded : group_k) + channel};
           }
-          outer_blocks<T>({here, pairs, pixels.from(), pixels.pixels(), pack ? z.groups * padded : z.k, offsets.get(),
-                           row_count, g + row_first * z.k + group * group_k + channel, z.k, last_lanes,
-                           block == first ? Start::kZero : Start::kAccumulate},
-                          vectors);
+          work.pairs = here;
+          work.g = g + row_first * z.k + group * group_k + channel;
+          work.last_lanes = last_lanes;
+          outer_blocks(work, vectors);
         });
       }
     }

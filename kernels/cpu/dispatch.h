@@ -35,9 +35,8 @@ inline constexpr std::int64_t kChunkElements = 32768;
 /// body(begin, end) over [0, n) in chunks of `chunk`.
 template <class Body>
 IL_INLINE void parallel_chunks(Context& context, std::int64_t n, std::int64_t chunk, const Body& body) {
-  context.threads().parallel_for(ceil_div(n, chunk), [&](std::int64_t i) {
-    body(i * chunk, smaller(n, (i + 1) * chunk));
-  });
+  context.threads().parallel_for(ceil_div(n, chunk),
+                                 [&](std::int64_t i) { body(i * chunk, smaller(n, (i + 1) * chunk)); });
 }
 
 /// `count` elements of uninitialised scratch, given back at the end of the scope.

@@ -1,5 +1,5 @@
-// Elementwise maps. The loops are plain; the compiler makes vectors of them. `ivdep` says what the contract says: an output
-// is an operand or apart from it, so no element depends on another.
+// Elementwise maps. The loops are plain; the compiler makes vectors of them. `ivdep` says what the contract says: an
+// output is an operand or apart from it, so no element depends on another.
 #include "kernels/elementwise.h"
 
 #include "kernels/cpu/broadcast.h"
@@ -48,17 +48,28 @@ IL_INLINE void map2(Context& context, ConstView a, ConstView b, View y, const F&
 template <class T>
 void unary(const Unary& k, Context& context) {
   switch (k.fn) {
-    case UnaryFn::kNegate: return map<T>(context, k.x, k.y, [](T x) { return -x; });
-    case UnaryFn::kExp: return map<T>(context, k.x, k.y, [](T x) { return exp_of(x); });
-    case UnaryFn::kLog: return map<T>(context, k.x, k.y, [](T x) { return log_of(x); });
-    case UnaryFn::kSqrt: return map<T>(context, k.x, k.y, [](T x) { return sqrt_of(x); });
-    case UnaryFn::kRsqrt: return map<T>(context, k.x, k.y, [](T x) { return 1 / sqrt_of(x); });
-    case UnaryFn::kReciprocal: return map<T>(context, k.x, k.y, [](T x) { return 1 / x; });
-    case UnaryFn::kSquare: return map<T>(context, k.x, k.y, [](T x) { return x * x; });
-    case UnaryFn::kRelu: return map<T>(context, k.x, k.y, [](T x) { return x < 0 ? T{0} : x; });
-    case UnaryFn::kStep: return map<T>(context, k.x, k.y, [](T x) { return x > 0 ? T{1} : T{0}; });
-    case UnaryFn::kTanh: return map<T>(context, k.x, k.y, [](T x) { return tanh_of(x); });
-    case UnaryFn::kSigmoid: return map<T>(context, k.x, k.y, [](T x) { return 1 / (1 + exp_of(-x)); });
+    case UnaryFn::kNegate:
+      return map<T>(context, k.x, k.y, [](T x) { return -x; });
+    case UnaryFn::kExp:
+      return map<T>(context, k.x, k.y, [](T x) { return exp_of(x); });
+    case UnaryFn::kLog:
+      return map<T>(context, k.x, k.y, [](T x) { return log_of(x); });
+    case UnaryFn::kSqrt:
+      return map<T>(context, k.x, k.y, [](T x) { return sqrt_of(x); });
+    case UnaryFn::kRsqrt:
+      return map<T>(context, k.x, k.y, [](T x) { return 1 / sqrt_of(x); });
+    case UnaryFn::kReciprocal:
+      return map<T>(context, k.x, k.y, [](T x) { return 1 / x; });
+    case UnaryFn::kSquare:
+      return map<T>(context, k.x, k.y, [](T x) { return x * x; });
+    case UnaryFn::kRelu:
+      return map<T>(context, k.x, k.y, [](T x) { return x < 0 ? T{0} : x; });
+    case UnaryFn::kStep:
+      return map<T>(context, k.x, k.y, [](T x) { return x > 0 ? T{1} : T{0}; });
+    case UnaryFn::kTanh:
+      return map<T>(context, k.x, k.y, [](T x) { return tanh_of(x); });
+    case UnaryFn::kSigmoid:
+      return map<T>(context, k.x, k.y, [](T x) { return 1 / (1 + exp_of(-x)); });
   }
   fail("unary: function {} is unknown", static_cast<int>(k.fn));
 }
@@ -66,10 +77,14 @@ void unary(const Unary& k, Context& context) {
 template <class T>
 void binary(const Binary& k, Context& context) {
   switch (k.fn) {
-    case BinaryFn::kAdd: return map2<T>(context, k.a, k.b, k.y, [](T a, T b) { return a + b; });
-    case BinaryFn::kSubtract: return map2<T>(context, k.a, k.b, k.y, [](T a, T b) { return a - b; });
-    case BinaryFn::kMultiply: return map2<T>(context, k.a, k.b, k.y, [](T a, T b) { return a * b; });
-    case BinaryFn::kDivide: return map2<T>(context, k.a, k.b, k.y, [](T a, T b) { return a / b; });
+    case BinaryFn::kAdd:
+      return map2<T>(context, k.a, k.b, k.y, [](T a, T b) { return a + b; });
+    case BinaryFn::kSubtract:
+      return map2<T>(context, k.a, k.b, k.y, [](T a, T b) { return a - b; });
+    case BinaryFn::kMultiply:
+      return map2<T>(context, k.a, k.b, k.y, [](T a, T b) { return a * b; });
+    case BinaryFn::kDivide:
+      return map2<T>(context, k.a, k.b, k.y, [](T a, T b) { return a / b; });
   }
   fail("binary: function {} is unknown", static_cast<int>(k.fn));
 }

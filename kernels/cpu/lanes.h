@@ -1,8 +1,11 @@
-// What comparisons, choices and tails need on top of Vec: masks, select, division, and the two lane policies.
+// What comparisons, choices and tails need on top of Vec: masks, select, the hand-over to float64, and two lane
+// policies.
 //
 //   Mask<T>: greater, unordered, |, select(mask, a, b) = mask ? a : b
-//   AllLanes<T>, FirstLanes<T>: load and store a whole vector, or its first n lanes (the others read as zero and are not
-//     written), so that one kernel body serves whole vectors and the tail of a line of channels.
+//   add_to(sums, v): sums[0, kLanes) += v in float64
+//   AllLanes<T>: load and store a whole vector
+//   FirstLanes<T>: its first n lanes only; the others read as zero and are not written
+// With the policy as a parameter, one kernel body serves whole vectors and the tail of a line of channels.
 #pragma once
 
 #include <cstdint>
@@ -23,13 +26,11 @@ template <>
 struct Mask<float> {
   __mmask16 m;
   IL_INLINE friend Mask operator|(Mask a, Mask b) { return {static_cast<__mmask16>(a.m | b.m)}; }
-  IL_INLINE friend Mask operator&(Mask a, Mask b) { return {static_cast<__mmask16>(a.m & b.m)}; }
 };
 template <>
 struct Mask<double> {
   __mmask8 m;
   IL_INLINE friend Mask operator|(Mask a, Mask b) { return {static_cast<__mmask8>(a.m | b.m)}; }
-  IL_INLINE friend Mask operator&(Mask a, Mask b) { return {static_cast<__mmask8>(a.m & b.m)}; }
 };
 
 IL_INLINE Mask<float> greater(Vec<float> a, Vec<float> b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_GT_OQ)}; }
@@ -76,13 +77,11 @@ template <>
 struct Mask<float> {
   __m256 m;
   IL_INLINE friend Mask operator|(Mask a, Mask b) { return {_mm256_or_ps(a.m, b.m)}; }
-  IL_INLINE friend Mask operator&(Mask a, Mask b) { return {_mm256_and_ps(a.m, b.m)}; }
 };
 template <>
 struct Mask<double> {
   __m256d m;
   IL_INLINE friend Mask operator|(Mask a, Mask b) { return {_mm256_or_pd(a.m, b.m)}; }
-  IL_INLINE friend Mask operator&(Mask a, Mask b) { return {_mm256_and_pd(a.m, b.m)}; }
 };
 
 IL_INLINE Mask<float> greater(Vec<float> a, Vec<float> b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_GT_OQ)}; }
@@ -90,9 +89,7 @@ IL_INLINE Mask<double> greater(Vec<double> a, Vec<double> b) { return {_mm256_cm
 IL_INLINE Mask<float> unordered(Vec<float> a, Vec<float> b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_UNORD_Q)}; }
 IL_INLINE Mask<double> unordered(Vec<double> a, Vec<double> b) { return {_mm256_cmp_pd(a.v, b.v, _CMP_UNORD_Q)}; }
 IL_INLINE Vec<float> select(Mask<float> m, Vec<float> a, Vec<float> b) { return {_mm256_blendv_ps(b.v, a.v, m.m)}; }
-IL_INLINE Vec<double> select(Mask<double> m, Vec<double> a, Vec<double> b) {
-  return {_mm256_blendv_pd(b.v, a.v, m.m)};
-}
+IL_INLINE Vec<double> select(Mask<double> m, Vec<double> a, Vec<double> b) { return {_mm256_blendv_pd(b.v, a.v, m.m)}; }
 
 IL_INLINE void add_to(double* sums, Vec<float> v) {
   const __m256d low = _mm256_cvtps_pd(_mm256_castps256_ps128(v.v));
@@ -129,10 +126,6 @@ struct Mask {
   bool m[Vec<T>::kLanes];
   IL_INLINE friend Mask operator|(Mask a, Mask b) {
     for (int i = 0; i < Vec<T>::kLanes; ++i) a.m[i] = a.m[i] | b.m[i];
-    return a;
-  }
-  IL_INLINE friend Mask operator&(Mask a, Mask b) {
-    for (int i = 0; i < Vec<T>::kLanes; ++i) a.m[i] = a.m[i] & b.m[i];
     return a;
   }
 };

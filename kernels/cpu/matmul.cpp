@@ -1,10 +1,12 @@
 // Matrix product by register tiles: kRows rows of `a` by kVectors vectors of `b` columns, over a slice of k.
 //
-// Every output element is a sum over segments: (task, pair, slice of k), in that order. Where the output has few tiles and
-// k is long, the segments are dealt to a fixed number of splits whose partial outputs are joined in order, so that the
-// threads have work; the cut depends on the shape alone. A slice is kSlice long, which also bounds the rounding error: it
-// grows with kSlice + segments instead of with k.
-// A transposed `b` is packed into a panel, slice by slice; a transposed `a` is read with a stride, as single elements are.
+// Every output element is a sum over segments: (task, pair, slice of k), in that order. Where the output has few tiles
+// and k is long, the segments are dealt to a fixed number of splits whose partial outputs are joined in order, so that
+// the threads have work; the cut depends on the shape alone. A slice is kSlice long, which also bounds the rounding
+// error: it grows with kSlice + segments instead of with k.
+//
+// A transposed `b` is packed into a panel, slice by slice; a transposed `a` is read with a stride, one element at a time
+// as ever.
 #include "kernels/matmul.h"
 
 #include "kernels/cpu/dispatch.h"
@@ -33,10 +35,11 @@ struct Operand {
 /// What a tile does with what stands in the output: the first segment of a sum writes, the others add.
 enum class Start { kFresh, kAdd };
 
-/// out[kRows, n] = (or +=) a[kRows, depth] b[depth, n], n at most kVectors vectors, the last of them possibly partial.
-template <int kRows, int kVectors, class T, class Last>
-IL_INLINE void tile(Start start, const Last& last, const T* a, std::int64_t a_row, std::int64_t a_column, const T* b, std::int64_t ldb,
-                    std::int64_t depth, T* out, std::int64_t ldo) {
+/// out[kRows, n] = (or +=) a[kRows, depth] b[depth, n], n at most kVectors vectors, the last of them possibly
+/// partial (a full one goes the same way: half the code, and masks cost next to nothing).
+template <int kRows, int kVectors, class T>
+IL_INLINE void tile(Start start, const FirstLanes<T>& last, const T* a, std::int64_t a_row, std::int64_t a_column,
+                    const T* b, std::int64_t ldb, std::int64_t depth, T* out, std::int64_t ldo) {
   using V = Vec<T>;
   V acc[kRows][kVectors];
   for (int i = 0; i < kRows; ++i)
@@ -64,8 +67,8 @@ IL_INLINE void tile(Start start, const Last& last, const T* a, std::int64_t a_ro
 }
 
 /// The same for `rows` < kRows + 1 rows: the tile of that very height.
-template <int kRows, int kVectors, class T, class Last>
-IL_INLINE void short_tile(std::int64_t rows, Start start, const Last& last, const T* a, std::int64_t a_row,
+template <int kRows, int kVectors, class T>
+IL_INLINE void short_tile(std::int64_t rows, Start start, const FirstLanes<T>& last, const T* a, std::int64_t a_row,
                           std::int64_t a_column, const T* b, std::int64_t ldb, std::int64_t depth, T* out,
                           std::int64_t ldo) {
   if constexpr (kRows > 0) {
@@ -78,25 +81,31 @@ IL_INLINE void short_tile(std::int64_t rows, Start start, const Last& last, cons
 }
 
 /// The same for any number of rows.
-template <int kVectors, class T, class Last>
-void tiles(Start start, const Last& last, const T* a, std::int64_t a_row, std::int64_t a_column, const T* b,
+template <int kVectors, class T>
+void tiles(Start start, const FirstLanes<T>& last, const T* a, std::int64_t a_row, std::int64_t a_column, const T* b,
            std::int64_t ldb, std::int64_t depth, T* out, std::int64_t ldo, std::int64_t rows) {
   // Heights that leave room for the operands in 16 registers; in 32 they hide the latency of the multiply-add as well.
   constexpr int kRows = kVectors == 1 ? 6 : (kVectors == 2 ? 4 : 3);
   std::int64_t i = 0;
   for (; i + kRows <= rows; i += kRows)
     tile<kRows, kVectors>(start, last, a + i * a_row, a_row, a_column, b, ldb, depth, out + i * ldo, ldo);
-  short_tile<kRows - 1, kVectors>(rows - i, start, last, a + i * a_row, a_row, a_column, b, ldb, depth, out + i * ldo, ldo);
+  short_tile<kRows - 1, kVectors>(rows - i, start, last, a + i * a_row, a_row, a_column, b, ldb, depth, out + i * ldo,
+                                  ldo);
 }
 
-template <class T, class Last>
-IL_INLINE void tiles_of(int vectors, Start start, const Last& last, const T* a, std::int64_t a_row, std::int64_t a_column,
-                        const T* b, std::int64_t ldb, std::int64_t depth, T* out, std::int64_t ldo, std::int64_t rows) {
+template <class T>
+IL_INLINE void tiles_of(int vectors, Start start, const FirstLanes<T>& last, const T* a, std::int64_t a_row,
+                        std::int64_t a_column, const T* b, std::int64_t ldb, std::int64_t depth, T* out,
+                        std::int64_t ldo, std::int64_t rows) {
   switch (vectors) {
-    case 1: return tiles<1>(start, last, a, a_row, a_column, b, ldb, depth, out, ldo, rows);
-    case 2: return tiles<2>(start, last, a, a_row, a_column, b, ldb, depth, out, ldo, rows);
-    case 3: return tiles<3>(start, last, a, a_row, a_column, b, ldb, depth, out, ldo, rows);
-    default: return tiles<4>(start, last, a, a_row, a_column, b, ldb, depth, out, ldo, rows);
+    case 1:
+      return tiles<1>(start, last, a, a_row, a_column, b, ldb, depth, out, ldo, rows);
+    case 2:
+      return tiles<2>(start, last, a, a_row, a_column, b, ldb, depth, out, ldo, rows);
+    case 3:
+      return tiles<3>(start, last, a, a_row, a_column, b, ldb, depth, out, ldo, rows);
+    default:
+      return tiles<4>(start, last, a, a_row, a_column, b, ldb, depth, out, ldo, rows);
   }
 }
 
@@ -106,7 +115,8 @@ class Product {
   Product(const Matmul& kernel, Context& context) : k_(kernel), context_(context) {
     const Shape& a = k_.a[0].shape;
     const Shape& out = k_.out.shape;
-    IL_CHECK(a.rank() == 3 && k_.b[0].shape.rank() == 3 && out.rank() == 3, "matmul: operands must be [T, rows, columns]");
+    IL_CHECK(a.rank() == 3 && k_.b[0].shape.rank() == 3 && out.rank() == 3,
+             "matmul: operands must be [T, rows, columns]");
     m_ = out[1];
     n_ = out[2];
     depth_ = k_.transpose_a == Transpose::kNo ? a[2] : a[1];
@@ -149,7 +159,8 @@ class Product {
   static constexpr std::int64_t kColumns = kPanelVectors * Vec<T>::kLanes;
 
   /// out[rows from m0, columns from n0] = the sum of the segments [begin, end).
-  void compute(std::int64_t output, std::int64_t begin, std::int64_t end, std::int64_t m0, std::int64_t n0, T* out) const {
+  void compute(std::int64_t output, std::int64_t begin, std::int64_t end, std::int64_t m0, std::int64_t n0,
+               T* out) const {
     const std::int64_t rows = smaller(kRowBlock, m_ - m0), columns = smaller(kColumns, n_ - n0);
     T* corner = out + m0 * n_ + n0;
     if (begin == end)  // an empty sum
@@ -171,13 +182,9 @@ class Product {
       }
       const T* first = a.data + m0 * a.row + k0 * a.column;
       const int vectors = static_cast<int>(ceil_div(columns, Vec<T>::kLanes));
-      const int tail = static_cast<int>(columns % Vec<T>::kLanes);
-      const Start start = s == begin ? Start::kFresh : Start::kAdd;
-      if (tail == 0) {
-        tiles_of(vectors, start, AllLanes<T>{}, first, a.row, a.column, from, ldb, depth, corner, n_, rows);
-      } else {
-        tiles_of(vectors, start, FirstLanes<T>(tail), first, a.row, a.column, from, ldb, depth, corner, n_, rows);
-      }
+      const FirstLanes<T> last(static_cast<int>(columns - (vectors - 1) * Vec<T>::kLanes));
+      tiles_of(vectors, s == begin ? Start::kFresh : Start::kAdd, last, first, a.row, a.column, from, ldb, depth,
+               corner, n_, rows);
     }
   }
 

@@ -1,7 +1,7 @@
 // Norm-ReLU-pool, forward: statistics in one pass over y, then the maximum of each window in a second.
 //
-// The statistics are sums of y - s and (y - s)^2, where s is the mean of a few pixels spread over the batch: close enough
-// to the true mean that nothing cancels, and one pass instead of two.
+// The statistics are sums of y - s and (y - s)^2, where s is the mean of a few pixels spread over the batch: close
+// enough to the true mean that nothing cancels, and one pass instead of two.
 #include "kernels/cpu/norm_grid.h"
 
 namespace innerloop::kernels::IL_TARGET_NAMESPACE {
@@ -47,34 +47,35 @@ void apply(const NormGrid<T>& grid, const T* y, const T* mean, const T* rstd, co
     constants.set(2, k, static_cast<double>(beta[k]));
   }
   const WindowOffsets<kSide> offsets(grid);
-  for_each_group(grid, context, [&](auto lanes, std::int64_t k, std::int64_t begin, std::int64_t end) {
-    const V centre = constants.load(0, k), scale = constants.load(1, k), shift = constants.load(2, k);
-    for (std::int64_t b = begin; b < end; ++b) {
-      const auto band = grid.band(b);
-      if (!band.windowed) continue;
-      for (std::int64_t q = 0; q < grid.window_columns; ++q) {
-        const T* window = y + band.first + q * kSide * grid.channels + k;
-        V best = fma(lanes.load(window) - centre, scale, shift);
-        V nan = best;  // becomes a NaN if any pixel of the window is one: NaN + x and NaN * 0 stay NaN
-        Mask<T> has_nan = unordered(best, best);
-        Choice<T> position = Choice<T>::broadcast(0);
-        for (int i = 1; i < kSide * kSide; ++i) {
-          const V z = fma(lanes.load(window + offsets.at[i]) - centre, scale, shift);
-          const Mask<T> wins = greater(z, best);
-          const Mask<T> is_nan = unordered(z, z);
-          nan = select(is_nan, z, nan);
-          has_nan = has_nan | is_nan;
-          best = select(wins, z, best);
-          position = select(wins, Choice<T>::broadcast(i), position);
+  for_each_group<Sweep::kBackward>(
+      grid, context, [&](auto lanes, std::int64_t k, std::int64_t begin, std::int64_t end) {
+        const V centre = constants.load(0, k), scale = constants.load(1, k), shift = constants.load(2, k);
+        for (std::int64_t b = begin; b < end; ++b) {
+          const auto band = grid.band(b);
+          if (!band.windowed) continue;
+          for (std::int64_t q = 0; q < grid.window_columns; ++q) {
+            const T* window = y + band.first + q * kSide * grid.channels + k;
+            V best = fma(lanes.load(window) - centre, scale, shift);
+            V nan = best;  // a NaN of the window, where has_nan
+            Mask<T> has_nan = unordered(best, best);
+            Choice<T> position = Choice<T>::broadcast(0);
+            for (int i = 1; i < kSide * kSide; ++i) {
+              const V z = fma(lanes.load(window + offsets.at[i]) - centre, scale, shift);
+              const Mask<T> wins = greater(z, best);
+              const Mask<T> is_nan = unordered(z, z);
+              nan = select(is_nan, z, nan);
+              has_nan = has_nan | is_nan;
+              best = select(wins, z, best);
+              position = select(wins, Choice<T>::broadcast(i), position);
+            }
+            const Mask<T> alive = greater(best, V::zero());
+            const std::int64_t to = band.pooled + q * grid.channels + k;
+            lanes.store(p + to, select(has_nan, nan, select(alive, best, V::zero())));
+            select(has_nan, Choice<T>::broadcast(kDead), select(alive, position, Choice<T>::broadcast(kDead)))
+                .store(lanes, choice + to);
+          }
         }
-        const Mask<T> alive = greater(best, V::zero());
-        const std::int64_t to = band.pooled + q * grid.channels + k;
-        lanes.store(p + to, select(has_nan, nan, select(alive, best, V::zero())));
-        select(has_nan, Choice<T>::broadcast(kDead), select(alive, position, Choice<T>::broadcast(kDead)))
-            .store(lanes, choice + to);
-      }
-    }
-  });
+      });
 }
 
 template <class T>

@@ -22,13 +22,13 @@ void grad(const NormReluPoolGrad& k, const NormGrid<T>& grid, std::int64_t t, Co
   const WindowOffsets<kSide> offsets(grid);
   const Scratch<double> sums(context, 2 * grid.padded);
   sum_over_windows(grid, context, sums.data(), [&](auto lanes, std::int64_t at) {
-    return [=, &offsets, centre = constants.load(0, at)](std::int64_t window, std::int64_t pooled, V& sum,
-                                                         V& dot) IL_LAMBDA_INLINE {
-      const Choice<T> c = Choice<T>::load(lanes, choice + pooled);
-      const V g = select(c.chosen(kDead), V::zero(), lanes.load(gp + pooled));
-      sum = sum + g;
-      dot = fma(g, offsets.pick(lanes, y + window, c) - centre, dot);
-    };
+    return [=, &offsets, centre = constants.load(0, at)](std::int64_t window, std::int64_t pooled, V& sum, V& dot)
+               IL_LAMBDA_INLINE {
+                 const Choice<T> c = Choice<T>::load(lanes, choice + pooled);
+                 const V g = select(c.chosen(kDead), V::zero(), lanes.load(gp + pooled));
+                 sum = sum + g;
+                 dot = fma(g, offsets.pick(lanes, y + window, c) - centre, dot);
+               };
   });
   for (std::int64_t c = 0; c < grid.channels; ++c) {
     const double s = static_cast<double>(rstd[c]), a = at_or(gamma, c, 1) * s;
@@ -40,30 +40,33 @@ void grad(const NormReluPoolGrad& k, const NormGrid<T>& grid, std::int64_t t, Co
     constants.set(3, c, -a * gb * grid.per_pixel);
   }
 
-  for_each_group(grid, context, [&](auto lanes, std::int64_t at, std::int64_t begin, std::int64_t end) {
-    const V centre = constants.load(0, at), a = constants.load(1, at), b = constants.load(2, at),
-            c = constants.load(3, at);
-    const auto plain = [&](std::int64_t i) IL_LAMBDA_INLINE { lanes.store(gy + i, fma(lanes.load(y + i) - centre, b, c)); };
-    for (std::int64_t i = begin; i < end; ++i) {
-      const auto band = grid.band(i);
-      const std::int64_t first = band.first + at;
-      if (!band.windowed) {
-        for (std::int64_t x = 0; x < grid.width; ++x) plain(first + x * grid.channels);
-        continue;
-      }
-      for (std::int64_t q = 0; q < grid.window_columns; ++q) {
-        const std::int64_t pooled = band.pooled + q * grid.channels + at, window = first + q * kSide * grid.channels;
-        const Choice<T> chosen = Choice<T>::load(lanes, choice + pooled);
-        const V hit = fma(lanes.load(gp + pooled), a, c);
-        for (int j = 0; j < kSide * kSide; ++j) {
-          const std::int64_t to = window + offsets.at[j];
-          lanes.store(gy + to, fma(lanes.load(y + to) - centre, b, select(chosen.chosen(j), hit, c)));
+  for_each_group<Sweep::kBackward>(
+      grid, context, [&](auto lanes, std::int64_t at, std::int64_t begin, std::int64_t end) {
+        const V centre = constants.load(0, at), a = constants.load(1, at), b = constants.load(2, at),
+                c = constants.load(3, at);
+        const auto plain = [&](std::int64_t i)
+                               IL_LAMBDA_INLINE { lanes.store(gy + i, fma(lanes.load(y + i) - centre, b, c)); };
+        for (std::int64_t i = begin; i < end; ++i) {
+          const auto band = grid.band(i);
+          const std::int64_t first = band.first + at;
+          if (!band.windowed) {
+            for (std::int64_t x = 0; x < grid.width; ++x) plain(first + x * grid.channels);
+            continue;
+          }
+          for (std::int64_t q = 0; q < grid.window_columns; ++q) {
+            const std::int64_t pooled = band.pooled + q * grid.channels + at,
+                               window = first + q * kSide * grid.channels;
+            const Choice<T> chosen = Choice<T>::load(lanes, choice + pooled);
+            const V hit = fma(lanes.load(gp + pooled), a, c);
+            for (int j = 0; j < kSide * kSide; ++j) {
+              const std::int64_t to = window + offsets.at[j];
+              lanes.store(gy + to, fma(lanes.load(y + to) - centre, b, select(chosen.chosen(j), hit, c)));
+            }
+          }
+          for (std::int64_t x = grid.window_columns * kSide; x < grid.width; ++x)
+            for (int r = 0; r < kSide; ++r) plain(first + (r * grid.width + x) * grid.channels);
         }
-      }
-      for (std::int64_t x = grid.window_columns * kSide; x < grid.width; ++x)
-        for (int r = 0; r < kSide; ++r) plain(first + (r * grid.width + x) * grid.channels);
-    }
-  });
+      });
 }
 
 void run_here(const NormReluPoolGrad& k, Context& context) {

@@ -18,12 +18,17 @@ class GradTangent {
 
  public:
   GradTangent(const NormReluPoolGradJvp& k, const NormGrid<T>& grid, std::int64_t t, Context& context)
-      : grid_(grid), context_(context), offsets_(grid), constants_(grid, context),
-        y_(k.y.as<T>() + t * grid.task_elements()), gp_(k.gp.as<T>() + t * grid.pooled_elements()),
+      : grid_(grid),
+        context_(context),
+        offsets_(grid),
+        constants_(grid, context),
+        y_(k.y.as<T>() + t * grid.task_elements()),
+        gp_(k.gp.as<T>() + t * grid.pooled_elements()),
         ty_(k.ty ? k.ty.as<T>() + t * grid.task_elements() : nullptr),
         tgp_(k.tgp ? k.tgp.as<T>() + t * grid.pooled_elements() : nullptr),
         choice_(k.choice.as<std::uint8_t>() + t * grid.pooled_elements()),
-        gy_(k.gy ? k.gy.as<T>() + t * grid.task_elements() : nullptr), tgy_(k.tgy.as<T>() + t * grid.task_elements()) {}
+        gy_(k.gy ? k.gy.as<T>() + t * grid.task_elements() : nullptr),
+        tgy_(k.tgy.as<T>() + t * grid.task_elements()) {}
 
   void run(const NormReluPoolGradJvp& k, std::int64_t t) {
     const T *mean = line_of<T>(k.mean, t), *rstd = line_of<T>(k.rstd, t), *gamma = line_of<T>(k.gamma, t);
@@ -74,39 +79,41 @@ class GradTangent {
   }
 
   void write() const {
-    for_each_group(grid_, context_, [this](auto lanes, std::int64_t at, std::int64_t begin, std::int64_t end) {
-      const V mean = constants_.load(kMean, at), tmean = constants_.load(kTMean, at), a = constants_.load(kA, at),
-              p = constants_.load(kP, at), x = constants_.load(kX, at), c = constants_.load(kC, at),
-              d = constants_.load(kD, at), e = constants_.load(kE, at);
-      // One pixel; `g` is A gz + C there and `tg` is P gz + A tgz + E.
-      const auto put = [&](std::int64_t i, V g, V tg) IL_LAMBDA_INLINE {
-        const V dy = lanes.load(y_ + i) - mean;
-        const V dty = (ty_ == nullptr ? V::zero() : lanes.load(ty_ + i)) - tmean;
-        if (gy_ != nullptr) lanes.store(gy_ + i, fma(dy, x, g));
-        lanes.store(tgy_ + i, fma(dty, x, fma(dy, d, tg)));
-      };
-      for (std::int64_t b = begin; b < end; ++b) {
-        const auto band = grid_.band(b);
-        const std::int64_t first = band.first + at;
-        if (!band.windowed) {
-          for (std::int64_t w = 0; w < grid_.width; ++w) put(first + w * grid_.channels, c, e);
-          continue;
-        }
-        for (std::int64_t q = 0; q < grid_.window_columns; ++q) {
-          const std::int64_t pooled = band.pooled + q * grid_.channels + at, window = first + q * kSide * grid_.channels;
-          const Choice<T> choice = Choice<T>::load(lanes, choice_ + pooled);
-          const V gz = lanes.load(gp_ + pooled);
-          const V tgz = tgp_ == nullptr ? V::zero() : lanes.load(tgp_ + pooled);
-          const V hit = fma(gz, a, c), thit = fma(gz, p, fma(tgz, a, e));
-          for (int j = 0; j < kSide * kSide; ++j) {
-            const Mask<T> here = choice.chosen(j);
-            put(window + offsets_.at[j], select(here, hit, c), select(here, thit, e));
+    for_each_group<Sweep::kBackward>(
+        grid_, context_, [this](auto lanes, std::int64_t at, std::int64_t begin, std::int64_t end) {
+          const V mean = constants_.load(kMean, at), tmean = constants_.load(kTMean, at), a = constants_.load(kA, at),
+                  p = constants_.load(kP, at), x = constants_.load(kX, at), c = constants_.load(kC, at),
+                  d = constants_.load(kD, at), e = constants_.load(kE, at);
+          // One pixel; `g` is A gz + C there and `tg` is P gz + A tgz + E.
+          const auto put = [&](std::int64_t i, V g, V tg) IL_LAMBDA_INLINE {
+            const V dy = lanes.load(y_ + i) - mean;
+            const V dty = (ty_ == nullptr ? V::zero() : lanes.load(ty_ + i)) - tmean;
+            if (gy_ != nullptr) lanes.store(gy_ + i, fma(dy, x, g));
+            lanes.store(tgy_ + i, fma(dty, x, fma(dy, d, tg)));
+          };
+          for (std::int64_t b = begin; b < end; ++b) {
+            const auto band = grid_.band(b);
+            const std::int64_t first = band.first + at;
+            if (!band.windowed) {
+              for (std::int64_t w = 0; w < grid_.width; ++w) put(first + w * grid_.channels, c, e);
+              continue;
+            }
+            for (std::int64_t q = 0; q < grid_.window_columns; ++q) {
+              const std::int64_t pooled = band.pooled + q * grid_.channels + at,
+                                 window = first + q * kSide * grid_.channels;
+              const Choice<T> choice = Choice<T>::load(lanes, choice_ + pooled);
+              const V gz = lanes.load(gp_ + pooled);
+              const V tgz = tgp_ == nullptr ? V::zero() : lanes.load(tgp_ + pooled);
+              const V hit = fma(gz, a, c), thit = fma(gz, p, fma(tgz, a, e));
+              for (int j = 0; j < kSide * kSide; ++j) {
+                const Mask<T> here = choice.chosen(j);
+                put(window + offsets_.at[j], select(here, hit, c), select(here, thit, e));
+              }
+            }
+            for (std::int64_t w = grid_.window_columns * kSide; w < grid_.width; ++w)
+              for (int r = 0; r < kSide; ++r) put(first + (r * grid_.width + w) * grid_.channels, c, e);
           }
-        }
-        for (std::int64_t w = grid_.window_columns * kSide; w < grid_.width; ++w)
-          for (int r = 0; r < kSide; ++r) put(first + (r * grid_.width + w) * grid_.channels, c, e);
-      }
-    });
+        });
   }
 
   const NormGrid<T>& grid_;

@@ -2,8 +2,8 @@
 //
 // A band is the rows of one image that one row of windows covers (the rows of one window row, or a single row without
 // pooling); an odd last row is a band of its own without windows. Bands are cut into chunks, by shape alone, for the
-// threads; inside a chunk a few bands at a time (a group) are walked once for each vector of channels, with the channels'
-// constants and sums in registers. Float32 sums are handed over to float64 at the end of each group.
+// threads; inside a chunk a few bands at a time (a group) are walked once for each vector of channels, with the
+// channels' constants and sums in registers. Float32 sums are handed over to float64 at the end of each group.
 #pragma once
 
 #include "kernels/cpu/choice.h"
@@ -15,14 +15,14 @@ namespace innerloop::kernels::IL_TARGET_NAMESPACE {
 template <class T>
 struct NormGrid {
   std::int64_t tasks, images, height, width, channels;
-  std::int64_t side;            ///< of a window: 2, or 1 without pooling
+  std::int64_t side;  ///< of a window: 2, or 1 without pooling
   std::int64_t window_rows, window_columns;
   std::int64_t bands_per_image, bands;
-  std::int64_t group;           ///< bands walked together
-  std::int64_t chunk, chunks;   ///< bands in a chunk, a multiple of `group`
-  std::int64_t pixels;          ///< M
-  std::int64_t padded;          ///< channels rounded up to whole vectors: the length of a scratch line
-  double per_pixel;             ///< 1/M, 0 for an empty batch
+  std::int64_t group;          ///< bands walked together
+  std::int64_t chunk, chunks;  ///< bands in a chunk, a multiple of `group`
+  std::int64_t pixels;         ///< M
+  std::int64_t padded;         ///< channels rounded up to whole vectors: the length of a scratch line
+  double per_pixel;            ///< 1/M, 0 for an empty batch
 
   NormGrid(const Shape& y, Pool pool, const char* op) {
     IL_CHECK(y.rank() == 5, "{}: {} is not [T, N, H, W, K]", op, y.to_string());
@@ -87,10 +87,15 @@ IL_INLINE void with_side(Pool pool, const F& f) {
   }
 }
 
+/// The order in which a thread takes the chunks. The second pass over a task goes backward: it starts with what the
+/// first one has left in the cache.
+enum class Sweep { kForward, kBackward };
+
 /// body(lanes, k, begin, end) for each group of bands and each vector of channels, chunks spread over threads.
-template <class T, class Body>
+template <Sweep kSweep, class T, class Body>
 IL_INLINE void for_each_group(const NormGrid<T>& grid, Context& context, const Body& body) {
-  context.threads().parallel_for(grid.chunks, [&](std::int64_t c) {
+  context.threads().parallel_for(grid.chunks, [&](std::int64_t i) {
+    const std::int64_t c = kSweep == Sweep::kForward ? i : grid.chunks - 1 - i;
     const std::int64_t last = smaller(grid.bands, (c + 1) * grid.chunk);
     for (std::int64_t b = c * grid.chunk; b < last; b += grid.group)
       for_each_vector<T>(grid.channels,
@@ -106,7 +111,7 @@ IL_INLINE void sum_over_windows(const NormGrid<T>& grid, Context& context, doubl
   const Scratch<double> scratch(context, larger(1, grid.chunks) * line);
   double* partial = scratch.data();
   for (std::int64_t i = 0; i < larger(1, grid.chunks) * line; ++i) partial[i] = 0;
-  for_each_group(grid, context, [&](auto lanes, std::int64_t k, std::int64_t begin, std::int64_t end) {
+  for_each_group<Sweep::kForward>(grid, context, [&](auto lanes, std::int64_t k, std::int64_t begin, std::int64_t end) {
     const auto add = body(lanes, k);
     Vec<T> sum0 = Vec<T>::zero(), sum1 = Vec<T>::zero();
     for (std::int64_t b = begin; b < end; ++b) {
@@ -169,7 +174,8 @@ IL_INLINE double at_or(const T* line, std::int64_t k, double otherwise) {
 template <class T, int kCount>
 class ChannelConstants {
  public:
-  ChannelConstants(const NormGrid<T>& grid, Context& context) : scratch_(context, kCount * grid.padded), n_(grid.padded) {
+  ChannelConstants(const NormGrid<T>& grid, Context& context)
+      : scratch_(context, kCount * grid.padded), n_(grid.padded) {
     for (std::int64_t i = 0; i < kCount * n_; ++i) scratch_.data()[i] = 0;
   }
   IL_INLINE void set(int line, std::int64_t k, double value) const {

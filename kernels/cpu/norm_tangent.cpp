@@ -41,22 +41,23 @@ void jvp(const NormReluPoolJvp& k, const NormGrid<T>& grid, std::int64_t t, Cont
   }
 
   const WindowOffsets<kSide> offsets(grid);
-  for_each_group(grid, context, [&](auto lanes, std::int64_t at, std::int64_t begin, std::int64_t end) {
-    const V centre = constants.load(0, at), tcentre = constants.load(1, at), a = constants.load(2, at),
-            b = constants.load(3, at), shift = constants.load(4, at);
-    for (std::int64_t i = begin; i < end; ++i) {
-      const auto band = grid.band(i);
-      if (!band.windowed) continue;
-      for (std::int64_t q = 0; q < grid.window_columns; ++q) {
-        const std::int64_t pooled = band.pooled + q * grid.channels + at;
-        const std::int64_t window = band.first + q * kSide * grid.channels + at;
-        const Choice<T> c = Choice<T>::load(lanes, choice + pooled);
-        V tz = fma(offsets.pick(lanes, y + window, c) - centre, b, shift);
-        if (ty != nullptr) tz = fma(offsets.pick(lanes, ty + window, c) - tcentre, a, tz);
-        lanes.store(tp + pooled, select(c.chosen(kDead), V::zero(), tz));
-      }
-    }
-  });
+  for_each_group<Sweep::kBackward>(
+      grid, context, [&](auto lanes, std::int64_t at, std::int64_t begin, std::int64_t end) {
+        const V centre = constants.load(0, at), tcentre = constants.load(1, at), a = constants.load(2, at),
+                b = constants.load(3, at), shift = constants.load(4, at);
+        for (std::int64_t i = begin; i < end; ++i) {
+          const auto band = grid.band(i);
+          if (!band.windowed) continue;
+          for (std::int64_t q = 0; q < grid.window_columns; ++q) {
+            const std::int64_t pooled = band.pooled + q * grid.channels + at;
+            const std::int64_t window = band.first + q * kSide * grid.channels + at;
+            const Choice<T> c = Choice<T>::load(lanes, choice + pooled);
+            V tz = fma(offsets.pick(lanes, y + window, c) - centre, b, shift);
+            if (ty != nullptr) tz = fma(offsets.pick(lanes, ty + window, c) - tcentre, a, tz);
+            lanes.store(tp + pooled, select(c.chosen(kDead), V::zero(), tz));
+          }
+        }
+      });
 }
 
 void run_here(const NormReluPoolJvp& k, Context& context) {

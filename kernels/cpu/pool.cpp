@@ -1,4 +1,4 @@
-// Pooling over any window. Channels are the innermost loop, so the decisions of neighbouring channels are made together.
+// Pooling over any window. Channels are the innermost loop, so neighbouring channels are decided together.
 #include "kernels/pool.h"
 
 #include "kernels/cpu/dispatch.h"
@@ -23,14 +23,14 @@ struct PoolGrid {
   }
   IL_INLINE std::int64_t positions() const { return g.window_h * g.window_w; }
 
-  /// body(x offset, y offset) for each window of rows of windows, spread over threads; windows write apart from each other.
+  /// body(x offset, y offset) for each window of rows of windows, spread over threads; windows write apart from each
+  /// other.
   template <class Body>
   void for_each_window(Context& context, const Body& body) const {
     const std::int64_t chunk = larger(1, kChunkElements / larger(1, columns * channels * positions()));
     parallel_chunks(context, images * rows, chunk, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t r = begin; r < end; ++r)
-        for (std::int64_t q = 0; q < columns; ++q)
-          body(window(r / rows, r % rows, q), (r * columns + q) * channels);
+        for (std::int64_t q = 0; q < columns; ++q) body(window(r / rows, r % rows, q), (r * columns + q) * channels);
     });
   }
 
@@ -38,14 +38,15 @@ struct PoolGrid {
   template <class T, class Body>
   void scatter(Context& context, T* gx, const Body& body) const {
     const std::int64_t size = height * width * channels;
-    parallel_chunks(context, images, larger(1, kChunkElements / larger(1, size)), [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i) {
-        for (std::int64_t j = 0; j < size; ++j) gx[i * size + j] = 0;
-        for (std::int64_t p = 0; p < rows; ++p)
-          for (std::int64_t q = 0; q < columns; ++q)
-            body(window(i, p, q), ((i * rows + p) * columns + q) * channels);
-      }
-    });
+    parallel_chunks(context, images, larger(1, kChunkElements / larger(1, size)),
+                    [&](std::int64_t begin, std::int64_t end) {
+                      for (std::int64_t i = begin; i < end; ++i) {
+                        for (std::int64_t j = 0; j < size; ++j) gx[i * size + j] = 0;
+                        for (std::int64_t p = 0; p < rows; ++p)
+                          for (std::int64_t q = 0; q < columns; ++q)
+                            body(window(i, p, q), ((i * rows + p) * columns + q) * channels);
+                      }
+                    });
   }
 };
 

@@ -1,8 +1,8 @@
 // Reductions. Axes that are kept or reduced alike are joined, which leaves alternating axes; the innermost one decides:
 //   kept     "columns": whole lines of it are added into a line of float64 accumulators
 //   reduced  "rows": contiguous lines of it are folded into a fixed set of float64 lanes
-// Sums are float64 throughout: the conversion is hidden behind the memory, and the result is the rounded true sum but for
-// an error far below one epsilon of its magnitude.
+// Sums are float64 throughout: the conversion is hidden behind the memory, and the result is the rounded true sum but
+// for an error far below one epsilon of its magnitude.
 #include "kernels/reduce.h"
 
 #include "kernels/cpu/dispatch.h"
@@ -11,7 +11,6 @@ namespace innerloop::kernels::IL_TARGET_NAMESPACE {
 namespace {
 
 struct Add {
-  using Accumulator = double;
   static constexpr double kIdentity = 0;
   IL_INLINE static double fold(double a, double b) { return a + b; }
 };
@@ -107,7 +106,8 @@ void reduce_rows(const Plan& plan, const T* x, T* y, Context& context) {
     double sum = Op::kIdentity;
     for (std::int64_t i = part * per_part; i < smaller(rows, (part + 1) * per_part); ++i) {
       const std::int64_t first = i % pieces * piece;
-      sum = Op::fold(sum, fold_row<Op>(base + plan.reduced.offset(i / pieces) + first, smaller(piece, plan.line - first)));
+      sum = Op::fold(sum,
+                     fold_row<Op>(base + plan.reduced.offset(i / pieces) + first, smaller(piece, plan.line - first)));
     }
     return sum;
   };
@@ -159,8 +159,8 @@ void reduce_columns(const Plan& plan, const T* x, T* y, Context& context) {
     const std::int64_t block = i % blocks, part = i / blocks % parts, o = i / blocks / parts;
     const std::int64_t k = block * width, n = smaller(width, plan.line - k);
     double acc[kColumnBlock];
-    fold_columns<Op>(plan.reduced, x + plan.kept.offset(o) + k, part * per_part, smaller(rows, (part + 1) * per_part), n,
-                     acc);
+    fold_columns<Op>(plan.reduced, x + plan.kept.offset(o) + k, part * per_part, smaller(rows, (part + 1) * per_part),
+                     n, acc);
     if (parts == 1) {
       for (std::int64_t j = 0; j < n; ++j) y[o * plan.line + k + j] = static_cast<T>(acc[j]);
     } else {

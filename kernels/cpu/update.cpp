@@ -15,16 +15,16 @@ void sgd(const Sgd& k, Context& context) {
   const std::int64_t piece = smaller(period, kChunkElements), pieces = ceil_div(period, piece);
   parallel_chunks(context, n / period * pieces, larger(1, kChunkElements / piece),
                   [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) {
-      const std::int64_t first = i % pieces * piece, at = i / pieces * period + first;
-      const std::int64_t count = smaller(piece, period - first);
-      const T* theta = k.theta.as<T>() + first;
-      const T* grad = k.grad.as<T>() + at;
-      T* out = k.out.as<T>() + at;
+                    for (std::int64_t i = begin; i < end; ++i) {
+                      const std::int64_t first = i % pieces * piece, at = i / pieces * period + first;
+                      const std::int64_t count = smaller(piece, period - first);
+                      const T* theta = k.theta.as<T>() + first;
+                      const T* grad = k.grad.as<T>() + at;
+                      T* out = k.out.as<T>() + at;
 #pragma GCC ivdep
-      for (std::int64_t j = 0; j < count; ++j) out[j] = theta[j] - rate * grad[j];
-    }
-  });
+                      for (std::int64_t j = 0; j < count; ++j) out[j] = theta[j] - rate * grad[j];
+                    }
+                  });
 }
 
 template <class T>

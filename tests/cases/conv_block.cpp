@@ -1,10 +1,7 @@
 #include "autograd/ops/conv_block.h"
 
-#include <algorithm>
-#include <cmath>
-
 #include "cases/op_case.h"
-#include "cases/oracles.h"
+#include "support/oracles.h"
 
 namespace innerloop::test {
 namespace {
@@ -25,7 +22,8 @@ struct Block {
 
 constexpr ConvOptions kSame3x3{.pad_top = 1, .pad_bottom = 1, .pad_left = 1, .pad_right = 1};
 constexpr ConvOptions kStride2{.stride_h = 2, .stride_w = 2, .pad_bottom = 1, .pad_right = 1};
-constexpr ConvOptions kStride2Odd{.stride_h = 2, .stride_w = 2, .pad_top = 1, .pad_bottom = 1, .pad_left = 1, .pad_right = 1};
+constexpr ConvOptions kStride2Odd{
+    .stride_h = 2, .stride_w = 2, .pad_top = 1, .pad_bottom = 1, .pad_left = 1, .pad_right = 1};
 
 std::vector<Block> blocks() {
   const Pool max = Pool::kMax2x2, none = Pool::kNone;
@@ -55,46 +53,9 @@ std::vector<Block> blocks() {
   return all;
 }
 
-struct Forward {
-  Array p, mean, rstd;
-  double margin = 1e300;  ///< smallest distance of a ReLU or of a live window's maximum from another decision
-};
-
-/// x, w, gamma (where present), beta. In float64, statistics in two passes.
-Forward run(const Block& b, const Arrays& in) {
-  const Array y = conv_oracle(in[0], in[1], b.options.conv);
-  const Array* gamma = b.scale == Scale::kPresent ? &in[2] : nullptr;
-  const Array& beta = in.back();
-  const std::int64_t tasks = y.shape[0], channels = y.shape[4];
-  const auto count = static_cast<double>(y.shape[1] * y.shape[2] * y.shape[3]);
-  Forward f{Array(), Array(Shape{tasks, channels}), Array(Shape{tasks, channels})};
-  for_each_output(y.shape, [&](auto t, auto n, auto p, auto q, auto k) { f.mean(t, k) += y(t, n, p, q, k) / count; });
-  Array variance(Shape{tasks, channels});
-  for_each_output(y.shape, [&](auto t, auto n, auto p, auto q, auto k) {
-    variance(t, k) += std::pow(y(t, n, p, q, k) - f.mean(t, k), 2) / count;
-  });
-  for (std::size_t i = 0; i < variance.v.size(); ++i) f.rstd.v[i] = 1 / std::sqrt(variance.v[i] + b.options.epsilon);
-  Array z(y.shape);
-  for_each_output(y.shape, [&](auto t, auto n, auto p, auto q, auto k) {
-    const double xhat = f.rstd(t, k) * (y(t, n, p, q, k) - f.mean(t, k));
-    z(t, n, p, q, k) = (gamma ? (*gamma)(task_of(*gamma, t), k) * xhat : xhat) + beta(task_of(beta, t), k);
-  });
-  if (b.options.pool == Pool::kNone) {
-    for (double& v : z.v) f.margin = std::min(f.margin, std::abs(v)), v = std::max(v, 0.0);
-    f.p = z;
-    return f;
-  }
-  f.p = Array(pool_shape(y.shape, {}));
-  for_each_output(f.p.shape, [&](auto t, auto n, auto p, auto q, auto k) {
-    double window[4];
-    for (std::int64_t at = 0; at < 4; ++at) window[at] = window_element(z, {}, t, n, p, q, k, at);
-    std::sort(window, window + 4);
-    f.margin = std::min(f.margin, std::abs(window[3]));
-    // The rest of a window matters only where the maximum lives.
-    if (window[3] > 0) f.margin = std::min(f.margin, window[3] - window[2]);
-    f.p(t, n, p, q, k) = std::max(window[3], 0.0);
-  });
-  return f;
+/// x, w, gamma (where present), beta.
+BlockOracle run(const Block& b, const Arrays& in) {
+  return block_oracle(in[0], in[1], b.scale == Scale::kPresent ? &in[2] : nullptr, in.back(), b.options);
 }
 
 OpCase block_case(const Block& b) {
@@ -108,7 +69,7 @@ OpCase block_case(const Block& b) {
   c.f = [apply](const Vars& x) { return apply(conv_block, x); };
   c.reference = [apply](const Vars& x) { return apply(conv_block_reference, x); };
   c.oracle = [b](const Arrays& in) {
-    const Forward f = run(b, in);
+    const BlockOracle f = run(b, in);
     return b.outputs == Outputs::kMaximaOnly ? Arrays{f.p} : Arrays{f.p, f.mean, f.rstd};
   };
   c.margin = [b](const Arrays& in) { return run(b, in).margin; };
@@ -131,11 +92,33 @@ std::vector<OpCase> conv_block_cases() {
   const Shape x{2, 1, 4, 4, 2}, w{1, 3, 3, 2, 3};
   const ConvBlockOptions same{kSame3x3};
   cases[0].bad_calls = {
-      {[=] { conv_block(zeros(x), zeros({1, 3, 3, 4, 3}), Var(), zeros({1, 3}), same); }, {"conv", "[2, 1, 4, 4, 2]", "[1, 3, 3, 4, 3]"}},
-      {[=] { conv_block(zeros(x), zeros(w), Var(), zeros({1, 4}), same); }, {"conv_block", "[1, 4]", "3 channels"}},
-      {[=] { conv_block(zeros(x), zeros(w), zeros({3, 3}), zeros({1, 3}), same); }, {"conv_block", "[3, 3]", "2 tasks"}},
+      {[=] {
+         conv_block(zeros(x), zeros({1, 3, 3, 4, 3}), Var(), zeros({1, 3}), same);
+       },
+       {"conv", "[2, 1, 4, 4, 2]", "[1, 3, 3, 4, 3]"}},
+      {[=] {
+         conv_block(zeros(x), zeros(w), Var(), zeros({1, 4}), same);
+       },
+       {"conv_block", "[1, 4]", "3 channels"}},
+      {[=] {
+         conv_block(zeros(x), zeros(w), zeros({3, 3}), zeros({1, 3}), same);
+       },
+       {"conv_block", "[3, 3]", "2 tasks"}},
       {[=] { conv_block(zeros(x), zeros(w), Var(), Var(), same); }, {"conv_block", "shift"}},
-      {[=] { conv_block(zeros({2, 1, 1, 4, 2}), zeros(w), Var(), zeros({1, 3}), same); }, {"conv_block", "[2, 1, 1, 4, 3]", "too small"}},
+      {[=] {
+         conv_block(zeros(x), zeros(w), Var(), Var(Tensor::zeros({1, 3}, DType::kF64)), same);
+       },
+       {"conv_block", "[1, 3]", "f32", "f64"}},
+      {[=] {
+         const Tensor statistics = Tensor::zeros({1, 4}, DType::kF32);
+         conv_block_with_statistics(zeros(x).value(), zeros(w).value(), {}, zeros({1, 3}).value(), statistics,
+                                    statistics, same);
+       },
+       {"conv_block", "[1, 4]", "[2, 3]"}},
+      {[=] {
+         conv_block(zeros({2, 1, 1, 4, 2}), zeros(w), Var(), zeros({1, 3}), same);
+       },
+       {"conv_block", "[2, 1, 1, 4, 3]", "too small"}},
   };
   return cases;
 }

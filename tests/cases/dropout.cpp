@@ -21,8 +21,14 @@ std::vector<OpCase> dropout_cases() {
       return Arrays{y};
     };
     c.variants = {{{{{2, 3, 5}}}}, {{{{1}}}}, {{{{0, 4}}}}, {{{{7, 301}}}, 1}};
-    c.bad_calls = {{[] { autograd::dropout(Var(Tensor::zeros({2, 3}, DType::kF32)), 1, {}); }, {"dropout", "[2, 3]", "rate 1"}},
-                   {[] { autograd::dropout(Var(Tensor::zeros({2, 3}, DType::kF32)), -0.5, {}); }, {"dropout", "-0.5"}}};
+    c.bad_calls = {{[] {
+                      autograd::dropout(Var(Tensor::zeros({2, 3}, DType::kF32)), 1, {});
+                    },
+                    {"dropout", "[2, 3]", "rate 1"}},
+                   {[] {
+                      autograd::dropout(Var(Tensor::zeros({2, 3}, DType::kF32)), -0.5, {});
+                    },
+                    {"dropout", "-0.5"}}};
     return c;
   };
   return {with_rate("dropout", 0.4), with_rate("dropout_none", 0)};

@@ -29,8 +29,10 @@ Var plain_cross_entropy(const Var& logits, LossReduction reduction) {
     for (std::int64_t i = 0; i < s[0] * s[1]; ++i)
       values[static_cast<std::size_t>(i * s[2] + labels.data<std::int64_t>()[static_cast<std::size_t>(i)])] = 1;
   };
-  if (logits.dtype() == DType::kF32) mark(picked.mutable_data<float>());
-  else mark(picked.mutable_data<double>());
+  if (logits.dtype() == DType::kF32)
+    mark(picked.mutable_data<float>());
+  else
+    mark(picked.mutable_data<double>());
   const Var e = autograd::exp(logits);
   const Var share = sum(e * Var(picked), {2}) / sum(e, {2});
   const Var loss = reshape(sum(negate(autograd::log(share)), {1}), {s[0]});
@@ -48,18 +50,22 @@ OpCase cross_entropy_case(std::string name, LossReduction reduction) {
                 Array loss(Shape{x.shape[0]});
                 for (std::int64_t t = 0; t < x.shape[0]; ++t)
                   for (std::int64_t n = 0; n < x.shape[1]; ++n) {
-                    const std::int64_t label = labels.data<std::int64_t>()[static_cast<std::size_t>(t * x.shape[1] + n)];
+                    const std::int64_t label =
+                        labels.data<std::int64_t>()[static_cast<std::size_t>(t * x.shape[1] + n)];
                     const double share = reduction == LossReduction::kMean ? 1 / static_cast<double>(x.shape[1]) : 1;
                     loss(t) += share * (log_sum_exp(x, t, n) - x(t, n, label));
                   }
                 return Arrays{loss};
               },
-          .variants = {{{{{3, 4, 5}, range}}}, {{{{1, 1, 2}, range}}}, {{{{1, 3, 1}, range}}}, {{{{2, 5, 3}, range}}},
+          .variants = {{{{{3, 4, 5}, range}}},
+                       {{{{1, 1, 2}, range}}},
+                       {{{{1, 3, 1}, range}}},
+                       {{{{2, 5, 3}, range}}},
                        {{{{3, 25, 20}, range}}, 1}},
           .reference = [=](const Vars& x) { return Vars{plain_cross_entropy(x[0], reduction)}; },
           .bad_calls = {{[=] {
-                           softmax_cross_entropy(Var(Tensor::zeros({1, 2, 3}, DType::kF32)), Tensor::zeros({1, 3}, DType::kI64),
-                                                 reduction);
+                           softmax_cross_entropy(Var(Tensor::zeros({1, 2, 3}, DType::kF32)),
+                                                 Tensor::zeros({1, 3}, DType::kI64), reduction);
                          },
                          {"softmax_cross_entropy", "[1, 2, 3]", "[1, 3]"}},
                         {[=] {
@@ -68,8 +74,8 @@ OpCase cross_entropy_case(std::string name, LossReduction reduction) {
                          },
                          {"softmax_cross_entropy", "label 3", "[0, 3)"}},
                         {[=] {
-                           softmax_cross_entropy(Var(Tensor::zeros({1, 2, 3}, DType::kF32)), Tensor::zeros({1, 2}, DType::kI32),
-                                                 reduction);
+                           softmax_cross_entropy(Var(Tensor::zeros({1, 2, 3}, DType::kF32)),
+                                                 Tensor::zeros({1, 2}, DType::kI32), reduction);
                          },
                          {"softmax_cross_entropy", "i32"}}}};
 }
@@ -91,7 +97,11 @@ std::vector<OpCase> loss_cases() {
                  return Arrays{y};
                },
            .variants = {{{{{3, 4, 5}, {-2, 2}}}}, {{{{1, 1, 1}, {-2, 2}}}}, {{{{2, 3, 33}, {-2, 2}}}, 1}},
-           .bad_calls = {}}};
+           .bad_calls = {{[] { softmax(Var(Tensor::zeros({}, DType::kF32))); }, {"softmax", "[]"}},
+                         {[] {
+                            softmax(Var(Tensor::zeros({2, 3}, DType::kI64)));
+                          },
+                          {"softmax", "[2, 3]", "i64"}}}}};
 }
 
 }  // namespace innerloop::test

@@ -19,7 +19,8 @@ struct Input {
   Role role = Role::kDifferentiable;
 };
 
-/// One set of shapes. `order` is the highest order of derivative that is checked: large shapes need not go to the third.
+/// One set of shapes. `order` is the highest order of derivative that is checked: large shapes need not go to the
+/// third.
 struct Variant {
   std::vector<Input> inputs;
   int order = 3;
@@ -38,8 +39,8 @@ struct OpCase {
   std::vector<Variant> variants;
   /// For a fused op: its plain composition.
   OpFunction reference = nullptr;
-  /// For an op that decides: how far the inputs are from where a decision changes. The harness takes the first seed that is far
-  /// enough. None: the inputs' ranges keep away from kinks by themselves.
+  /// For an op that decides: how far the inputs are from where a decision changes. The harness takes the first seed
+  /// that is far enough. None: the inputs' ranges keep away from kinks by themselves.
   std::function<double(const Arrays&)> margin = nullptr;
   std::vector<BadCall> bad_calls = {};
 };

@@ -1,14 +1,16 @@
 #include "autograd/ops/pool.h"
 
+#include <algorithm>
+
 #include "cases/op_case.h"
-#include "cases/oracles.h"
+#include "support/oracles.h"
 
 namespace innerloop::test {
 namespace {
 
 using namespace autograd;
 
-// A shuffled grid: the two largest of any window differ by at least one cell, 4/numel.
+// A shuffled grid: the two largest of any window differ by at least one cell, width/numel.
 const Range kDistinct{-2, 2, Fill::kSpread};
 
 struct Window {
@@ -21,9 +23,11 @@ const std::vector<Window>& windows() {
   return all;
 }
 
-std::vector<Variant> image_variants(Range range) {
-  return {{{{{2, 2, 4, 6, 2}, range}}}, {{{{1, 1, 3, 3, 1}, range}}}, {{{{2, 1, 5, 7, 3}, range}}},
-          {{{{2, 3, 9, 8, 19}, range}}, 1}};
+std::vector<Variant> image_variants(Range range, Range of_many) {
+  return {{{{{2, 2, 4, 6, 2}, range}}},
+          {{{{1, 1, 3, 3, 1}, range}}},
+          {{{{2, 1, 5, 7, 3}, range}}},
+          {{{{2, 3, 9, 8, 19}, of_many}}, 1}};
 }
 
 /// Some decision for every output: any window position.
@@ -35,8 +39,8 @@ Tensor decisions(const Shape& out, const PoolGeometry& g) {
   return choice;
 }
 
-std::int64_t decision(const Tensor& choice, const Array& y, std::int64_t t, std::int64_t n, std::int64_t p, std::int64_t q,
-                      std::int64_t c) {
+std::int64_t decision(const Tensor& choice, const Array& y, std::int64_t t, std::int64_t n, std::int64_t p,
+                      std::int64_t q, std::int64_t c) {
   return choice.data<std::int32_t>()[y.offset(t, n, p, q, c)];
 }
 
@@ -44,30 +48,43 @@ const Shape kSmall{1, 1, 2, 1, 1};
 
 OpCase max_case(const Window& w) {
   const PoolGeometry g = w.geometry;
-  return {.name = "max_pool_" + w.name,
-          .f = [g](const Vars& x) { return Vars{max_pool(x[0], g)}; },
-          .oracle =
-              [g](const Arrays& in) {
-                Array x = in[0], y(pool_shape(x.shape, g));
-                for_each_output(y.shape, [&](auto t, auto n, auto p, auto q, auto c) {
-                  double best = window_element(x, g, t, n, p, q, c, 0);
-                  for (std::int64_t at = 1; at < g.window_h * g.window_w; ++at)
-                    best = std::max(best, window_element(x, g, t, n, p, q, c, at));
-                  y(t, n, p, q, c) = best;
-                });
-                return Arrays{y};
-              },
-          .variants = image_variants(kDistinct),
-          .bad_calls = {{[g] { max_pool(Var(Tensor::zeros(kSmall, DType::kF32)), g); }, {"max_pool", kSmall.to_string()}}}};
+  return {
+      .name = "max_pool_" + w.name,
+      .f = [g](const Vars& x) { return Vars{max_pool(x[0], g)}; },
+      .oracle =
+          [g](const Arrays& in) {
+            Array x = in[0], y(pool_shape(x.shape, g));
+            for_each_output(y.shape, [&](auto t, auto n, auto p, auto q, auto c) {
+              double best = window_element(x, g, t, n, p, q, c, 0);
+              for (std::int64_t at = 1; at < g.window_h * g.window_w; ++at)
+                best = std::max(best, window_element(x, g, t, n, p, q, c, at));
+              y(t, n, p, q, c) = best;
+            });
+            return Arrays{y};
+          },
+      .variants = image_variants(kDistinct, {-40, 40, Fill::kSpread}),
+      .margin =
+          [g](const Arrays& in) {
+            Array x = in[0];
+            double smallest = 1e300;
+            for_each_output(pool_shape(x.shape, g), [&](auto t, auto n, auto p, auto q, auto c) {
+              double best = -1e300, next = -1e300;
+              for (std::int64_t at = 0; at < g.window_h * g.window_w; ++at) {
+                const double v = window_element(x, g, t, n, p, q, c, at);
+                next = std::max(next, std::min(v, best));
+                best = std::max(best, v);
+              }
+              smallest = std::min(smallest, best - next);
+            });
+            return smallest;
+          },
+      .bad_calls = {{[g] { max_pool(Var(Tensor::zeros(kSmall, DType::kF32)), g); }, {"max_pool", kSmall.to_string()}}}};
 }
 
 OpCase gather_case(const Window& w) {
   const PoolGeometry g = w.geometry;
   return {.name = "pool_gather_" + w.name,
-          .f =
-              [g](const Vars& x) {
-                return Vars{pool_gather(x[0], decisions(pool_shape(x[0].shape(), g), g), g)};
-              },
+          .f = [g](const Vars& x) { return Vars{pool_gather(x[0], decisions(pool_shape(x[0].shape(), g), g), g)}; },
           .oracle =
               [g](const Arrays& in) {
                 Array x = in[0], y(pool_shape(x.shape, g));
@@ -77,7 +94,7 @@ OpCase gather_case(const Window& w) {
                 });
                 return Arrays{y};
               },
-          .variants = image_variants({}),
+          .variants = image_variants({}, {}),
           .bad_calls = {{[g] {
                            pool_gather(Var(Tensor::zeros({1, 1, 6, 6, 1}, DType::kF32)),
                                        Tensor::zeros({1, 1, 1, 1, 1}, DType::kI32), g);
@@ -88,8 +105,7 @@ OpCase gather_case(const Window& w) {
 OpCase scatter_case(const Window& w, const Shape& image, int order) {
   const PoolGeometry g = w.geometry;
   return {.name = "pool_scatter_" + w.name + (order < 3 ? "_large" : ""),
-          .f =
-              [=](const Vars& gy) { return Vars{pool_scatter(gy[0], decisions(gy[0].shape(), g), image, g)}; },
+          .f = [=](const Vars& gy) { return Vars{pool_scatter(gy[0], decisions(gy[0].shape(), g), image, g)}; },
           .oracle =
               [=](const Arrays& in) {
                 Array x(image);
@@ -121,7 +137,7 @@ OpCase average_case(const Window& w) {
                 });
                 return Arrays{y};
               },
-          .variants = image_variants({}),
+          .variants = image_variants({}, {}),
           .bad_calls = {{[g] { average_pool(Var(Tensor::zeros(kSmall, DType::kF32)), g); },
                          {"average_pool", kSmall.to_string()}}}};
 }
@@ -141,7 +157,9 @@ OpCase average_grad_case(const Window& w, const Shape& image) {
                 return Arrays{x};
               },
           .variants = {{{{pool_shape(image, g)}}}},
-          .bad_calls = {{[g] { average_pool_grad(Var(Tensor::zeros({1, 1, 1, 1, 1}, DType::kF32)), {1, 1, 6, 6, 1}, g); },
+          .bad_calls = {{[g] {
+                           average_pool_grad(Var(Tensor::zeros({1, 1, 1, 1, 1}, DType::kF32)), {1, 1, 6, 6, 1}, g);
+                         },
                          {"average_pool_grad", "[1, 1, 6, 6, 1]", "[1, 1, 1, 1, 1]"}}}};
 }
 
@@ -169,8 +187,10 @@ std::vector<OpCase> pool_cases() {
                          });
                          return Arrays{y};
                        },
-                   .variants = image_variants({}),
-                   .bad_calls = {{[] { global_average_pool(Var(Tensor::zeros({2, 3}, DType::kF32))); },
+                   .variants = image_variants({}, {}),
+                   .bad_calls = {{[] {
+                                    global_average_pool(Var(Tensor::zeros({2, 3}, DType::kF32)));
+                                  },
                                   {"global_average_pool", "[2, 3]"}}}});
   return cases;
 }

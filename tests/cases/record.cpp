@@ -1,10 +1,10 @@
 // Ops that change the record and not the value.
+#include <cmath>
+
 #include "autograd/ops/alias.h"
 #include "autograd/ops/elementwise.h"
 #include "autograd/transforms.h"
 #include "cases/op_case.h"
-
-#include <cmath>
 
 namespace innerloop::test {
 
@@ -50,10 +50,7 @@ std::vector<OpCase> record_cases() {
        .variants = {{{{{2, 3}}, {{2, 3}}}}, {{{{}}, {{}}}}},
        .reference = composition},
       {.name = "checkpoint_nested",
-       .f =
-           [=](const Vars& x) {
-             return checkpoint([=](const Vars& y) { return checkpoint(composition, y); }, x);
-           },
+       .f = [=](const Vars& x) { return checkpoint([=](const Vars& y) { return checkpoint(composition, y); }, x); },
        .oracle = composition_oracle,
        .variants = {{{{{2, 2}}, {{2, 2}}}}},
        .reference = composition},

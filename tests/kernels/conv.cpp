@@ -36,7 +36,9 @@ TEST(Conv, TheModelsLayers) {
   for (const Spec& t : {Spec{2, 14, 14, 1, 64, 3, 3, 1, 1, 1}, Spec{1, 7, 7, 64, 64, 3, 3, 1, 1, 1},
                         Spec{3, 3, 3, 64, 64, 3, 3, 1, 1, 1}, Spec{2, 9, 9, 3, 32, 3, 3, 1, 1, 1},
                         Spec{1, 10, 10, 16, 32, 3, 3, 1, 1, 1}, Spec{1, 8, 8, 32, 16, 3, 3, 2, 0, 1},
-                        Spec{1, 15, 15, 1, 128, 3, 3, 2, 1, 1}, Spec{1, 13, 14, 64, 32, 3, 3, 2, 0, 1}}) {
+                        Spec{1, 15, 15, 1, 128, 3, 3, 2, 1, 1}, Spec{1, 13, 14, 64, 32, 3, 3, 2, 0, 1},
+                        // Weights of more than one cached panel.
+                        Spec{1, 3, 5, 64, 64, 5, 5, 1, 2, 2}}) {
     check_all(make_case(t), seed += 10);
   }
 }
@@ -44,7 +46,9 @@ TEST(Conv, TheModelsLayers) {
 TEST(Conv, ChannelCounts) {
   unsigned seed = 100;
   for (const std::int64_t c : {1, 3, 16, 17, 32, 70}) {
-    for (const std::int64_t k : {1, 3, 16, 17, 64, 70}) check_all(make_case({1, 4, 5, c, k, 3, 3, 1, 1, 1}), seed += 10);
+    for (const std::int64_t k : {1, 3, 16, 17, 64, 70}) {
+      check_all(make_case({1, 4, 5, c, k, 3, 3, 1, 1, 1}), seed += 10);
+    }
   }
 }
 

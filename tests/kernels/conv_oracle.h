@@ -20,8 +20,8 @@ struct ConvCase {
   std::int64_t w_size() const { return r * s * (c / geometry.groups) * k; }
   std::int64_t y_size() const { return n * p * q * k; }
   std::string text() const {
-    return fmt::format("N{} {}x{} C{}->K{} filter {}x{} out {}x{} stride {}x{} pad {},{} dilation {}x{} groups {}", n, h,
-                       w, c, k, r, s, p, q, geometry.stride_h, geometry.stride_w, geometry.pad_top, geometry.pad_left,
+    return fmt::format("N{} {}x{} C{}->K{} filter {}x{} out {}x{} stride {}x{} pad {},{} dilation {}x{} groups {}", n,
+                       h, w, c, k, r, s, p, q, geometry.stride_h, geometry.stride_w, geometry.pad_top, geometry.pad_left,
                        geometry.dilation_h, geometry.dilation_w, geometry.groups);
   }
 };
@@ -65,9 +65,9 @@ struct ConvCall {
     return std::max({tasks_a[0], tasks_b[0], tasks_a[1], tasks_b[1], tasks_out});
   }
   std::string text() const {
-    return fmt::format("{}, {} pairs, tasks ({},{}) ({},{}) -> {}: {}",
-                       kind == ConvKind::kForward ? "forward" : kind == ConvKind::kInputGrad ? "input grad" : "weight grad",
-                       pairs, tasks_a[0], tasks_b[0], tasks_a[1], tasks_b[1], tasks_out, z.text());
+    constexpr const char* kNames[] = {"forward", "input grad", "weight grad"};
+    return fmt::format("{}, {} pairs, tasks ({},{}) ({},{}) -> {}: {}", kNames[static_cast<int>(kind)], pairs,
+                       tasks_a[0], tasks_b[0], tasks_a[1], tasks_b[1], tasks_out, z.text());
   }
 };
 
@@ -75,7 +75,8 @@ struct ConvResult {
   std::vector<double> value, magnitude;
 };
 
-inline ConvResult conv_oracle(const ConvCall& call, const std::vector<double> (&a)[2], const std::vector<double> (&b)[2]) {
+inline ConvResult conv_oracle(const ConvCall& call, const std::vector<double> (&a)[2],
+                              const std::vector<double> (&b)[2]) {
   ConvResult result;
   result.value.assign(static_cast<std::size_t>(call.tasks_out * call.out_size()), 0.0);
   result.magnitude = result.value;

@@ -15,8 +15,8 @@ double dot(const std::vector<double>& a, const std::vector<double>& b) {
 
 TEST(ConvProperties, TheTripleIsAdjoint) {
   for (const ConvGeometry& g :
-       {ConvGeometry{1, 1, 1, 1}, ConvGeometry{2, 2, 0, 0}, ConvGeometry{3, 2, 2, 1, 1, 2}, ConvGeometry{1, 1, 1, 1, 1, 1, 4},
-        ConvGeometry{2, 1, 1, 0, 1, 1, 12}}) {
+       {ConvGeometry{1, 1, 1, 1}, ConvGeometry{2, 2, 0, 0}, ConvGeometry{3, 2, 2, 1, 1, 2},
+        ConvGeometry{1, 1, 1, 1, 1, 1, 4}, ConvGeometry{2, 1, 1, 0, 1, 1, 12}}) {
     for (const Target target : cpu_targets()) {
       Context context(1, target);
       ConvCall forward, input, weight;
@@ -92,8 +92,9 @@ TEST(ConvProperties, TasksAreIndependent) {
     single.tasks_a[0] = single.tasks_b[0] = single.tasks_out = 1;
     for (const std::int64_t task : {0, 4, 8}) {
       ConvOperands slice(single, 0);
-      slice.a[0].assign(operands.a[0].begin() + task * call.a_size(), operands.a[0].begin() + (task + 1) * call.a_size());
-      slice.b[0].assign(operands.b[0].begin() + task * call.b_size(), operands.b[0].begin() + (task + 1) * call.b_size());
+      const auto a = operands.a[0].begin() + task * call.a_size(), b = operands.b[0].begin() + task * call.b_size();
+      slice.a[0].assign(a, a + call.a_size());
+      slice.b[0].assign(b, b + call.b_size());
       const std::vector<float> alone = run_conv<float>(single, slice, context);
       EXPECT_TRUE(std::equal(alone.begin(), alone.end(), all.begin() + task * call.out_size())) << call.text();
     }
@@ -102,8 +103,9 @@ TEST(ConvProperties, TasksAreIndependent) {
 
 TEST(ConvProperties, EmptyBatches) {
   for (const ConvKind kind : kConvKinds) {
-    for (const ConvCase& z : {ConvCase{0, 5, 5, 3, 4, 3, 3, 5, 5, {1, 1, 1, 1}}, ConvCase{2, 5, 5, 0, 4, 3, 3, 5, 5, {1, 1, 1, 1}},
-                              ConvCase{2, 5, 5, 3, 0, 3, 3, 5, 5, {1, 1, 1, 1}}, ConvCase{2, 2, 2, 3, 4, 3, 3, 0, 0, {}}}) {
+    for (const ConvCase& z :
+         {ConvCase{0, 5, 5, 3, 4, 3, 3, 5, 5, {1, 1, 1, 1}}, ConvCase{2, 5, 5, 0, 4, 3, 3, 5, 5, {1, 1, 1, 1}},
+          ConvCase{2, 5, 5, 3, 0, 3, 3, 5, 5, {1, 1, 1, 1}}, ConvCase{2, 2, 2, 3, 4, 3, 3, 0, 0, {}}}) {
       ConvCall call;
       call.z = z, call.kind = kind;
       for (const int pairs : {1, 2}) {

@@ -30,7 +30,8 @@ struct UnaryCase {
   const char* name;
   double (*of)(double);
   bool positive;  ///< the domain
-  double factor;  ///< allowed error, in epsilon times the magnitude of the result: 1 to round it, and what libm promises
+  double
+      factor;  ///< allowed error, in epsilon times the magnitude of the result: 1 to round it, and what libm promises
 };
 
 const UnaryCase kUnaryCases[] = {
@@ -60,8 +61,12 @@ TEST_P(Elementwise, Unary) {
       Array y(shape, GetParam());
       std::vector<Num> want;
       for (std::size_t i = 0; i < x.size(); ++i) want.emplace_back(c.of(x[i]));
-      run_everywhere({&y}, [&](Context& context) { run(Unary{c.fn, x.view(), y.mutable_view()}, context); },
-                     [&] { expect_near(y, want, c.factor, c.name); });
+      run_everywhere(
+          {&y},
+          [&](Context& context) {
+            run(Unary{c.fn, x.view(), y.mutable_view()}, context);
+          },
+          [&] { expect_near(y, want, c.factor, c.name); });
     }
 }
 
@@ -69,24 +74,45 @@ TEST_P(Elementwise, InPlace) {
   Array x = random_array({1003}, GetParam(), 3);
   std::vector<Num> square, affine;
   for (const double v : x.values()) square.emplace_back(v * v), affine.emplace_back(Num(-0.5) * Num(v) + Num(3));
-  run_everywhere({&x}, [&](Context& c) { run(Unary{UnaryFn::kSquare, x.view(), x.mutable_view()}, c); },
-                 [&] { expect_near(x, square, 1, "square"); });
-  run_everywhere({&x}, [&](Context& c) { run(Affine{-0.5, 3, x.view(), x.mutable_view()}, c); },
-                 [&] { expect_near(x, affine, 1, "affine"); });
+  run_everywhere(
+      {&x},
+      [&](Context& c) {
+        run(Unary{UnaryFn::kSquare, x.view(), x.mutable_view()}, c);
+      },
+      [&] { expect_near(x, square, 1, "square"); });
+  run_everywhere(
+      {&x},
+      [&](Context& c) {
+        run(Affine{-0.5, 3, x.view(), x.mutable_view()}, c);
+      },
+      [&] { expect_near(x, affine, 1, "affine"); });
   Array a = random_array({40, 70}, GetParam(), 4);
   const Array b = random_array({70}, GetParam(), 5);
   std::vector<Num> sum;
   for (std::size_t i = 0; i < a.size(); ++i) sum.push_back(Num(a[i]) + Num(b[i % 70]));
-  run_everywhere({&a}, [&](Context& c) { run(Binary{BinaryFn::kAdd, a.view(), b.view(), a.mutable_view()}, c); },
-                 [&] { expect_near(a, sum, 1, "sum"); });
+  run_everywhere(
+      {&a},
+      [&](Context& c) {
+        run(Binary{BinaryFn::kAdd, a.view(), b.view(), a.mutable_view()}, c);
+      },
+      [&] { expect_near(a, sum, 1, "sum"); });
 }
 
 const std::vector<std::pair<Shape, Shape>> kBroadcasts = {
-    {{3, 5, 17}, {3, 5, 17}},           {{2, 3, 4, 4, 17}, {17}},   {{2, 3, 4, 4, 17}, {1, 1, 1, 1, 17}},
-    {{3, 2, 4, 5, 16}, {3, 1, 1, 1, 16}}, {{17}, {4, 1}},           {{5, 1, 3}, {1, 7, 1}},
-    {{}, {4, 3}},                       {{4, 3}, {1, 1}},           {{1}, {1}},
-    {{2, 1, 3, 1, 2, 1}, {1, 4, 1, 5, 1, 3}}, {{0, 3}, {1, 3}},     {{3, 40000}, {3, 1}},
-    {{9, 300, 64}, {9, 1, 64}},         {{1, 5}, {6, 5}},
+    {{3, 5, 17}, {3, 5, 17}},
+    {{2, 3, 4, 4, 17}, {17}},
+    {{2, 3, 4, 4, 17}, {1, 1, 1, 1, 17}},
+    {{3, 2, 4, 5, 16}, {3, 1, 1, 1, 16}},
+    {{17}, {4, 1}},
+    {{5, 1, 3}, {1, 7, 1}},
+    {{}, {4, 3}},
+    {{4, 3}, {1, 1}},
+    {{1}, {1}},
+    {{2, 1, 3, 1, 2, 1}, {1, 4, 1, 5, 1, 3}},
+    {{0, 3}, {1, 3}},
+    {{3, 40000}, {3, 1}},
+    {{9, 300, 64}, {9, 1, 64}},
+    {{1, 5}, {6, 5}},
 };
 
 TEST_P(Elementwise, BinaryWithBroadcast) {
@@ -100,13 +126,19 @@ TEST_P(Elementwise, BinaryWithBroadcast) {
         std::vector<Num> want;
         for (std::int64_t i = 0; i < shape.numel(); ++i) {
           const long double u = a[source(shape, first, i)], v = b[source(shape, second, i)];
-          const long double r = fn == BinaryFn::kAdd ? u + v : fn == BinaryFn::kSubtract ? u - v
-                              : fn == BinaryFn::kMultiply ? u * v : u / v;
+          const long double r = fn == BinaryFn::kAdd        ? u + v
+                                : fn == BinaryFn::kSubtract ? u - v
+                                : fn == BinaryFn::kMultiply ? u * v
+                                                            : u / v;
           want.emplace_back(r, static_cast<double>(std::abs(r)));
         }
         // One rounding.
-        run_everywhere({&y}, [&](Context& c) { run(Binary{fn, a.view(), b.view(), y.mutable_view()}, c); },
-                       [&] { expect_near(y, want, 1, "y"); });
+        run_everywhere(
+            {&y},
+            [&](Context& c) {
+              run(Binary{fn, a.view(), b.view(), y.mutable_view()}, c);
+            },
+            [&] { expect_near(y, want, 1, "y"); });
       }
 }
 
@@ -117,10 +149,15 @@ TEST_P(Elementwise, BroadcastTo) {
       SCOPED_TRACE(from.to_string() + " to " + shape.to_string());
       const Array x = random_array(from, GetParam(), 1);
       Array y(shape, GetParam());
-      run_everywhere({&y}, [&](Context& c) { run(BroadcastTo{x.view(), y.mutable_view()}, c); }, [&] {
-        for (std::int64_t i = 0; i < shape.numel(); ++i)
-          ASSERT_EQ(y[static_cast<std::size_t>(i)], x[source(shape, from, i)]);
-      });
+      run_everywhere(
+          {&y},
+          [&](Context& c) {
+            run(BroadcastTo{x.view(), y.mutable_view()}, c);
+          },
+          [&] {
+            for (std::int64_t i = 0; i < shape.numel(); ++i)
+              ASSERT_EQ(y[static_cast<std::size_t>(i)], x[source(shape, from, i)]);
+          });
     }
 }
 
@@ -129,19 +166,21 @@ TEST_P(Elementwise, DropoutMaskIsItsAddresses) {
     Array mask({n}, GetParam());
     const DropoutMask k{0.3, 42, 5, 6, mask.mutable_view()};
     const double keep = GetParam() == DType::kF32 ? static_cast<double>(static_cast<float>(1 / 0.7)) : 1 / (1 - 0.3);
-    run_everywhere({&mask}, [&](Context& c) { run(k, c); }, [&] {
-      std::int64_t dropped = 0;
-      for (std::int64_t i = 0; i < n; ++i) {
-        const PhiloxBlock block = random_block(42, Stream::kDropout, 5, 6, static_cast<std::uint32_t>(i / 4));
-        const bool drop = static_cast<double>(uniform01(block.word[i % 4])) < 0.3;
-        dropped += drop ? 1 : 0;
-        ASSERT_NEAR(mask[static_cast<std::size_t>(i)], drop ? 0 : keep, 1e-7) << i;
-      }
-      // Five deviations of a binomial: sqrt(0.3 * 0.7 / n).
-      if (n > 1000) {
-        EXPECT_NEAR(static_cast<double>(dropped) / static_cast<double>(n), 0.3, 5 * 0.00205);
-      }
-    });
+    run_everywhere(
+        {&mask}, [&](Context& c) { run(k, c); },
+        [&] {
+          std::int64_t dropped = 0;
+          for (std::int64_t i = 0; i < n; ++i) {
+            const PhiloxBlock block = random_block(42, Stream::kDropout, 5, 6, static_cast<std::uint32_t>(i / 4));
+            const bool drop = static_cast<double>(uniform01(block.word[i % 4])) < 0.3;
+            dropped += drop ? 1 : 0;
+            ASSERT_NEAR(mask[static_cast<std::size_t>(i)], drop ? 0 : keep, 1e-7) << i;
+          }
+          // Five deviations of a binomial: sqrt(0.3 * 0.7 / n).
+          if (n > 1000) {
+            EXPECT_NEAR(static_cast<double>(dropped) / static_cast<double>(n), 0.3, 5 * 0.00205);
+          }
+        });
   }
 }
 

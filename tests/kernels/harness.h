@@ -1,11 +1,11 @@
 // What the tests of the pointwise, reduction, matmul and norm kernels share.
 //
 //   Array           values in memory of their own, between guard bytes; outputs start as NaN, so a gap is seen
-//   run_everywhere  runs a kernel on every CPU target of this machine, with 1, 2 and 3 threads and from inside a parallel
-//                   loop; the guards must hold and the bits must not depend on the threads
-//   Num             a value that carries the magnitude of what was added up to make it: an oracle written in Num gives its
-//                   own error bound, a multiple of epsilon times that magnitude. Wider than float64, so that an oracle's
-//                   plain sums are not the less exact side
+//   run_everywhere  runs a kernel on every CPU target, with 1, 2 and 3 threads and from inside a parallel loop;
+//                   the guards must hold and the bits must not depend on the threads
+//   Num             a value that carries the magnitude of what was added up to make it: an oracle written in Num
+//                   gives its own error bound, a multiple of epsilon times that magnitude. Wider than float64, so
+//                   that an oracle's plain sums are not the less exact side
 #pragma once
 
 #include <gtest/gtest.h>
@@ -67,11 +67,16 @@ class Array {
 
   double operator[](std::size_t i) const {
     switch (dtype_) {
-      case DType::kF32: return get<float>(i);
-      case DType::kF64: return get<double>(i);
-      case DType::kI32: return get<std::int32_t>(i);
-      case DType::kI64: return static_cast<double>(get<std::int64_t>(i));
-      case DType::kU8: return get<std::uint8_t>(i);
+      case DType::kF32:
+        return get<float>(i);
+      case DType::kF64:
+        return get<double>(i);
+      case DType::kI32:
+        return get<std::int32_t>(i);
+      case DType::kI64:
+        return static_cast<double>(get<std::int64_t>(i));
+      case DType::kU8:
+        return get<std::uint8_t>(i);
     }
     return 0;
   }
@@ -103,11 +108,16 @@ class Array {
   }
   void set(std::size_t i, double x) {
     switch (dtype_) {
-      case DType::kF32: return put(i, static_cast<float>(x));
-      case DType::kF64: return put(i, x);
-      case DType::kI32: return put(i, static_cast<std::int32_t>(x));
-      case DType::kI64: return put(i, static_cast<std::int64_t>(x));
-      case DType::kU8: return put(i, static_cast<std::uint8_t>(x));
+      case DType::kF32:
+        return put(i, static_cast<float>(x));
+      case DType::kF64:
+        return put(i, x);
+      case DType::kI32:
+        return put(i, static_cast<std::int32_t>(x));
+      case DType::kI64:
+        return put(i, static_cast<std::int64_t>(x));
+      case DType::kU8:
+        return put(i, static_cast<std::uint8_t>(x));
     }
   }
 

@@ -29,7 +29,8 @@ Problem problem(const LossDims& d, LossReduction reduction, DType dtype, double 
   Problem p{d, reduction, {}, {}, {}, {}, {}, {}};
   p.logits = random_array(p.rows(), dtype, 1, 1000, spread);
   std::vector<double> labels(static_cast<std::size_t>(d.t * d.n));
-  for (std::size_t i = 0; i < labels.size(); ++i) labels[i] = static_cast<double>(i * 7 % static_cast<std::size_t>(d.c));
+  for (std::size_t i = 0; i < labels.size(); ++i)
+    labels[i] = static_cast<double>(i * 7 % static_cast<std::size_t>(d.c));
   p.labels = Array({d.t, d.n}, DType::kI64, labels);
   p.g = random_array({d.t}, dtype, 2);
   p.tg = random_array({d.t}, dtype, 3);
@@ -64,17 +65,22 @@ TEST_P(Loss, Forward) {
     for (std::size_t i = 0; i < p.prob.size(); ++i) want_prob.emplace_back(p.prob[i]);
     for (std::int64_t row = 0; row < p.d.t * p.d.n; ++row) {
       double sum = 0;
-      for (std::int64_t c = 0; c < p.d.c; ++c) sum += std::exp(p.logits[static_cast<std::size_t>(row * p.d.c + c)] - 1000);
-      const double picked = p.logits[static_cast<std::size_t>(row * p.d.c + static_cast<std::int64_t>(p.labels[static_cast<std::size_t>(row)]))];
+      for (std::int64_t c = 0; c < p.d.c; ++c)
+        sum += std::exp(p.logits[static_cast<std::size_t>(row * p.d.c + c)] - 1000);
+      const double picked = p.logits[static_cast<std::size_t>(
+          row * p.d.c + static_cast<std::int64_t>(p.labels[static_cast<std::size_t>(row)]))];
       want_loss[static_cast<std::size_t>(row / p.d.n)] += Num(p.weight()) * (Num(std::log(sum)) - Num(picked - 1000));
     }
-    const SoftmaxCrossEntropy k{p.reduction, p.logits.view(), p.labels.view(), loss.mutable_view(), prob.mutable_view()};
-    run_everywhere({&loss, &prob}, [&](Context& c) { run(k, c); }, [&] {
-      expect_near(prob, want_prob, kLossFactor, "prob");
-      // Both terms of a sample can be small and their parts large: a magnitude of one sample's logits joins in.
-      for (Num& n : want_loss) n.m += 1;
-      expect_near(loss, want_loss, kLossFactor, "loss");
-    });
+    const SoftmaxCrossEntropy k{p.reduction, p.logits.view(), p.labels.view(), loss.mutable_view(),
+                                prob.mutable_view()};
+    run_everywhere(
+        {&loss, &prob}, [&](Context& c) { run(k, c); },
+        [&] {
+          expect_near(prob, want_prob, kLossFactor, "prob");
+          // Both terms of a sample can be small and their parts large: a magnitude of one sample's logits joins in.
+          for (Num& n : want_loss) n.m += 1;
+          expect_near(loss, want_loss, kLossFactor, "loss");
+        });
   });
 }
 
@@ -82,12 +88,15 @@ TEST_P(Loss, FarLogitsStayFinite) {
   Array logits({1, 2, 3}, GetParam(), {1e4, -1e4, 0, -3e4, -3e4, -3e4});
   const Array labels({1, 2}, DType::kI64, {1, 2});
   Array loss({1}, GetParam()), prob({1, 2, 3}, GetParam());
-  const SoftmaxCrossEntropy k{LossReduction::kSum, logits.view(), labels.view(), loss.mutable_view(), prob.mutable_view()};
-  run_everywhere({&loss, &prob}, [&](Context& c) { run(k, c); }, [&] {
-    EXPECT_NEAR(loss[0], 2e4 + std::log(3.0), 2e4 * epsilon_of(GetParam()));
-    EXPECT_EQ(prob[0], 1);
-    EXPECT_EQ(prob[1], 0);
-  });
+  const SoftmaxCrossEntropy k{LossReduction::kSum, logits.view(), labels.view(), loss.mutable_view(),
+                              prob.mutable_view()};
+  run_everywhere(
+      {&loss, &prob}, [&](Context& c) { run(k, c); },
+      [&] {
+        EXPECT_NEAR(loss[0], 2e4 + std::log(3.0), 2e4 * epsilon_of(GetParam()));
+        EXPECT_EQ(prob[0], 1);
+        EXPECT_EQ(prob[1], 0);
+      });
 }
 
 TEST_P(Loss, Grad) {
@@ -100,7 +109,8 @@ TEST_P(Loss, Grad) {
       want[i] = Num(p.g[row / static_cast<std::size_t>(p.d.n)]) * Num(p.weight()) * (Num(p.prob[i]) - onehot);
     }
     const SoftmaxCrossEntropyGrad k{p.reduction, p.prob.view(), p.labels.view(), p.g.view(), out.mutable_view()};
-    run_everywhere({&out}, [&](Context& c) { run(k, c); }, [&] { expect_near(out, want, kLossFactor, "glogits"); });
+    run_everywhere(
+        {&out}, [&](Context& c) { run(k, c); }, [&] { expect_near(out, want, kLossFactor, "glogits"); });
   });
 }
 
@@ -115,14 +125,17 @@ TEST_P(Loss, GradJvp) {
           const std::size_t row = i / classes, c = i % classes, t = row / static_cast<std::size_t>(p.d.n);
           const Num onehot(static_cast<double>(c) == p.labels[row] ? 1 : 0);
           Num along;
-          for (std::size_t j = 0; j < classes; ++j) along += Num(p.prob[row * classes + j]) * Num(p.tlogits[row * classes + j]);
+          for (std::size_t j = 0; j < classes; ++j)
+            along += Num(p.prob[row * classes + j]) * Num(p.tlogits[row * classes + j]);
           if (with_logits) want[i] += Num(p.g[t]) * Num(p.weight()) * Num(p.prob[i]) * (Num(p.tlogits[i]) - along);
           if (with_g) want[i] += Num(p.tg[t]) * Num(p.weight()) * (Num(p.prob[i]) - onehot);
         }
-        SoftmaxCrossEntropyGradJvp k{p.reduction, p.prob.view(), p.labels.view(), p.g.view(), {}, {}, out.mutable_view()};
+        SoftmaxCrossEntropyGradJvp k{p.reduction, p.prob.view(),     p.labels.view(), p.g.view(), {},
+                                     {},          out.mutable_view()};
         if (with_logits) k.tlogits = p.tlogits.view();
         if (with_g) k.tg = p.tg.view();
-        run_everywhere({&out}, [&](Context& c) { run(k, c); }, [&] { expect_near(out, want, kLossFactor, "tglogits"); });
+        run_everywhere(
+            {&out}, [&](Context& c) { run(k, c); }, [&] { expect_near(out, want, kLossFactor, "tglogits"); });
       }
   });
 }
@@ -144,8 +157,10 @@ TEST(LossDifferences, EachOrderFromTheOneBelow) {
     for (std::size_t i = 0; i < x.size(); ++i) x[i] += step * p.tlogits[i];
     for (std::size_t i = 0; i < g.size(); ++i) g[i] += step * p.tg[i];
     const Array logits(p.rows(), DType::kF64, x), moved_g({2}, DType::kF64, g);
-    run(SoftmaxCrossEntropy{p.reduction, logits.view(), p.labels.view(), value.mutable_view(), prob.mutable_view()}, context);
-    run(SoftmaxCrossEntropyGrad{p.reduction, prob.view(), p.labels.view(), moved_g.view(), out.mutable_view()}, context);
+    run(SoftmaxCrossEntropy{p.reduction, logits.view(), p.labels.view(), value.mutable_view(), prob.mutable_view()},
+        context);
+    run(SoftmaxCrossEntropyGrad{p.reduction, prob.view(), p.labels.view(), moved_g.view(), out.mutable_view()},
+        context);
     losses = value.values(), grads = out.values();
   };
   evaluate(-kStep, loss[0], glogits[0]);
@@ -158,7 +173,8 @@ TEST(LossDifferences, EachOrderFromTheOneBelow) {
     EXPECT_NEAR(along, (loss[1][t] - loss[0][t]) / (2 * kStep), 1e-8);
   }
   run(SoftmaxCrossEntropyGradJvp{p.reduction, prob.view(), p.labels.view(), p.g.view(), p.tlogits.view(), p.tg.view(),
-                                 out.mutable_view()}, context);
+                                 out.mutable_view()},
+      context);
   for (std::size_t i = 0; i < out.size(); ++i)
     EXPECT_NEAR(out[i], (glogits[1][i] - glogits[0][i]) / (2 * kStep), 1e-8) << i;
 }

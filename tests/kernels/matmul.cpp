@@ -18,16 +18,18 @@ struct MatmulCase {
 };
 
 const MatmulCase kCases[] = {
-    {1, 1, 1, 1, 1, 1},      {1, 1, 1, 5, 64, 5},    {3, 3, 3, 5, 64, 5, 2},  {3, 1, 3, 7, 17, 16},
-    {1, 3, 3, 6, 31, 33},    {3, 3, 1, 5, 20, 5, 2}, {3, 1, 1, 4, 9, 70},     {1, 1, 1, 75, 800, 20},
-    {1, 1, 1, 5, 6000, 5},   {2, 2, 2, 5, 5000, 3},  {2, 2, 1, 3, 4500, 64, 2}, {1, 1, 1, 500, 5, 64},
-    {1, 1, 1, 5, 5, 700},    {2, 2, 2, 0, 4, 3},     {2, 2, 2, 3, 0, 4},      {1, 1, 1, 11, 12, 128},
+    {1, 1, 1, 1, 1, 1},    {1, 1, 1, 5, 64, 5},    {3, 3, 3, 5, 64, 5, 2},    {3, 1, 3, 7, 17, 16},
+    {1, 3, 3, 6, 31, 33},  {3, 3, 1, 5, 20, 5, 2}, {3, 1, 1, 4, 9, 70},       {1, 1, 1, 75, 800, 20},
+    {1, 1, 1, 5, 6000, 5}, {2, 2, 2, 5, 5000, 3},  {2, 2, 1, 3, 4500, 64, 2}, {1, 1, 1, 500, 5, 64},
+    {1, 1, 1, 5, 5, 700},  {2, 2, 2, 0, 4, 3},     {2, 2, 2, 3, 0, 4},        {1, 1, 1, 11, 12, 128},
 };
 
-/// f32 sums of slices of a few hundred products, then of the slices: a typical error of a few epsilon times the magnitude.
+/// f32 sums of slices of a few hundred products, then of the slices: a typical error of a few epsilon times the
+/// magnitude.
 constexpr double kMatmulFactor = 4;
 
-Array operand(std::int64_t t, std::int64_t rows, std::int64_t columns, Transpose transpose, DType dtype, unsigned seed) {
+Array operand(std::int64_t t, std::int64_t rows, std::int64_t columns, Transpose transpose, DType dtype,
+              unsigned seed) {
   return transpose == Transpose::kNo ? random_array({t, rows, columns}, dtype, seed)
                                      : random_array({t, columns, rows}, dtype, seed);
 }
@@ -61,8 +63,9 @@ TEST_P(MatmulTest, AgainstThreeLoops) {
                   sum += Num(element(a[p], left, t, i, k)) * Num(element(b[p], right, t, k, j));
               }
         const Matmul kernel{left, right, {a[0].view(), a[1].view()}, {b[0].view(), b[1].view()}, out.mutable_view()};
-        run_everywhere({&out}, [&](Context& context) { run(kernel, context); },
-                       [&] { expect_near(out, want, kMatmulFactor, "out"); });
+        run_everywhere(
+            {&out}, [&](Context& context) { run(kernel, context); },
+            [&] { expect_near(out, want, kMatmulFactor, "out"); });
       }
 }
 

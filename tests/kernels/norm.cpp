@@ -32,8 +32,8 @@ std::vector<NormCase> cases() {
   };
 }
 
-/// Error bound of the norm kernels, in epsilon times magnitude: the sums' float32 partials of at most a few dozen terms a
-/// lane (random signs: a few epsilon), a handful of roundings in the affine maps, and the rounding of the constants.
+/// Error bound of the norm kernels, in epsilon times magnitude: the sums' float32 partials of at most a few dozen terms
+/// a lane (random signs: a few epsilon), a handful of roundings in the affine maps, and the rounding of the constants.
 constexpr double kNormFactor = 8;
 
 Array scale_of(const NormCase& c, DType dtype, unsigned seed) {
@@ -57,9 +57,14 @@ NormReluPoolForward forward_call(NormPrimal& in, Array& p, double epsilon = 1e-5
 
 NormPrimal primal(const NormCase& c, DType dtype) {
   const NormDims& d = c.d;
-  NormPrimal in{d, random_array(d.y(), dtype, 1, c.offset, 1.5), scale_of(c, dtype, 2),
-                random_array({c.scale == Scale::kShared ? 1 : d.t, d.k}, dtype, 3, 0.2, 0.5), Array(d.channels(), dtype),
-                Array(d.channels(), dtype), Array(d.p(), DType::kU8), random_array(d.p(), dtype, 4)};
+  NormPrimal in{d,
+                random_array(d.y(), dtype, 1, c.offset, 1.5),
+                scale_of(c, dtype, 2),
+                random_array({c.scale == Scale::kShared ? 1 : d.t, d.k}, dtype, 3, 0.2, 0.5),
+                Array(d.channels(), dtype),
+                Array(d.channels(), dtype),
+                Array(d.p(), DType::kU8),
+                random_array(d.p(), dtype, 4)};
   Array p(d.p(), dtype);
   Context context(1);
   run(forward_call(in, p), context);
@@ -156,7 +161,8 @@ TEST_P(Norm, Forward) {
           long double squares = 0;
           c.d.pixels(t, ch, [&](std::size_t i) { mean[tc] += Num(in.y[i]) * Num(1 / c.d.m()); });
           c.d.pixels(t, ch, [&](std::size_t i) { squares += (in.y[i] - mean[tc].v) * (in.y[i] - mean[tc].v); });
-          rstd[tc] = static_cast<double>(1 / std::sqrt(squares / c.d.m() + kEpsilon));  // magnitude: itself; no cancellation is forgiven
+          rstd[tc] = static_cast<double>(
+              1 / std::sqrt(squares / c.d.m() + kEpsilon));  // magnitude: itself; no cancellation is forgiven
         }
       expect_near(in.mean, mean, kNormFactor, "mean");
       expect_near(in.rstd, rstd, kNormFactor, "rstd");
@@ -189,7 +195,8 @@ TEST_P(Norm, ApplyTakesStatisticsSharedByTasks) {
   in.rstd = random_array({1, c.d.k}, GetParam(), 31, 1, 0.1);
   Array p(c.d.p(), GetParam());
   NormReluPoolApply k;
-  k.y = in.y.view(), k.mean = in.mean.view(), k.rstd = in.rstd.view(), k.gamma = in.gamma.view(), k.beta = in.beta.view();
+  k.y = in.y.view(), k.mean = in.mean.view(), k.rstd = in.rstd.view(), k.gamma = in.gamma.view(),
+  k.beta = in.beta.view();
   k.p = p.mutable_view(), k.choice = in.choice.mutable_view();
   Context context(2);
   run(k, context);
@@ -202,11 +209,13 @@ TEST_P(Norm, Grad) {
     const NormPrimal in = primal(c, GetParam());
     Array gy(c.d.y(), GetParam()), ggamma(c.d.channels(), GetParam()), gbeta(c.d.channels(), GetParam());
     const NormGradResult want = oracle_grad(in);
-    run_everywhere({&gy, &ggamma, &gbeta}, [&](Context& context) { run(grad_call(in, gy, ggamma, gbeta), context); }, [&] {
-      expect_near(gbeta, want.gbeta, kNormFactor, "gbeta");
-      expect_near(ggamma, want.ggamma, kNormFactor, "ggamma");
-      expect_near(gy, want.gy, kNormFactor, "gy");
-    });
+    run_everywhere(
+        {&gy, &ggamma, &gbeta}, [&](Context& context) { run(grad_call(in, gy, ggamma, gbeta), context); },
+        [&] {
+          expect_near(gbeta, want.gbeta, kNormFactor, "gbeta");
+          expect_near(ggamma, want.ggamma, kNormFactor, "ggamma");
+          expect_near(gy, want.gy, kNormFactor, "gy");
+        });
   }
 }
 
@@ -219,12 +228,13 @@ TEST_P(Norm, Jvp) {
       if (absent) tan.ty = {}, tan.tgamma = {};
       Array tp(c.d.p(), GetParam()), tmean(c.d.channels(), GetParam()), trstd(c.d.channels(), GetParam());
       const NormJvpResult want = oracle_jvp(in, tan);
-      run_everywhere({&tp, &tmean, &trstd}, [&](Context& context) { run(jvp_call(in, tan, tp, tmean, trstd), context); },
-                     [&] {
-                       expect_near(tmean, want.tmean, kNormFactor, "tmean");
-                       expect_near(trstd, want.trstd, kNormFactor, "trstd");
-                       expect_near(tp, want.tp, kNormFactor, "tp");
-                     });
+      run_everywhere(
+          {&tp, &tmean, &trstd}, [&](Context& context) { run(jvp_call(in, tan, tp, tmean, trstd), context); },
+          [&] {
+            expect_near(tmean, want.tmean, kNormFactor, "tmean");
+            expect_near(trstd, want.trstd, kNormFactor, "trstd");
+            expect_near(tp, want.tp, kNormFactor, "tp");
+          });
     }
 }
 
@@ -246,14 +256,14 @@ TEST_P(Norm, GradJvp) {
       const NormGradResult want = oracle_grad_jvp(in, ggamma, gbeta, tan);
       std::vector<Array*> outputs{&tgy, &tggamma, &tgbeta};
       if (gy) outputs.push_back(&gy);
-      run_everywhere(outputs, [&](Context& ctx) {
-        run(grad_jvp_call(in, ggamma, gbeta, tan, gy, tgy, tggamma, tgbeta), ctx);
-      }, [&] {
-        if (gy) expect_near(gy, primal_want.gy, kNormFactor, "gy");
-        expect_near(tgbeta, want.gbeta, kNormFactor, "tgbeta");
-        expect_near(tggamma, want.ggamma, kNormFactor, "tggamma");
-        expect_near(tgy, want.gy, kNormFactor, "tgy");
-      });
+      run_everywhere(
+          outputs, [&](Context& ctx) { run(grad_jvp_call(in, ggamma, gbeta, tan, gy, tgy, tggamma, tgbeta), ctx); },
+          [&] {
+            if (gy) expect_near(gy, primal_want.gy, kNormFactor, "gy");
+            expect_near(tgbeta, want.gbeta, kNormFactor, "tgbeta");
+            expect_near(tggamma, want.ggamma, kNormFactor, "tggamma");
+            expect_near(tgy, want.gy, kNormFactor, "tgy");
+          });
     }
 }
 
@@ -269,7 +279,8 @@ Array moved(const Array& a, const Array& direction, double step) {
 /// Error: truncation step^2 * third derivative, and epsilon/step, both near 1e-8 at a step of 1e-5.
 TEST(NormDifferences, TangentsAreDerivatives) {
   constexpr double kStep = 1e-5, kTolerance = 2e-6;
-  for (const NormCase& c : {NormCase{{2, 2, 5, 4, 3, Pool::kMax2x2}}, NormCase{{1, 3, 3, 3, 9, Pool::kNone}, Scale::kShared}}) {
+  for (const NormCase& c :
+       {NormCase{{2, 2, 5, 4, 3, Pool::kMax2x2}}, NormCase{{1, 3, 3, 3, 9, Pool::kNone}, Scale::kShared}}) {
     NormPrimal in = primal(c, DType::kF64);
     NormTangent tan = tangent(in, DType::kF64);
     Context context(1);
@@ -292,7 +303,7 @@ TEST(NormDifferences, TangentsAreDerivatives) {
       mean[side] = near.mean, rstd[side] = near.rstd;
       run(grad_call(near, gy[side], ggamma[side], gbeta[side]), context);
     }
-    const auto expect = [&](const Array& actual, const Array (&at)[2], const char* what) {
+    const auto expect = [&](const Array& actual, const Array(&at)[2], const char* what) {
       for (std::size_t i = 0; i < actual.size(); ++i)
         ASSERT_NEAR(actual[i], (at[1][i] - at[0][i]) / (2 * kStep), kTolerance) << what << " " << i;
     };
@@ -314,18 +325,25 @@ TEST(NormDifferences, TangentsAreDerivatives) {
 
 TEST_P(Norm, TiesGoToTheFirstAndConstantsMayDie) {
   const NormDims d{1, 2, 4, 4, 18, Pool::kMax2x2};
-  NormPrimal in{d, Array(d.y(), GetParam(), std::vector<double>(static_cast<std::size_t>(d.y().numel()), 2.5)),
-                random_array({1, d.k}, GetParam(), 5), Array(), Array(d.channels(), GetParam()),
-                Array(d.channels(), GetParam()), Array(d.p(), DType::kU8), Array()};
+  NormPrimal in{d,
+                Array(d.y(), GetParam(), std::vector<double>(static_cast<std::size_t>(d.y().numel()), 2.5)),
+                random_array({1, d.k}, GetParam(), 5),
+                Array(),
+                Array(d.channels(), GetParam()),
+                Array(d.channels(), GetParam()),
+                Array(d.p(), DType::kU8),
+                Array()};
   Array p(d.p(), GetParam());
   for (const double beta : {0.75, 0.0, -1.0}) {
     in.beta = Array({1, d.k}, GetParam(), std::vector<double>(static_cast<std::size_t>(d.k), beta));
-    run_everywhere({&in.mean, &in.rstd, &p, &in.choice}, [&](Context& context) { run(forward_call(in, p), context); }, [&] {
-      for (std::size_t i = 0; i < p.size(); ++i) {
-        ASSERT_EQ(p[i], beta > 0 ? beta : 0);
-        ASSERT_EQ(in.choice[i], beta > 0 ? 0 : kDead);
-      }
-    });
+    run_everywhere(
+        {&in.mean, &in.rstd, &p, &in.choice}, [&](Context& context) { run(forward_call(in, p), context); },
+        [&] {
+          for (std::size_t i = 0; i < p.size(); ++i) {
+            ASSERT_EQ(p[i], beta > 0 ? beta : 0);
+            ASSERT_EQ(in.choice[i], beta > 0 ? 0 : kDead);
+          }
+        });
   }
 }
 
@@ -339,9 +357,14 @@ TEST_P(Norm, EveryPositionCanWinAndANanIsPassedOn) {
       y[s * 40 + c] = s == c % 4 || (c % 5 == 0 && s > c % 4) ? 3 : 1;
       if (c > 32) y[s * 40 + c] = s == c % 4 ? std::nan("") : 100;
     }
-  NormPrimal in{d, Array(d.y(), GetParam(), y), Array(), Array({1, d.k}, GetParam(), std::vector<double>(40, 0.0)),
+  NormPrimal in{d,
+                Array(d.y(), GetParam(), y),
+                Array(),
                 Array({1, d.k}, GetParam(), std::vector<double>(40, 0.0)),
-                Array({1, d.k}, GetParam(), std::vector<double>(40, 1.0)), Array(d.p(), DType::kU8), Array()};
+                Array({1, d.k}, GetParam(), std::vector<double>(40, 0.0)),
+                Array({1, d.k}, GetParam(), std::vector<double>(40, 1.0)),
+                Array(d.p(), DType::kU8),
+                Array()};
   Array p(d.p(), GetParam());
   const auto call = [&](Context& context) {
     NormReluPoolApply k;

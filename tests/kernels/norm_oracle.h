@@ -23,7 +23,8 @@ struct NormDims {
   std::size_t at(std::int64_t task, std::int64_t image, std::int64_t row, std::int64_t column, std::int64_t c) const {
     return static_cast<std::size_t>((((task * n + image) * h + row) * w + column) * k + c);
   }
-  std::size_t pooled(std::int64_t task, std::int64_t image, std::int64_t row, std::int64_t column, std::int64_t c) const {
+  std::size_t pooled(std::int64_t task, std::int64_t image, std::int64_t row, std::int64_t column,
+                     std::int64_t c) const {
     return static_cast<std::size_t>((((task * n + image) * ph() + row) * pw() + column) * k + c);
   }
   /// f(y index) over the pixels of (task, channel).
@@ -90,7 +91,8 @@ struct NormJvpResult {
 
 inline NormGradResult oracle_grad(const NormPrimal& in) {
   const NormDims& d = in.d;
-  NormGradResult out{Nums(in.y.size()), Nums(static_cast<std::size_t>(d.t * d.k)), Nums(static_cast<std::size_t>(d.t * d.k))};
+  NormGradResult out{Nums(in.y.size()), Nums(static_cast<std::size_t>(d.t * d.k)),
+                     Nums(static_cast<std::size_t>(d.t * d.k))};
   const Nums gz = in.scatter(in.gp);
   for (std::int64_t t = 0; t < d.t; ++t)
     for (std::int64_t c = 0; c < d.k; ++c) {
@@ -101,7 +103,8 @@ inline NormGradResult oracle_grad(const NormPrimal& in) {
       });
       const Num scale = channel(in.gamma, t, c, 1) * channel(in.rstd, t, c, 0);
       d.pixels(t, c, [&](std::size_t i) {
-        out.gy[i] = scale * (gz[i] - out.gbeta[tc] * Num(1 / d.m()) - in.xhat(t, c, i) * out.ggamma[tc] * Num(1 / d.m()));
+        out.gy[i] =
+            scale * (gz[i] - out.gbeta[tc] * Num(1 / d.m()) - in.xhat(t, c, i) * out.ggamma[tc] * Num(1 / d.m()));
       });
     }
   return out;
@@ -134,7 +137,8 @@ inline NormJvpResult oracle_jvp(const NormPrimal& in, const NormTangent& tan) {
 }
 
 /// gy of the result is tgy, ggamma is tggamma, gbeta is tgbeta. `ggamma` and `gbeta` are the primal sums.
-inline NormGradResult oracle_grad_jvp(const NormPrimal& in, const Array& ggamma, const Array& gbeta, const NormTangent& tan) {
+inline NormGradResult oracle_grad_jvp(const NormPrimal& in, const Array& ggamma, const Array& gbeta,
+                                      const NormTangent& tan) {
   const NormDims& d = in.d;
   const auto channels = static_cast<std::size_t>(d.t * d.k);
   NormGradResult out{Nums(in.y.size()), Nums(channels), Nums(channels)};
@@ -155,9 +159,10 @@ inline NormGradResult oracle_grad_jvp(const NormPrimal& in, const Array& ggamma,
       });
       d.pixels(t, c, [&](std::size_t i) {
         const Num r = gz[i] - gb * per_pixel - in.xhat(t, c, i) * gg * per_pixel;
-        out.gy[i] = (tgamma * rstd + gamma * trstd) * r +
-                    gamma * rstd * (tgz[i] - out.gbeta[tc] * per_pixel - txhat(i) * gg * per_pixel -
-                                    in.xhat(t, c, i) * out.ggamma[tc] * per_pixel);
+        out.gy[i] =
+            (tgamma * rstd + gamma * trstd) * r + gamma * rstd *
+                                                      (tgz[i] - out.gbeta[tc] * per_pixel - txhat(i) * gg * per_pixel -
+                                                       in.xhat(t, c, i) * out.ggamma[tc] * per_pixel);
       });
     }
   return out;

@@ -21,14 +21,10 @@ struct PoolCase {
 };
 
 const PoolCase kCases[] = {
-    {{1, 2, 4, 4, 3}, {}},
-    {{3, 2, 5, 7, 17}, {}},
-    {{1, 1, 3, 3, 64}, {3, 3, 1, 1}},
+    {{1, 2, 4, 4, 3}, {}},           {{3, 2, 5, 7, 17}, {}}, {{1, 1, 3, 3, 64}, {3, 3, 1, 1}},
     {{2, 1, 7, 6, 5}, {3, 2, 2, 1}},  // overlapping
     {{1, 2, 9, 8, 4}, {2, 3, 3, 4}},  // with gaps
-    {{1, 2, 1, 1, 1}, {1, 1, 1, 1}},
-    {{1, 0, 4, 4, 3}, {}},
-    {{2, 3, 40, 41, 16}, {}},
+    {{1, 2, 1, 1, 1}, {1, 1, 1, 1}}, {{1, 0, 4, 4, 3}, {}},  {{2, 3, 40, 41, 16}, {}},
 };
 
 /// f(y index, x indices of its window in order).
@@ -67,39 +63,47 @@ TEST_P(PoolTest, MaxTakesTheFirstOfTies) {
     SCOPED_TRACE(c.x.to_string());
     const Array x = tied(c.x, GetParam());
     Array y(c.y(), GetParam()), choice(c.y(), DType::kI32);
-    run_everywhere({&y, &choice},
-                   [&](Context& ctx) { run(MaxPool{c.g, x.view(), y.mutable_view(), choice.mutable_view()}, ctx); }, [&] {
-      for_each_window(c, [&](std::size_t i, const std::vector<std::size_t>& window) {
-        std::size_t best = 0;
-        for (std::size_t s = 1; s < window.size(); ++s) {
-          if (std::isnan(x[window[best]])) break;
-          if (std::isnan(x[window[s]]) || x[window[s]] > x[window[best]]) best = s;
-        }
-        ASSERT_EQ(choice[i], static_cast<double>(best)) << i;
-        ASSERT_TRUE(y[i] == x[window[best]] || (std::isnan(y[i]) && std::isnan(x[window[best]]))) << i;
-      });
-    });
+    run_everywhere(
+        {&y, &choice},
+        [&](Context& ctx) {
+          run(MaxPool{c.g, x.view(), y.mutable_view(), choice.mutable_view()}, ctx);
+        },
+        [&] {
+          for_each_window(c, [&](std::size_t i, const std::vector<std::size_t>& window) {
+            std::size_t best = 0;
+            for (std::size_t s = 1; s < window.size(); ++s) {
+              if (std::isnan(x[window[best]])) break;
+              if (std::isnan(x[window[s]]) || x[window[s]] > x[window[best]]) best = s;
+            }
+            ASSERT_EQ(choice[i], static_cast<double>(best)) << i;
+            ASSERT_TRUE(y[i] == x[window[best]] || (std::isnan(y[i]) && std::isnan(x[window[best]]))) << i;
+          });
+        });
   }
 }
 
 TEST_P(PoolTest, GatherAndScatterFollowTheChoice) {
   for (const PoolCase& c : kCases) {
     SCOPED_TRACE(c.x.to_string());
-    const Array x = random_array(c.x, GetParam(), 1), gy = random_array(c.y(), GetParam(), 2), choice = random_choice(c);
+    const Array x = random_array(c.x, GetParam(), 1), gy = random_array(c.y(), GetParam(), 2),
+                choice = random_choice(c);
     Array y(c.y(), GetParam()), gx(c.x, GetParam());
     std::vector<Num> want(x.size());
     for_each_window(c, [&](std::size_t i, const std::vector<std::size_t>& window) {
       want[window[static_cast<std::size_t>(choice[i])]] += Num(gy[i]);
     });
-    run_everywhere({&y, &gx}, [&](Context& ctx) {
-      run(PoolGather{c.g, x.view(), choice.view(), y.mutable_view()}, ctx);
-      run(PoolScatter{c.g, gy.view(), choice.view(), gx.mutable_view()}, ctx);
-    }, [&] {
-      for_each_window(c, [&](std::size_t i, const std::vector<std::size_t>& window) {
-        ASSERT_EQ(y[i], x[window[static_cast<std::size_t>(choice[i])]]);
-      });
-      expect_near(gx, want, 4, "gx");  // sums of at most nine
-    });
+    run_everywhere(
+        {&y, &gx},
+        [&](Context& ctx) {
+          run(PoolGather{c.g, x.view(), choice.view(), y.mutable_view()}, ctx);
+          run(PoolScatter{c.g, gy.view(), choice.view(), gx.mutable_view()}, ctx);
+        },
+        [&] {
+          for_each_window(c, [&](std::size_t i, const std::vector<std::size_t>& window) {
+            ASSERT_EQ(y[i], x[window[static_cast<std::size_t>(choice[i])]]);
+          });
+          expect_near(gx, want, 4, "gx");  // sums of at most nine
+        });
   }
 }
 
@@ -113,13 +117,16 @@ TEST_P(PoolTest, AverageAndItsAdjoint) {
     for_each_window(c, [&](std::size_t i, const std::vector<std::size_t>& window) {
       for (const std::size_t j : window) want_y[i] += weight * Num(x[j]), want_gx[j] += weight * Num(gy[i]);
     });
-    run_everywhere({&y, &gx}, [&](Context& ctx) {
-      run(AveragePool{c.g, x.view(), y.mutable_view()}, ctx);
-      run(AveragePoolGrad{c.g, gy.view(), gx.mutable_view()}, ctx);
-    }, [&] {
-      expect_near(y, want_y, 4, "y");
-      expect_near(gx, want_gx, 4, "gx");
-    });
+    run_everywhere(
+        {&y, &gx},
+        [&](Context& ctx) {
+          run(AveragePool{c.g, x.view(), y.mutable_view()}, ctx);
+          run(AveragePoolGrad{c.g, gy.view(), gx.mutable_view()}, ctx);
+        },
+        [&] {
+          expect_near(y, want_y, 4, "y");
+          expect_near(gx, want_gx, 4, "gx");
+        });
   }
 }
 

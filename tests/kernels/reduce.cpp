@@ -37,7 +37,7 @@ const std::vector<std::pair<Shape, Shape>> kReductions = {
     {{1, 1, 3}, {1, 1, 1}},
     {{0, 5}, {1, 5}},
     {{0, 5}, {0, 1}},
-    {{3, 50001}, {3, 1}},    // rows in pieces
+    {{3, 50001}, {3, 1}},  // rows in pieces
     {{200, 3, 301}, {1, 3, 1}},
     {{4, 999, 64}, {4, 1, 64}},  // columns in parts
     {{3, 1, 1300}, {1, 1, 1300}},
@@ -51,8 +51,12 @@ TEST_P(Reduce, Sum) {
     std::vector<Num> want(y.size());
     for (std::int64_t i = 0; i < from.numel(); ++i) want[target_of(from, to, i)] += Num(x[static_cast<std::size_t>(i)]);
     // float64 within: one rounding at the end for f32; for f64 the lanes' partial sums round too.
-    run_everywhere({&y}, [&](Context& c) { run(ReduceSum{x.view(), y.mutable_view()}, c); },
-                   [&] { expect_near(y, want, GetParam() == DType::kF32 ? 1 : 4, "sum"); });
+    run_everywhere(
+        {&y},
+        [&](Context& c) {
+          run(ReduceSum{x.view(), y.mutable_view()}, c);
+        },
+        [&] { expect_near(y, want, GetParam() == DType::kF32 ? 1 : 4, "sum"); });
   }
 }
 
@@ -69,10 +73,16 @@ TEST_P(Reduce, Max) {
       const double v = x[static_cast<std::size_t>(i)];
       if (v > best || std::isnan(v)) best = v;
     }
-    run_everywhere({&y}, [&](Context& c) { run(ReduceMax{x.view(), y.mutable_view()}, c); }, [&] {
-      for (std::size_t i = 0; i < want.size(); ++i)
-        EXPECT_TRUE(y[i] == want[i] || (std::isnan(y[i]) && std::isnan(want[i]))) << i << ": " << y[i] << " " << want[i];
-    });
+    run_everywhere(
+        {&y},
+        [&](Context& c) {
+          run(ReduceMax{x.view(), y.mutable_view()}, c);
+        },
+        [&] {
+          for (std::size_t i = 0; i < want.size(); ++i)
+            EXPECT_TRUE(y[i] == want[i] || (std::isnan(y[i]) && std::isnan(want[i])))
+                << i << ": " << y[i] << " " << want[i];
+        });
   }
 }
 

@@ -19,8 +19,12 @@ TEST_P(Update, SgdWithThetaSharedByTasks) {
     Array out(shape, GetParam());
     std::vector<Num> want;
     for (std::size_t i = 0; i < out.size(); ++i) want.push_back(Num(theta[i % theta.size()]) - Num(0.4) * Num(grad[i]));
-    run_everywhere({&out}, [&](Context& c) { run(Sgd{0.4, theta.view(), grad.view(), out.mutable_view()}, c); },
-                   [&] { expect_near(out, want, 2, "out"); });
+    run_everywhere(
+        {&out},
+        [&](Context& c) {
+          run(Sgd{0.4, theta.view(), grad.view(), out.mutable_view()}, c);
+        },
+        [&] { expect_near(out, want, 2, "out"); });
   }
 }
 
@@ -29,8 +33,12 @@ TEST_P(Update, SgdInPlace) {
   const Array grad = random_array({1003}, GetParam(), 2);
   std::vector<Num> want;
   for (std::size_t i = 0; i < theta.size(); ++i) want.push_back(Num(theta[i]) - Num(0.01) * Num(grad[i]));
-  run_everywhere({&theta}, [&](Context& c) { run(Sgd{0.01, theta.view(), grad.view(), theta.mutable_view()}, c); },
-                 [&] { expect_near(theta, want, 2, "theta"); });
+  run_everywhere(
+      {&theta},
+      [&](Context& c) {
+        run(Sgd{0.01, theta.view(), grad.view(), theta.mutable_view()}, c);
+      },
+      [&] { expect_near(theta, want, 2, "theta"); });
 }
 
 TEST_P(Update, AdamFollowsAlgorithmOne) {
@@ -38,7 +46,8 @@ TEST_P(Update, AdamFollowsAlgorithmOne) {
   for (const std::int64_t n : {1, 17, 70001}) {
     Array grad[3];
     for (unsigned s = 0; s < 3; ++s) grad[s] = random_array({n}, GetParam(), s + 1);
-    Array theta = random_array({n}, GetParam(), 9), m = Array({n}, GetParam(), std::vector<double>(static_cast<std::size_t>(n), 0.0)),
+    Array theta = random_array({n}, GetParam(), 9),
+          m = Array({n}, GetParam(), std::vector<double>(static_cast<std::size_t>(n), 0.0)),
           v = Array({n}, GetParam(), std::vector<double>(static_cast<std::size_t>(n), 0.0));
     std::vector<Num> want_theta, want_m, want_v;
     for (std::size_t i = 0; i < theta.size(); ++i) {
@@ -52,16 +61,20 @@ TEST_P(Update, AdamFollowsAlgorithmOne) {
       }
       want_theta.push_back(x), want_m.push_back(mi), want_v.push_back(vi);
     }
-    run_everywhere({&theta, &m, &v}, [&](Context& c) {
-      for (int step = 1; step <= 3; ++step)
-        run(Adam{kRate, kBeta1, kBeta2, kEpsilon, step, grad[step - 1].view(), theta.mutable_view(), m.mutable_view(),
-                 v.mutable_view()}, c);
-    }, [&] {
-      // Three steps of a handful of roundings each.
-      expect_near(m, want_m, 6, "m");
-      expect_near(v, want_v, 6, "v");
-      expect_near(theta, want_theta, 12, "theta");
-    });
+    run_everywhere(
+        {&theta, &m, &v},
+        [&](Context& c) {
+          for (int step = 1; step <= 3; ++step)
+            run(Adam{kRate, kBeta1, kBeta2, kEpsilon, step, grad[step - 1].view(), theta.mutable_view(),
+                     m.mutable_view(), v.mutable_view()},
+                c);
+        },
+        [&] {
+          // Three steps of a handful of roundings each.
+          expect_near(m, want_m, 6, "m");
+          expect_near(v, want_v, 6, "v");
+          expect_near(theta, want_theta, 12, "theta");
+        });
   }
 }
 
@@ -71,8 +84,12 @@ TEST_P(Update, ClipKeepsNaN) {
   Array x({1001}, GetParam(), values);
   std::vector<Num> want;
   for (const double v : x.values()) want.emplace_back(std::isnan(v) ? v : std::min(std::max(v, -2.0), 2.0));
-  run_everywhere({&x}, [&](Context& c) { run(ClipValue{2, x.mutable_view()}, c); },
-                 [&] { expect_near(x, want, 0, "x"); });
+  run_everywhere(
+      {&x},
+      [&](Context& c) {
+        run(ClipValue{2, x.mutable_view()}, c);
+      },
+      [&] { expect_near(x, want, 0, "x"); });
 }
 
 }  // namespace

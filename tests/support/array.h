@@ -1,4 +1,5 @@
-// Array: what oracles compute with. A float64 array with checked, readable indexing; nothing of the engine but its shapes.
+// Array: what oracles compute with. A float64 array with checked, readable indexing; nothing of the engine but its
+// shapes.
 #pragma once
 
 #include <cstdint>

@@ -10,7 +10,8 @@ namespace innerloop::test {
 
 enum class Fill {
   kUniform,  ///< independent, uniform
-  kSpread,   ///< a shuffled grid of cell centres: no two alike, and none nearer to a symmetric range's 0 than half a cell
+  kSpread,   ///< a shuffled grid of cell centres: no two alike, and none nearer to a symmetric range's 0 than half a
+             ///< cell
 };
 
 struct Range {

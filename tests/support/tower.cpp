@@ -6,6 +6,7 @@
 #include "autograd/ops/alias.h"
 #include "autograd/transforms.h"
 #include "support/compare.h"
+#include "support/random.h"
 #include "support/tolerance.h"
 
 namespace innerloop::test {

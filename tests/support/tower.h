@@ -2,9 +2,9 @@
 //
 //   reverse_of(f): (x, u) -> J(x)^T u        forward_of(f): (x, v) -> J(x) v
 //
-// Both are functions of all their arguments again, so a derivative of one along (x, u) also checks that a rule is linear in the
-// cotangent by derivatives, which is what a later order rests on. All four second-order paths (reverse over reverse, forward over
-// reverse, reverse over forward, forward over forward) are two steps up the tower.
+// Both are functions of all their arguments again, so a derivative of one along (x, u) also checks that a rule is
+// linear in the cotangent by derivatives, which is what a later order rests on. All four second-order paths (reverse
+// over reverse, forward over reverse, reverse over forward, forward over forward) are two steps up the tower.
 #pragma once
 
 #include <cstdint>
@@ -37,8 +37,8 @@ std::vector<Level> tower(const Level& base, int order, std::uint32_t seed);
 /// f at x without a record, in the dtype of x.
 std::vector<Tensor> evaluate(const OpFunction& f, const std::vector<Tensor>& x);
 
-/// The derivative of `level` along a random direction, contracted with a random cotangent: vjp and jvp against each other and
-/// against five-point differences.
+/// The derivative of `level` along a random direction, contracted with a random cotangent: vjp and jvp against each
+/// other and against five-point differences.
 void expect_derivative(const Level& level, std::uint32_t seed, double tolerance);
 
 }  // namespace innerloop::test

@@ -1,14 +1,17 @@
-// Oracles that several cases share: convolution and pooling in plain float64 loops.
+// Oracles that several tests share: convolution, pooling and the conv block in plain float64 loops.
 #pragma once
 
+#include <vector>
+
 #include "autograd/ops/conv.h"
+#include "autograd/ops/conv_block.h"
 #include "autograd/ops/pool.h"
 #include "support/array.h"
 
 namespace innerloop::test {
 
-/// Calls visit(t, n, p, q, k, r, s, c, h, w): every product of a convolution that does not fall into the padding. `c` counts within
-/// the group of k; h, w is the input pixel.
+/// Calls visit(t, n, p, q, k, r, s, c, row, column, channel): every product of a convolution that does not fall into
+/// the padding. c counts within the group of k; row, column, channel are the input's.
 template <class Visit>
 void for_each_product(const Shape& x, const Shape& w, const Shape& y, const autograd::ConvOptions& o, Visit visit) {
   for (std::int64_t t = 0; t < y[0]; ++t)
@@ -27,38 +30,17 @@ void for_each_product(const Shape& x, const Shape& w, const Shape& y, const auto
                 }
 }
 
-/// Output shape from the textbook formula.
-inline Shape conv_shape(const Shape& x, const Shape& w, const autograd::ConvOptions& o) {
-  const auto extent = [](std::int64_t padded, std::int64_t kernel, std::int64_t dilation, std::int64_t stride) {
-    std::int64_t count = 0;
-    while (count * stride + dilation * (kernel - 1) < padded) ++count;
-    return count;
-  };
-  return {x[0] > w[0] ? x[0] : w[0], x[1], extent(x[2] + o.pad_top + o.pad_bottom, w[1], o.dilation_h, o.stride_h),
-          extent(x[3] + o.pad_left + o.pad_right, w[2], o.dilation_w, o.stride_w), w[4]};
-}
+/// Output shape by counting where a window fits.
+Shape conv_shape(const Shape& x, const Shape& w, const autograd::ConvOptions& o);
+Array conv_oracle(const Array& x, const Array& w, const autograd::ConvOptions& o);
 
-inline Array conv_oracle(const Array& x, const Array& w, const autograd::ConvOptions& o) {
-  Array y(conv_shape(x.shape, w.shape, o));
-  for_each_product(x.shape, w.shape, y.shape, o,
-                   [&](auto t, auto n, auto p, auto q, auto k, auto r, auto s, auto c, auto row, auto column, auto channel) {
-                     y(t, n, p, q, k) += x(task_of(x, t), n, row, column, channel) * w(task_of(w, t), r, s, c, k);
-                   });
-  return y;
-}
-
-/// Flat position within x of window element `at` of output (t, n, p, q, c).
+/// Element `at` (row-major) of the window of output (t, n, p, q, c).
 inline double& window_element(Array& x, const autograd::PoolGeometry& g, std::int64_t t, std::int64_t n, std::int64_t p,
                               std::int64_t q, std::int64_t c, std::int64_t at) {
   return x(t, n, p * g.stride_h + at / g.window_w, q * g.stride_w + at % g.window_w, c);
 }
 
-inline Shape pool_shape(const Shape& x, const autograd::PoolGeometry& g) {
-  std::int64_t p = 0, q = 0;
-  while (p * g.stride_h + g.window_h <= x[2]) ++p;
-  while (q * g.stride_w + g.window_w <= x[3]) ++q;
-  return {x[0], x[1], p, q, x[4]};
-}
+Shape pool_shape(const Shape& x, const autograd::PoolGeometry& g);
 
 template <class Visit>
 void for_each_output(const Shape& y, Visit visit) {
@@ -68,5 +50,15 @@ void for_each_output(const Shape& y, Visit visit) {
         for (std::int64_t q = 0; q < y[3]; ++q)
           for (std::int64_t c = 0; c < y[4]; ++c) visit(t, n, p, q, c);
 }
+
+struct BlockOracle {
+  Array p, mean, rstd;
+  std::vector<int> decisions;  ///< of each output: the window position of the maximum, or -1 where it is not above zero
+  double margin = 0;           ///< smallest distance of a decision from another one
+};
+
+/// Convolution, batch norm with two-pass statistics, ReLU, and the pool; gamma may be null.
+BlockOracle block_oracle(const Array& x, const Array& w, const Array* gamma, const Array& beta,
+                         const autograd::ConvBlockOptions& options);
 
 }  // namespace innerloop::test
