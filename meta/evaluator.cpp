@@ -165,8 +165,9 @@ EvalResult evaluate(const nn::ConvNet& net, const std::vector<Tensor>& params, c
   context.threads().parallel_for(options.episodes, [&](std::int64_t i) {
     if (stopped(options.stop)) return;
     ContextScope scope(context);
-    predictions[static_cast<std::size_t>(i)] = run_episode(net, params, source, options, i);
-    if (!options.progress) return;
+    EpisodePrediction& prediction = predictions[static_cast<std::size_t>(i)];
+    prediction = run_episode(net, params, source, options, i);
+    if (!options.progress || prediction.probabilities.empty()) return;
     const std::scoped_lock lock(progress);
     options.progress(++done, options.episodes);
   });

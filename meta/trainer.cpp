@@ -89,6 +89,8 @@ class Run {
       folder_.create_new();  // says why not
     }
     state_.config = config_;
+    // How many threads did the work is no part of the result: the files are the same at any number.
+    state_.config.run.threads = 0;
     net_.emplace(conv_net_options(config_));
     optimizer_ = optimizer_options(config_);
     if (!resumed_) state_.params = net_->init(static_cast<std::uint64_t>(config_.run.seed));
@@ -124,7 +126,7 @@ class Run {
     evaluation_.data_hash = hash;
     evaluation_.stop = options_.stop;
     evaluation_.progress = options_.callbacks.on_eval_progress;
-    if (evaluates()) check_evaluation(*net_, split_.held_out, evaluation_);
+    if (evaluates()) check_held_out();
 
     const std::string cpu(name_of(Context::current().target()));
     if (resumed_ && state_.protocol.contains("cpu") && state_.protocol["cpu"] != cpu)
@@ -140,6 +142,15 @@ class Run {
     say(fmt::format("{}: {} images of {} classes; {}", set_.name, set_.count(), set_.classes.size(),
                     split_.description));
     for (const io::SkippedFile& file : set_.skipped) say(fmt::format("left out: {}: {}", file.file, file.reason));
+  }
+
+  void check_held_out() const {
+    try {
+      check_evaluation(*net_, split_.held_out, evaluation_);
+    } catch (const Error& e) {
+      fail("{} (this is the part held out by data.holdout = {}; a larger share also gives it more)", e.what(),
+           config_.data.holdout);
+    }
   }
 
   void open_folder() {

@@ -204,7 +204,9 @@ TEST_F(Trainer, TheNumberOfThreadsDoesNotShow) {
   for (const int threads : {1, 2}) {
     Context context(threads);
     ContextScope scope(context);
-    train(options(fmt::format("threads{}", threads)));
+    io::Config c = test::tiny_config();
+    c.run.threads = threads;
+    train(options(fmt::format("threads{}", threads), c));
   }
   expect_same_run("threads1", "threads2");
 }
@@ -285,7 +287,7 @@ TEST_F(Trainer, SaysBeforeTheFirstStepThatEvaluationIsImpossible) {
   c.eval.queries = 30;
   TrainOptions o = options("run", c);
   o.callbacks.on_step = [](const io::StepEntry&) { FAIL() << "a step ran"; };
-  EXPECT_TRUE(throws_with([&] { train(o); }, {"eval", "'c00'", "31"}));
+  EXPECT_TRUE(throws_with([&] { train(o); }, {"eval", "'c00'", "31", "data.holdout"}));
   EXPECT_FALSE(std::filesystem::exists(folder_.path("run"))) << "a run that could not begin may not block the next";
 }
 
