@@ -111,21 +111,24 @@ Config miniimagenet() {
   return c;
 }
 
-/// A first run: some minutes on two cores, on procedural X-rays, and the accuracy on classes of findings visibly rises.
+/// A first run: a few minutes on two cores, on procedural X-rays, whose held-out accuracy rises while one watches.
 Config demo() {
   Config c;
-  c.model.filters = {32, 32, 32, 32};
-  c.inner = {.steps = 1, .rate = 0.02};
+  c.model.filters = {16, 32, 32, 32};
+  c.model.head = Head::kMean;  // findings are textures and shades that may lie anywhere; position-bound features learn less here
+  c.inner = {.steps = 3, .rate = 0.1};
   c.outer.optimizer = Optimizer::kAdam;
-  c.outer.rate = 0.001;
-  c.outer.tasks = 16;
-  c.outer.iterations = 600;
-  c.task = {.scheme = Scheme::kInstances, .ways = 4, .shots = 1, .queries = 1};
-  c.augment = {SaltPepper{.probability = 0.1, .salt = 0.5}, GaussianNoise{.std = 0.05}, Shift{.pixels = 6}};
+  c.outer.rate = 0.002;
+  c.outer.tasks = 8;
+  c.outer.iterations = 400;
+  // Groups of five: with a single image a class, matching an image to its own copy solves the task, and what the images of a
+  // finding share is never learnt.
+  c.task = {.scheme = Scheme::kGroups, .ways = 4, .shots = 5, .queries = 5};
+  c.augment = {GaussianNoise{.std = 0.03}, Shift{.pixels = 4}};  // light, as the fine textures are part of the findings
   c.data.size = 64;
   c.data.holdout = 0.25;
-  c.eval = {.ways = 4, .shots = 5, .queries = 10, .episodes = 100, .steps = 5, .every = 100};
-  c.run.checkpoint_every = 100;
+  c.eval = {.ways = 4, .shots = 5, .queries = 10, .episodes = 60, .steps = 10, .every = 50};
+  c.run.checkpoint_every = 50;
   return c;
 }
 

@@ -51,16 +51,8 @@ io::Config config_of(const meta::Checkpoint& checkpoint, const CommonOptions& co
 }
 
 io::ImageSet chosen_part(io::ImageSet set, const std::string& hash, const meta::Checkpoint& checkpoint, const Options& o) {
-  const bool trained_on_it = hash == checkpoint.data_hash;
-  if (o.part == Part::kAll) {
-    if (trained_on_it && o.start == Start::kCheckpoint) {
-      warn(fmt::format("{} is the data set that this checkpoint was trained on; --part held-out keeps to the images that "
-                       "training never saw",
-                       o.data));
-    }
-    return set;
-  }
-  IL_CHECK(trained_on_it,
+  if (o.part == Part::kAll) return set;
+  IL_CHECK(hash == checkpoint.data_hash,
            "{}: not the data set that {} was trained on, so nothing of it was held out; leave --part held-out out", o.data,
            o.checkpoint);
   io::ImageSet held_out = meta::split_data(set, checkpoint.config).held_out;
@@ -94,6 +86,13 @@ int run(const Options& o) {
   if (o.start == Start::kUntrained) network.params = network.net.init(static_cast<std::uint64_t>(config.run.seed));
   if (o.start == Start::kFresh) options.fresh_init = meta::FreshInit::kPerEpisode;
 
+  meta::check_evaluation(network.net, set, options);  // before any word: an error should stand alone
+  if (!network.note.empty()) say(network.note);
+  if (o.part == Part::kAll && o.start == Start::kCheckpoint && hash == checkpoint.data_hash) {
+    warn(fmt::format("{} is the data set that this checkpoint was trained on; --part held-out keeps to the images that "
+                     "training never saw",
+                     o.data));
+  }
   const meta::EvalResult result = meta::evaluate(network.net, network.params, set, options);
   if (result.outcome == meta::EvalOutcome::kStopped) {
     say("stopped before the last episode; there is no result");

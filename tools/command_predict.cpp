@@ -59,6 +59,7 @@ int run(const Options& o) {
   const QueryImages queries = load_query_images(o.images, load, o.bad_files);
 
   const Network network = network_for(checkpoint, static_cast<std::int64_t>(support.classes.size()));
+  if (!network.note.empty()) say(network.note);
   const meta::EvalOptions eval = meta::eval_options(config);
   const meta::Predictor predictor(network.net, network.params, support, {.inner = eval.inner, .norm = eval.norm});
 

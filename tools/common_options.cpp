@@ -40,7 +40,7 @@ void CommonOptions::add_to(CLI::App& command, std::vector<ShortForm> short_forms
     given_.push_back({std::move(forms[i]), {}, nullptr});
     Given& g = given_.back();
     g.option = command.add_option(g.form.option, g.value, describe(g.form));
-    g.option->type_name(g.form.values)->group(i < own ? "Short forms of keys" : shared);
+    g.option->take_last()->type_name(g.form.values)->group(i < own ? "Short forms of keys" : shared);
   }
   command.add_option("--config", config_file_, "a TOML file of keys ('innerloop help keys' lists them)")
       ->type_name("F.toml")

@@ -3,19 +3,18 @@
 #include <fmt/core.h>
 
 #include "meta/from_config.h"
-#include "tools/messages.h"
 
 namespace innerloop::tools {
 
 Network network_for(const meta::Checkpoint& checkpoint, std::int64_t ways) {
   nn::ConvNet trained = checkpoint.net();
-  if (trained.options().ways == ways) return {std::move(trained), checkpoint.params};
-  say(fmt::format("the network was trained on {}-way tasks; for {} classes its head starts from zero and is adapted on the "
-                  "support images",
-                  trained.options().ways, ways));
+  if (trained.options().ways == ways) return {std::move(trained), checkpoint.params, {}};
   nn::ConvNetOptions options = trained.options();
   options.ways = ways;
-  Network network{nn::ConvNet(options), checkpoint.params};
+  Network network{nn::ConvNet(options), checkpoint.params,
+                  fmt::format("the network was trained on {}-way tasks; for {} classes its head starts from zero and is "
+                              "adapted on the support images",
+                              trained.options().ways, ways)};
   // The head is the last two parameters: weight [F, N] and bias [N].
   for (std::size_t i = network.params.size() - 2; i < network.params.size(); ++i) {
     Shape shape{1};

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "meta/checkpoint.h"
@@ -16,9 +17,10 @@ namespace innerloop::tools {
 struct Network {
   nn::ConvNet net;
   std::vector<Tensor> params;  ///< [1, ...]
+  std::string note;            ///< what the reader should know of its head; empty when it is the trained one
 };
 
-/// The network of `checkpoint` with `ways` outputs: as it is where they agree, else with a zero head, which is said on stderr.
+/// The network of `checkpoint` with `ways` outputs: as it is where they agree, else with a zero head and a note of it.
 Network network_for(const meta::Checkpoint& checkpoint, std::int64_t ways);
 
 }  // namespace innerloop::tools
