@@ -12,6 +12,7 @@
 #include "meta/episode_sheet.h"
 #include "meta/finite.h"
 #include "meta/from_config.h"
+#include "meta/head.h"
 #include "meta/holdout.h"
 #include "meta/run_folder.h"
 #include "meta/run_report.h"
@@ -146,7 +147,8 @@ class Run {
 
   void check_held_out() const {
     try {
-      check_evaluation(*net_, split_.held_out, evaluation_);
+      const Network network = network_for(*net_, state_.params, evaluation_.episode.ways);
+      check_evaluation(network.net, split_.held_out, evaluation_);
     } catch (const Error& e) {
       fail("{} (this is the part held out by data.holdout = {}; a larger share also gives it more)", e.what(),
            config_.data.holdout);
@@ -220,11 +222,17 @@ class Run {
         saved ? "the last good checkpoint is " + folder_.checkpoint() : "no checkpoint had been saved yet");
   }
 
+  /// At eval.ways, which may differ from the ways of training: the head then starts from zero.
+  EvalResult evaluate_held_out() const {
+    const Network network = network_for(*net_, state_.params, evaluation_.episode.ways);
+    return evaluate(network.net, network.params, split_.held_out, evaluation_);
+  }
+
   /// False when it was stopped before its last episode; nothing is logged then.
   bool run_evaluation() {
     EvalResult result;
     try {
-      result = evaluate(*net_, state_.params, split_.held_out, evaluation_);
+      result = evaluate_held_out();
     } catch (const Error& e) {
       fail("train: evaluation after meta-step {}: {}", state_.step, e.what());
     }
@@ -258,7 +266,7 @@ class Run {
     if (nothing_new) return;
     // A finished run that is resumed has no evaluation in memory, though its report shows one.
     if (outcome == TrainOutcome::kFinished && evaluates() && !last_evaluation_) {
-      EvalResult again = evaluate(*net_, state_.params, split_.held_out, evaluation_);
+      EvalResult again = evaluate_held_out();
       if (again.outcome == EvalOutcome::kDone) last_evaluation_ = std::move(again);
     }
     SheetOptions sheet;

@@ -11,12 +11,12 @@
 #include "meta/checkpoint.h"
 #include "meta/evaluator.h"
 #include "meta/from_config.h"
+#include "meta/head.h"
 #include "meta/holdout.h"
 #include "meta/run_report.h"
 #include "tools/command.h"
 #include "tools/common_options.h"
 #include "tools/evaluation_output.h"
-#include "tools/head.h"
 #include "tools/load_data.h"
 #include "tools/messages.h"
 #include "tools/stop_signal.h"
@@ -77,7 +77,7 @@ int run(const Options& o) {
   const std::string hash = whole.hash();
   const io::ImageSet set = chosen_part(std::move(whole), hash, checkpoint, o);
 
-  Network network = network_for(checkpoint, config.eval.ways);
+  meta::Network network = meta::network_for(checkpoint.net(), checkpoint.params, config.eval.ways);
   meta::EvalOptions options = meta::eval_options(config);
   options.episode.small_classes = o.small_classes;
   options.data_hash = hash;  // of the whole data set, of which --part may take a part

@@ -8,10 +8,10 @@
 
 #include "meta/checkpoint.h"
 #include "meta/from_config.h"
+#include "meta/head.h"
 #include "meta/predictor.h"
 #include "tools/command.h"
 #include "tools/common_options.h"
-#include "tools/head.h"
 #include "tools/load_data.h"
 #include "tools/messages.h"
 #include "tools/query_images.h"
@@ -58,7 +58,7 @@ int run(const Options& o) {
   const io::ImageSet support = with_classes(load_data(o.support, load, o.bad_files), o.support);
   const QueryImages queries = load_query_images(o.images, load, o.bad_files);
 
-  const Network network = network_for(checkpoint, static_cast<std::int64_t>(support.classes.size()));
+  const meta::Network network = meta::network_for(checkpoint.net(), checkpoint.params, static_cast<std::int64_t>(support.classes.size()));
   if (!network.note.empty()) say(network.note);
   const meta::EvalOptions eval = meta::eval_options(config);
   const meta::Predictor predictor(network.net, network.params, support, {.inner = eval.inner, .norm = eval.norm});

@@ -10,9 +10,9 @@
 #include <string>
 #include <vector>
 
-#include "meta/checkpoint.h"
+#include "nn/conv_net.h"
 
-namespace innerloop::tools {
+namespace innerloop::meta {
 
 struct Network {
   nn::ConvNet net;
@@ -20,7 +20,7 @@ struct Network {
   std::string note;            ///< what the reader should know of its head; empty when it is the trained one
 };
 
-/// The network of `checkpoint` with `ways` outputs: as it is where they agree, else with a zero head and a note of it.
-Network network_for(const meta::Checkpoint& checkpoint, std::int64_t ways);
+/// `trained` and its parameters with `ways` outputs: as they are where they agree, else with a zero head and a note of it.
+Network network_for(nn::ConvNet trained, std::vector<Tensor> params, std::int64_t ways);
 
-}  // namespace innerloop::tools
+}  // namespace innerloop::meta

@@ -1,17 +1,14 @@
-#include "tools/head.h"
+#include "meta/head.h"
 
 #include <fmt/core.h>
 
-#include "meta/from_config.h"
+namespace innerloop::meta {
 
-namespace innerloop::tools {
-
-Network network_for(const meta::Checkpoint& checkpoint, std::int64_t ways) {
-  nn::ConvNet trained = checkpoint.net();
-  if (trained.options().ways == ways) return {std::move(trained), checkpoint.params, {}};
+Network network_for(nn::ConvNet trained, std::vector<Tensor> params, std::int64_t ways) {
+  if (trained.options().ways == ways) return {std::move(trained), std::move(params), {}};
   nn::ConvNetOptions options = trained.options();
   options.ways = ways;
-  Network network{nn::ConvNet(options), checkpoint.params,
+  Network network{nn::ConvNet(options), std::move(params),
                   fmt::format("the network was trained on {}-way tasks; for {} classes its head starts from zero and is "
                               "adapted on the support images",
                               trained.options().ways, ways)};
@@ -24,4 +21,4 @@ Network network_for(const meta::Checkpoint& checkpoint, std::int64_t ways) {
   return network;
 }
 
-}  // namespace innerloop::tools
+}  // namespace innerloop::meta
