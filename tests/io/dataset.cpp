@@ -113,7 +113,7 @@ TEST(LoadImages, TheHashKnowsPixelsLabelsAndGroupsButNotNames) {
 TEST(LoadImages, NamesWhatIsWrongWithTheFolder) {
   const TempFolder folder;
   fill(folder);
-  EXPECT_SAYS(load_images(folder.path("e")), "did you mean " + folder.path("d"));
+  EXPECT_SAYS(load_images(folder.path("dd")), "did you mean " + folder.path("d"));
   EXPECT_SAYS(load_images(folder.path("d/Latn/a")), "did you mean " + folder.path("d/Latin"));
   EXPECT_SAYS(load_images(folder.path("quite-another")), "no such file or folder");
   fs::create_directory(folder.path("empty"));
