@@ -411,7 +411,7 @@ const std::vector<SeededBug>& seeded_bugs() {
          return run_and_wait(copies, 1, kThreads, 0, c.out.data(), on_host.data());
        },
        Plain::kNothing, Fault::kIllegalAddress},
-      {"casts_misaligned", run_simple<casts_misaligned, 64>, Plain::kNothing, std::nullopt, "misaligned address"},
+      {"casts_misaligned", run_simple<casts_misaligned, 64>, Plain::kNothing, Fault::kMisaligned, "misaligned address"},
       {"loads_misaligned", run_simple<loads_misaligned, 64>, Plain::kError, Fault::kMisaligned},
       {"overflows_index",
        [] {

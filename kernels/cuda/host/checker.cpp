@@ -19,13 +19,11 @@ const char* verb(Access kind) {
   return "access";
 }
 
-/// Installs the checker in every program that links it.
-[[maybe_unused]] const bool installed = [] {
-  monitor = new Checker;
-  return true;
-}();
-
 }  // namespace
+
+void install_checker() {
+  if (monitor == nullptr) monitor = new Checker;  // never destroyed, as the execution that it watches
+}
 
 Checker::Checker() : arena_(execution_.shared().arena_bytes(), kOutsideCell) {}
 

@@ -30,6 +30,9 @@
 
 namespace innerloop::host_executor {
 
+/// Makes a checker the monitor. Every instrumented source does so at program start.
+void install_checker();
+
 class Checker final : public Monitor {
  public:
   Checker();

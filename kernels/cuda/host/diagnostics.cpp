@@ -12,7 +12,7 @@ std::string describe(const Site& site) { return fmt::format("{}:{}", site.file, 
 std::string Execution::describe_position() const {
   if (request_ == nullptr) return "host executor: ";
   std::string text = fmt::format("host executor: kernel {}", function_name(request_->kernel));
-  text += fmt::format(", block ({},{},{})", blockIdx.x, blockIdx.y, blockIdx.z);
+  if (running_fiber_ != &launching_) text += fmt::format(", block ({},{},{})", blockIdx.x, blockIdx.y, blockIdx.z);
   if (current_ != kNobody) {
     const uint3 index = threads_[current_].index;
     text += fmt::format(", thread ({},{},{})", index.x, index.y, index.z);

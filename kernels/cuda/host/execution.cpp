@@ -81,11 +81,11 @@ void Execution::run(const LaunchRequest& request) {
   prepare(request);
   {
     const DeviceHeap::AccessScope access;
+    Fiber& fiber = take_fiber();
     launching_here = true;
     if (monitor != nullptr) monitor->launch_begins(request.kernel);
     begin_block();
     const int first = scheduler_.next();
-    Fiber& fiber = take_fiber();
     start_on(fiber, static_cast<unsigned>(first));
     switch_between(launching_, fiber);
     launching_here = false;
@@ -196,16 +196,18 @@ int Execution::finish_thread() {
   Warp& warp = warps_[self / kWarpLanes];
   warp.exited |= 1u << lane();
   const bool strict = options().strictness == Strictness::kStrict;
-  for (unsigned g = 0; g < warp.group_count; ++g) {
+  for (unsigned g = 0; g < warp.group_count;) {
     const LaneGroup& group = warp.groups[g];
-    if ((group.mask >> lane() & 1) == 0) continue;
+    if ((group.mask >> lane() & 1) == 0) {
+      ++g;
+      continue;
+    }
     if (strict) {
       report(Fault::kWarpDivergence,
              fmt::format("lane {} left the kernel while lanes {:#010x} wait for it at {}(mask {:#010x}) {}", lane(),
                          group.arrived, group.primitive->name, group.mask, describe(group.site)));
     }
-    complete_group(self / kWarpLanes, g, kWarpLanes);
-    break;  // a lane is in one group at most
+    if (!complete_group(self / kWarpLanes, g, kWarpLanes)) ++g;  // completing one moves another to its place
   }
   if (at_barrier_ > 0) {
     if (strict) {

@@ -70,14 +70,13 @@ unsigned Execution::meet(unsigned mask, const Primitive& primitive, Site site, v
   while (g < warp.group_count && warp.groups[g].mask != mask) ++g;
   LaneGroup& group = warp.groups[g];
   if (g == warp.group_count) {
-    // Overlapping masks can never both complete; saying so here beats a deadlock later.
+    // Two groups that each wait for a lane of the other never complete; saying so here beats a deadlock later.
     for (unsigned other = 0; other < warp.group_count; ++other) {
       const LaneGroup& waiting = warp.groups[other];
-      if ((waiting.mask & mask) == 0) continue;
+      if ((waiting.mask >> me & 1) == 0 || (waiting.arrived & mask) == 0) continue;
       report(Fault::kWarpDivergence,
-             fmt::format("warp divergence: lane {} calls {} while lanes {:#010x} wait at {}(mask {:#010x}) {}; the masks "
-                         "overlap",
-                         me, call(), waiting.arrived, waiting.primitive->name, waiting.mask, describe(waiting.site)));
+             fmt::format("warp divergence: lane {} calls {} while lanes {:#010x} wait for it at {}(mask {:#010x}) {}", me,
+                         call(), waiting.arrived, waiting.primitive->name, waiting.mask, describe(waiting.site)));
     }
     group = LaneGroup{mask, 0, &primitive, complete, site};
     ++warp.group_count;
@@ -180,9 +179,9 @@ void observe(const void* memory, std::size_t bytes, Access kind, const void* ret
 }
 
 void observe(const void* memory, std::size_t bytes, Access kind, const void* return_address, Observe what) {
-  if (monitor == nullptr || !Execution::instance().running()) return;
-  const RuntimeScope scope;
   const auto address = reinterpret_cast<std::uintptr_t>(memory);
+  if (monitor == nullptr || Execution::instance().on_own_stack(address)) return;
+  const RuntimeScope scope;
   const auto instruction = reinterpret_cast<std::uintptr_t>(return_address);
   if (what == Observe::kCheck) {
     monitor->access(address, bytes, kind, instruction);

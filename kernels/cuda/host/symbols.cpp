@@ -12,6 +12,7 @@
 #include <fstream>
 #include <iterator>
 #include <memory>
+#include <unordered_map>
 #include <vector>
 
 #include "kernels/cuda/host/diagnostics.h"
@@ -65,6 +66,26 @@ std::vector<Symbol> read_functions() {
   return functions;
 }
 
+std::string ask_addr2line(std::uintptr_t return_address) {
+  const std::string path = program_path();
+  if (path.empty() || path.find('\'') != std::string::npos) return "?";
+  const std::string command = fmt::format("addr2line -C -i -f -e '{}' {:#x} 2>/dev/null", path,
+                                          return_address - program_image().base - 1);
+  std::string output;
+  if (FILE* pipe = popen(command.c_str(), "r")) {
+    std::array<char, 4096> buffer;
+    for (std::size_t n; (n = fread(buffer.data(), 1, buffer.size(), pipe)) > 0;) output.append(buffer.data(), n);
+    pclose(pipe);
+  }
+  // Two lines a frame, innermost first: function, then file:line.
+  const std::size_t first = output.find('\n');
+  const std::size_t second = output.find('\n', first == std::string::npos ? first : first + 1);
+  if (second == std::string::npos) return "?";
+  std::string place = output.substr(first + 1, second - first - 1);
+  if (const auto note = place.find(" (discriminator"); note != std::string::npos) place.resize(note);
+  return fmt::format("{} ({})", place, output.substr(0, first));
+}
+
 }  // namespace
 
 const ProgramImage& program_image() {
@@ -99,23 +120,10 @@ std::string function_name(const void* address) {
 }
 
 std::string source_position(std::uintptr_t return_address) {
-  const std::string path = program_path();
-  if (path.empty() || path.find('\'') != std::string::npos) return "?";
-  const std::string command = fmt::format("addr2line -C -i -f -e '{}' {:#x} 2>/dev/null", path,
-                                          return_address - program_image().base - 1);
-  std::string output;
-  if (FILE* pipe = popen(command.c_str(), "r")) {
-    std::array<char, 4096> buffer;
-    for (std::size_t n; (n = fread(buffer.data(), 1, buffer.size(), pipe)) > 0;) output.append(buffer.data(), n);
-    pclose(pipe);
-  }
-  // Two lines a frame, innermost first: function, then file:line.
-  const std::size_t first = output.find('\n');
-  const std::size_t second = output.find('\n', first == std::string::npos ? first : first + 1);
-  if (second == std::string::npos) return "?";
-  std::string place = output.substr(first + 1, second - first - 1);
-  if (const auto note = place.find(" (discriminator"); note != std::string::npos) place.resize(note);
-  return fmt::format("{} ({})", place, output.substr(0, first));
+  static auto* const known = new std::unordered_map<std::uintptr_t, std::string>;  // addr2line takes a tenth of a second
+  std::string& position = (*known)[return_address];
+  if (position.empty()) position = ask_addr2line(return_address);
+  return position;
 }
 
 }  // namespace innerloop::host_executor

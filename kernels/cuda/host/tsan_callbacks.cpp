@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <exception>
 
+#include "kernels/cuda/host/checker.h"
 #include "kernels/cuda/host/execution.h"
 #include "kernels/cuda/host/monitor.h"
 
@@ -80,7 +81,7 @@ void __tsan_write_range(void* memory, std::size_t bytes) {
   on_access(memory, bytes, Access::kWrite, __builtin_return_address(0));
 }
 
-void __tsan_init() {}
+void __tsan_init() { innerloop::host_executor::install_checker(); }
 void __tsan_func_entry(void*) {}
 void __tsan_func_exit() {}
 void __tsan_vptr_update(void**, void*) {}
