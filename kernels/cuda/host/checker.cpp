@@ -227,6 +227,7 @@ void Checker::race(const Attempt& attempt, const Stamp& earlier, const char* ear
 
 void Checker::count(std::uintptr_t address, std::size_t bytes, Access kind, std::uintptr_t return_address) {
   if (options().traffic == TrafficCount::kOff) return;
+  if (!execution_.shared().holds(address) && !heap_.in_range(address)) return;  // built-ins, arguments and constants
   traffic_.record(address, bytes, kind, return_address - program_image().base);
 }
 
