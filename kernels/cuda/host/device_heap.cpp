@@ -29,6 +29,7 @@ void write_redzones([[maybe_unused]] const Allocation& allocation) {
 #endif
 }
 
+#if !defined(__SANITIZE_ADDRESS__)  // which reports the access itself
 /// The offset, seen from the allocation's start, of a byte around it that was written to.
 std::optional<std::ptrdiff_t> damage(const Allocation& allocation) {
   const std::size_t before = first_changed(allocation.data() - kRedzoneBytes, kRedzoneBytes);
@@ -38,6 +39,7 @@ std::optional<std::ptrdiff_t> damage(const Allocation& allocation) {
   if (behind < kRedzoneBytes) return static_cast<std::ptrdiff_t>(start + behind);
   return std::nullopt;
 }
+#endif
 
 }  // namespace
 
@@ -129,7 +131,7 @@ void DeviceHeap::host_wrote(void* memory, std::size_t bytes) {
 }
 
 void DeviceHeap::check_redzones() {
-#if !defined(__SANITIZE_ADDRESS__)  // which reports the access itself
+#if !defined(__SANITIZE_ADDRESS__)
   const AccessScope access;
   for (const auto& [begin, allocation] : allocations_) {
     if (allocation.state != Allocation::State::kLive) continue;
