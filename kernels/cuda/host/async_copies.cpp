@@ -1,0 +1,86 @@
+#include "kernels/cuda/host/async_copies.h"
+
+#include <array>
+#include <cstring>
+#include <deque>
+
+#include "kernels/cuda/host/execution.h"
+#include "kernels/cuda/host/language.h"
+
+namespace innerloop::host_executor {
+namespace {
+
+struct PendingCopy {
+  void* to;
+  const void* from;
+  unsigned bytes, valid;
+  const void* instruction;
+  unsigned group;
+};
+
+/// A thread's copies, in the order of issue.
+struct Queue {
+  std::uint64_t block = 0;
+  unsigned group = 0;  ///< the number of the group that the next commit closes
+  std::deque<PendingCopy> copies;
+};
+
+Queue& queue_of_thread() {
+  static auto* const queues = new std::array<Queue, kMaxBlockThreads>;
+  Queue& queue = (*queues)[thread_index()];
+  if (queue.block != block_serial()) {  // a new block: what an earlier thread of this index left is gone
+    queue.block = block_serial();
+    queue.group = 0;
+    queue.copies.clear();
+  }
+  return queue;
+}
+
+/// Completes the copies of groups before `end`.
+void complete_before(Queue& queue, unsigned end) {
+  while (!queue.copies.empty() && queue.copies.front().group < end) {
+    const PendingCopy copy = queue.copies.front();
+    queue.copies.pop_front();
+    observe(copy.to, copy.bytes, Access::kWrite, copy.instruction, Observe::kCheck);
+    auto* to = static_cast<char*>(copy.to);
+    std::memcpy(to, copy.from, copy.valid);
+    std::memset(to + copy.valid, 0, copy.bytes - copy.valid);
+  }
+}
+
+}  // namespace
+
+void copy_later(void* shared, const void* global, unsigned bytes, unsigned valid, const void* return_address, Site site) {
+  require_aligned(shared, bytes, "cp.async to shared memory", site);
+  require_aligned(global, bytes, "cp.async from global memory", site);
+  const RuntimeScope scope;
+  if (!Execution::instance().shared().holds(reinterpret_cast<std::uintptr_t>(shared))) {
+    report(Fault::kIllegalAddress, fmt::format("cp.async at {}: the target {} is not shared memory", describe(site), shared));
+  }
+  if (valid > bytes) {
+    report(Fault::kOutOfBounds, fmt::format("cp.async at {}: {} valid bytes of {}", describe(site), valid, bytes));
+  }
+  if (valid > 0) observe(global, valid, Access::kRead, return_address);
+  observe(shared, bytes, Access::kWrite, return_address, Observe::kCount);
+  Queue& queue = queue_of_thread();
+  queue.copies.push_back({shared, global, bytes, valid, return_address, queue.group});
+}
+
+void commit_copies() {
+  const RuntimeScope scope;
+  ++queue_of_thread().group;
+}
+
+void wait_copies(unsigned groups_left) {
+  const RuntimeScope scope;
+  Queue& queue = queue_of_thread();
+  complete_before(queue, queue.group > groups_left ? queue.group - groups_left : 0);
+}
+
+void wait_all_copies() {
+  const RuntimeScope scope;
+  Queue& queue = queue_of_thread();
+  complete_before(queue, queue.group + 1);
+}
+
+}  // namespace innerloop::host_executor

@@ -1,0 +1,52 @@
+// What kernels call at the bottom of every barrier, warp primitive, atomic and vector access. Declarations only: this is all
+// that kernel sources see of the executor.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/cuda/host/diagnostics.h"
+#include "kernels/cuda/host/monitor.h"
+
+/// On functions that stand for one instruction of the device: their own memory accesses are not the kernel's. Not inlined,
+/// since the compiler instruments after inlining.
+#define IL_DEVICE_PRIMITIVE __attribute__((noinline, no_sanitize("thread")))
+#define IL_UNCHECKED __attribute__((no_sanitize("thread")))
+
+namespace innerloop::host_executor {
+
+struct SharedVariable;
+
+/// A warp primitive: identity, name for reports, and whether it orders the memory accesses of its lanes.
+struct Primitive {
+  enum class Ordering { kNone, kMemory };
+  const char* name;
+  Ordering ordering = Ordering::kNone;
+};
+
+/// Computes all lanes' results: payloads[lane] is what lane passed, for each lane in `lanes`.
+using Complete = void (*)(void* const* payloads, unsigned lanes);
+
+/// The calling lane waits until every live lane of `mask` has called with the same primitive; the last one runs `complete`.
+/// Returns the lanes that met. Throws KernelError: caller not in mask, mask names absent lanes, lanes meet at different
+/// places, a lane leaves the kernel while named, deadlock.
+unsigned meet(unsigned mask, const Primitive& primitive, Site site, void* payload, Complete complete);
+
+/// __syncthreads of the whole block; returns for how many threads `predicate` was not zero.
+int block_barrier(int predicate, Site site);
+
+unsigned lane_index();
+unsigned thread_index();  ///< linear, in the block
+std::uint64_t block_serial();
+void memory_fence();
+void* shared_variable(SharedVariable& variable);
+void* dynamic_shared();
+std::size_t dynamic_shared_size();
+
+/// Checks, counts and (checked executor) records one access of the running thread; `return_address` names the instruction.
+void observe(const void* memory, std::size_t bytes, Access kind, const void* return_address);
+/// Like observe, but only counts (kCount) or only checks (kCheck).
+enum class Observe { kCheck, kCount };
+void observe(const void* memory, std::size_t bytes, Access kind, const void* return_address, Observe what);
+
+}  // namespace innerloop::host_executor

@@ -1,0 +1,101 @@
+// The only place where a kernel is launched.
+//
+//   launch(kernel, grid, block, dynamic_shared_bytes, stream, arguments...)
+//
+// Arguments are converted to the kernel's parameter types and copied. Throws Error, with the kernel's name, for a launch that
+// the device refuses. On the host executor the launch is queued on the stream and runs at the next synchronisation; a fault of
+// the kernel is thrown from there (or from here, as StreamOrder says).
+#pragma once
+
+#include <cuda_runtime_api.h>
+
+#include <cstddef>
+#include <utility>
+
+#include "kernels/cuda/device.cuh"
+#include "tensor/error.h"
+
+#if defined(__CUDACC__)
+
+#include <cxxabi.h>
+
+#include <cstdlib>
+#include <string>
+
+namespace innerloop::kernels::cuda {
+
+/// The demangled name of a kernel, for messages.
+inline std::string kernel_name(const void* kernel) {
+  const char* mangled = nullptr;
+  if (cudaFuncGetName(&mangled, kernel) != cudaSuccess || mangled == nullptr) return "unknown kernel";
+  int status = 0;
+  char* readable = abi::__cxa_demangle(mangled, nullptr, nullptr, &status);
+  std::string name = status == 0 ? readable : mangled;
+  std::free(readable);
+  return name;
+}
+
+template <class... Parameters, class... Arguments>
+void launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, std::size_t dynamic_shared_bytes, cudaStream_t stream,
+            Arguments&&... arguments) {
+  static_assert(sizeof...(Parameters) == sizeof...(Arguments), "launch: one argument for each parameter of the kernel");
+  const auto* const address = reinterpret_cast<const void*>(kernel);
+  const auto require = [&](cudaError_t status, const char* what) {
+    if (status == cudaSuccess) return;
+    cudaGetLastError();  // so that the next launch does not report it again
+    throw Error(std::string("launch of ") + kernel_name(address) + ": " + what + ": " + cudaGetErrorString(status));
+  };
+  constexpr std::size_t kWithoutAsking = 48 * 1024;
+  if (dynamic_shared_bytes > kWithoutAsking) {
+    require(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                 static_cast<int>(dynamic_shared_bytes)),
+            "dynamic shared memory");
+  }
+  cudaLaunchConfig_t config{};
+  config.gridDim = grid;
+  config.blockDim = block;
+  config.dynamicSmemBytes = dynamic_shared_bytes;
+  config.stream = stream;
+  require(cudaLaunchKernelEx(&config, kernel, static_cast<Parameters>(std::forward<Arguments>(arguments))...), "launch");
+  require(cudaGetLastError(), "launch");
+}
+
+}  // namespace innerloop::kernels::cuda
+
+#else
+
+#include <memory>
+#include <tuple>
+#include <type_traits>
+
+#include "kernels/cuda/host/runtime.h"
+
+namespace innerloop::kernels::cuda {
+
+template <class... Parameters, class... Arguments>
+void launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, std::size_t dynamic_shared_bytes, cudaStream_t stream,
+            Arguments&&... arguments) {
+  static_assert(sizeof...(Parameters) == sizeof...(Arguments), "launch: one argument for each parameter of the kernel");
+  static_assert((!std::is_reference_v<Parameters> && ...), "launch: a kernel takes its parameters by value");
+  struct Call {
+    void (*kernel)(Parameters...);
+    std::tuple<std::remove_cv_t<Parameters>...> arguments;
+  };
+  auto call = std::make_shared<Call>(Call{kernel, {static_cast<Parameters>(std::forward<Arguments>(arguments))...}});
+  host_executor::LaunchRequest request;
+  request.grid = grid;
+  request.block = block;
+  request.dynamic_shared_bytes = dynamic_shared_bytes;
+  request.kernel = reinterpret_cast<const void*>(kernel);
+  request.call = [](const void* erased) {
+    const auto& target = *static_cast<const Call*>(erased);
+    std::apply(target.kernel, target.arguments);
+  };
+  request.arguments = std::move(call);
+  request.arguments_bytes = sizeof(Call);
+  host_executor::enqueue_launch(std::move(request), stream);
+}
+
+}  // namespace innerloop::kernels::cuda
+
+#endif
