@@ -1,7 +1,7 @@
 // Checks of CUDA calls: IL_CUDA_CHECK(call) throws innerloop::Error with the call and the runtime's own text.
 //
-// cuDNN and cuBLAS have their counterparts beside their wrappers (cudnn/status.h, cublas/status.h), so that a file which
-// launches kernels needs the CUDA headers alone.
+// cuDNN and cuBLAS have their counterparts beside their wrappers (cudnn/status.h, cublas/status.h), so that a file
+// which launches kernels needs the CUDA headers alone.
 #pragma once
 
 #include <cuda_runtime_api.h>

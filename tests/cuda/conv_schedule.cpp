@@ -1,6 +1,6 @@
 // The map from the three convolutions to cuDNN executions: each is carried out here in cuDNN's terms (channels-last
-// tensors, filters [K,R,S,C/groups], padding before and after) and the whole must give what kernels/conv.h says. Entries
-// are small integers, so every sum is exact and compared with ==.
+// tensors, filters [K,R,S,C/groups], padding before and after) and the whole must give what kernels/conv.h says.
+// Entries are small integers, so every sum is exact and compared with ==.
 #include "kernels/cuda/cudnn/conv_schedule.h"
 
 #include <gtest/gtest.h>
@@ -42,7 +42,7 @@ void interpret(const ConvProblem& z, double* image, double* filter, double* outp
                 double& x = at(image, ((n * z.h + i) * z.w + j) * z.c + k / group_k * group_c + c);
                 double& w = at(filter, ((k * z.r + r) * z.s + s) * group_c + c);
                 double& y = at(output, ((n * z.p + p) * z.q + q) * z.k + k);
-                (forward ? y += x * w : input ? x += y * w : w += x * y);
+                (forward ? y += x* w : input ? x += y* w : w += x * y);
               }
             }
 }
@@ -88,13 +88,17 @@ auto with_kernel(const ConvCall& call, Operands& o, const Use& use) {
     b[i] = {o.b[i].data(), DType::kF64,
             call.kind == ConvKind::kWeightGrad ? output(call.tasks_b[i]) : filter(call.tasks_b[i])};
   }
-  const View out{o.out.data(), DType::kF64, call.kind == ConvKind::kForward     ? output(call.tasks_out)
-                                            : call.kind == ConvKind::kInputGrad ? image(call.tasks_out)
-                                                                                : filter(call.tasks_out)};
+  const View out{o.out.data(), DType::kF64,
+                 call.kind == ConvKind::kForward     ? output(call.tasks_out)
+                 : call.kind == ConvKind::kInputGrad ? image(call.tasks_out)
+                                                     : filter(call.tasks_out)};
   switch (call.kind) {
-    case ConvKind::kForward: return use(ConvForward{z.geometry, {a[0], a[1]}, {b[0], b[1]}, out});
-    case ConvKind::kInputGrad: return use(ConvInputGrad{z.geometry, {a[0], a[1]}, {b[0], b[1]}, out});
-    case ConvKind::kWeightGrad: break;
+    case ConvKind::kForward:
+      return use(ConvForward{z.geometry, {a[0], a[1]}, {b[0], b[1]}, out});
+    case ConvKind::kInputGrad:
+      return use(ConvInputGrad{z.geometry, {a[0], a[1]}, {b[0], b[1]}, out});
+    case ConvKind::kWeightGrad:
+      break;
   }
   return use(ConvWeightGrad{z.geometry, {a[0], a[1]}, {b[0], b[1]}, out});
 }
@@ -119,9 +123,15 @@ ConvSchedule carry_out(const ConvCall& call, Operands& o) {
       Values &a = o.a[run.pair], &b = o.b[run.pair];
       double* filter = place(scratch, run.filter);
       switch (call.kind) {
-        case ConvKind::kForward: interpret(run.problem, place(a, run.image), filter, place(o.out, run.output)); break;
-        case ConvKind::kInputGrad: interpret(run.problem, place(o.out, run.image), filter, place(a, run.output)); break;
-        case ConvKind::kWeightGrad: interpret(run.problem, place(a, run.image), filter, place(b, run.output)); break;
+        case ConvKind::kForward:
+          interpret(run.problem, place(a, run.image), filter, place(o.out, run.output));
+          break;
+        case ConvKind::kInputGrad:
+          interpret(run.problem, place(o.out, run.image), filter, place(a, run.output));
+          break;
+        case ConvKind::kWeightGrad:
+          interpret(run.problem, place(a, run.image), filter, place(b, run.output));
+          break;
       }
     }
   for (std::int64_t t = 0; filter_is_output && t < schedule.filters[0]; ++t)
@@ -129,20 +139,44 @@ ConvSchedule carry_out(const ConvCall& call, Operands& o) {
   return schedule;
 }
 
-const ConvCase kSymmetric{.n = 2, .h = 5, .w = 6, .c = 3, .k = 4, .r = 3, .s = 3, .p = 5, .q = 6,
-                          .geometry = {.pad_top = 1, .pad_left = 1}};
+const ConvCase kSymmetric{
+    .n = 2, .h = 5, .w = 6, .c = 3, .k = 4, .r = 3, .s = 3, .p = 5, .q = 6, .geometry = {.pad_top = 1, .pad_left = 1}};
 /// TensorFlow's SAME at stride 2 and an even side: nothing before, one after.
-const ConvCase kSame{.n = 2, .h = 6, .w = 8, .c = 2, .k = 3, .r = 3, .s = 3, .p = 3, .q = 4,
-                     .geometry = {.stride_h = 2, .stride_w = 2}};
-const ConvCase kOther[] = {
-    kSame,
-    // A row and a column that no filter reaches.
-    {.n = 1, .h = 6, .w = 6, .c = 2, .k = 3, .r = 3, .s = 3, .p = 2, .q = 2, .geometry = {.stride_h = 2, .stride_w = 2}},
-    {.n = 1, .h = 7, .w = 6, .c = 4, .k = 6, .r = 3, .s = 2, .p = 5, .q = 4, .geometry = {.pad_top = 1, .dilation_h = 2,
-                                                                                  .dilation_w = 2, .groups = 2}},
-    {.n = 1, .h = 4, .w = 4, .c = 3, .k = 3, .r = 3, .s = 3, .p = 4, .q = 4,
-     .geometry = {.pad_top = 1, .pad_left = 1, .groups = 3}},
-    {.n = 3, .h = 1, .w = 1, .c = 1, .k = 1, .r = 1, .s = 1, .p = 1, .q = 1, .geometry = {}}};
+const ConvCase kSame{
+    .n = 2, .h = 6, .w = 8, .c = 2, .k = 3, .r = 3, .s = 3, .p = 3, .q = 4, .geometry = {.stride_h = 2, .stride_w = 2}};
+const ConvCase kOther[] = {kSame,
+                           // A row and a column that no filter reaches.
+                           {.n = 1,
+                            .h = 6,
+                            .w = 6,
+                            .c = 2,
+                            .k = 3,
+                            .r = 3,
+                            .s = 3,
+                            .p = 2,
+                            .q = 2,
+                            .geometry = {.stride_h = 2, .stride_w = 2}},
+                           {.n = 1,
+                            .h = 7,
+                            .w = 6,
+                            .c = 4,
+                            .k = 6,
+                            .r = 3,
+                            .s = 2,
+                            .p = 5,
+                            .q = 4,
+                            .geometry = {.pad_top = 1, .dilation_h = 2, .dilation_w = 2, .groups = 2}},
+                           {.n = 1,
+                            .h = 4,
+                            .w = 4,
+                            .c = 3,
+                            .k = 3,
+                            .r = 3,
+                            .s = 3,
+                            .p = 4,
+                            .q = 4,
+                            .geometry = {.pad_top = 1, .pad_left = 1, .groups = 3}},
+                           {.n = 3, .h = 1, .w = 1, .c = 1, .k = 1, .r = 1, .s = 1, .p = 1, .q = 1, .geometry = {}}};
 
 TEST(ConvSchedule, EveryTaskExtentAndPairGivesTheConvolution) {
   for (const ConvKind kind : kConvKinds)

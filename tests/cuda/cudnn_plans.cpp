@@ -1,5 +1,5 @@
-// Every plan that the presets need exists, for devices that are not here: found, filtered and finalised by cuDNN from the
-// devices' specifications. Nothing is executed.
+// Every plan that the presets need exists, for devices that are not here: found, filtered and finalised by cuDNN from
+// the devices' specifications. Nothing is executed.
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -90,8 +90,8 @@ TEST(CudnnPlans, AsymmetricPaddingReachesThePlan) {
 
 TEST(CudnnPlans, GroupsAndDilationReachThePlan) {
   const ConvProblem z = conv_problem(ConvDirection::kForward, DType::kF32,
-                                     {.pad_top = 2, .pad_left = 2, .dilation_h = 2, .dilation_w = 2, .groups = 4}, 2, 16,
-                                     16, 32, 32, 3, 3, 16, 16);
+                                     {.pad_top = 2, .pad_left = 2, .dilation_h = 2, .dilation_w = 2, .groups = 4}, 2,
+                                     16, 16, 32, 32, 3, 3, 16, 16);
   const auto plans = find_plans(z, PlanOptions{}, h100(), 1);
   ASSERT_EQ(plans.size(), 1u);
   EXPECT_NE(plans.front()->json().find(R"("dim":[32,8,3,3])"), std::string::npos);
@@ -101,7 +101,8 @@ TEST(CudnnPlans, GroupsAndDilationReachThePlan) {
 TEST(CudnnPlans, TheFilterIsWhatKeepsTf32Out) {
   const PlanOptions tf32{.precision = cuda::Precision::kTf32};
   for (const ConvDirection direction : kConvDirections) {
-    const auto any = find_plans(small(direction), tf32, h100(), 1), strict = find_plans(small(direction), {}, h100(), 1);
+    const auto any = find_plans(small(direction), tf32, h100(), 1),
+               strict = find_plans(small(direction), {}, h100(), 1);
     ASSERT_EQ(any.size(), 1u);
     ASSERT_EQ(strict.size(), 1u);
     // The heuristics' favourite does use tensor cores, so a filter that passed everything would be seen here.
@@ -123,7 +124,9 @@ TEST(CudnnPlans, TheFilterIsWhatKeepsNondeterminismOut) {
 }
 
 TEST(CudnnPlans, RefusedNumericsAreRefused) {
-  const auto with = [](cudnnBackendNumericalNote_t note) { return EngineInfo{.index = 0, .numerics = {note}, .behavior = {}}; };
+  const auto with = [](cudnnBackendNumericalNote_t note) {
+    return EngineInfo{.index = 0, .numerics = {note}, .behavior = {}};
+  };
   const PlanOptions strict, all{.precision = cuda::Precision::kTf32, .determinism = cuda::Determinism::kNotNeeded};
   for (const auto note : {CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS, CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION,
                           CUDNN_NUMERICAL_NOTE_FFT, CUDNN_NUMERICAL_NOTE_WINOGRAD}) {

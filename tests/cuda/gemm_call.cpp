@@ -102,7 +102,8 @@ TEST(GemmCall, EveryTransposeTaskExtentAndPairGivesTheProduct) {
           const Case z{ta, tb, {extent(0), extent(3)}, {extent(1), extent(4)}, extent(2), pairs, 4, 5, 6};
           Problem p = make(z);
           for (const GemmCall& call : gemm_calls(p.matmul)) interpret(call);
-          EXPECT_EQ(p.out, expected(z, p)) << "transposes " << int(ta) << int(tb) << " bits " << bits << " pairs " << pairs;
+          EXPECT_EQ(p.out, expected(z, p))
+              << "transposes " << int(ta) << int(tb) << " bits " << bits << " pairs " << pairs;
           ++cases;
         }
   EXPECT_EQ(cases, 4 * (8 + 32));

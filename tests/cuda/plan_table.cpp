@@ -31,8 +31,8 @@ constexpr const char* kIntroduction = R"(# cuDNN's plans for the presets' convol
 Written by `cudnn_plans_page` (built with the tests where cuDNN is installed); a test compares it with what the library
 says. Made without a GPU, from an H100's public specifications, by {}: no line here is a measurement.
 
-A cell is the first plan of the heuristics that is allowed: engine, workspace, and cuDNN's notes on its numerics. All are
-deterministic. The columns:
+A cell is the first plan of the heuristics that is allowed: engine, workspace, and cuDNN's notes on its numerics. All
+are deterministic. The columns:
 
 * **one task**: float32 without TF32; our layout has the task axis outermost, so this plan is executed once a task
 * **+=**: the same, added to what the output holds (the second operand pair of a dual convolution)
@@ -67,13 +67,12 @@ std::string plan_page() {
       const ConvProblem one = z.problem(direction, DType::kF32, TaskAxis::kOneTask);
       ConvProblem added = one;
       added.accumulate = Accumulate::kYes;
-      page += fmt::format("| {}: {}x{}x{} to {}x{}x{}, pad {}+{} | {} | {} | {} | {} | {} | {} | {} |\n", z.layer, z.side,
-                          z.side, z.c, z.out, z.out, z.k, one.pad_top, one.pad_bottom, name_of(direction),
-                          cell(one, strict, device), cell(added, strict, device),
-                          cell(z.problem(direction, DType::kF32, TaskAxis::kSharedFilter), strict, device),
-                          cell(z.problem(direction, DType::kF32, TaskAxis::kGroups), strict, device),
-                          cell(one, tf32, device),
-                          cell(z.problem(direction, DType::kF64, TaskAxis::kOneTask), strict, device));
+      page += fmt::format(
+          "| {}: {}x{}x{} to {}x{}x{}, pad {}+{} | {} | {} | {} | {} | {} | {} | {} |\n", z.layer, z.side, z.side, z.c,
+          z.out, z.out, z.k, one.pad_top, one.pad_bottom, name_of(direction), cell(one, strict, device),
+          cell(added, strict, device), cell(z.problem(direction, DType::kF32, TaskAxis::kSharedFilter), strict, device),
+          cell(z.problem(direction, DType::kF32, TaskAxis::kGroups), strict, device), cell(one, tf32, device),
+          cell(z.problem(direction, DType::kF64, TaskAxis::kOneTask), strict, device));
     }
   }
   return page;

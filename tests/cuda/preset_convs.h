@@ -22,9 +22,11 @@ struct PresetConv {
   /// One task alone; all tasks as images of one shared filter; or all tasks as groups of channels lying side by side.
   ConvProblem problem(ConvDirection direction, DType dtype, TaskAxis axis) const {
     ConvGeometry g = geometry;
-    const std::int64_t images = axis == TaskAxis::kSharedFilter ? tasks : 1, grouped = axis == TaskAxis::kGroups ? tasks : 1;
+    const std::int64_t images = axis == TaskAxis::kSharedFilter ? tasks : 1,
+                       grouped = axis == TaskAxis::kGroups ? tasks : 1;
     g.groups = grouped;
-    return conv_problem(direction, dtype, g, n * images, side, side, c * grouped, k * grouped, kernel, kernel, out, out);
+    return conv_problem(direction, dtype, g, n * images, side, side, c * grouped, k * grouped, kernel, kernel, out,
+                        out);
   }
 };
 
@@ -37,9 +39,15 @@ inline std::vector<PresetConv> preset_convs() {
     std::int64_t side = config.data.size, channels = config.data.channels;
     int layer = 1;
     for (const std::int64_t filters : m.filters) {
-      PresetConv z{.preset = name, .layer = layer++, .tasks = config.outer.tasks,
-                   .n = config.task.ways * config.task.shots, .side = side, .c = channels, .k = filters,
-                   .kernel = m.kernel, .geometry = {.stride_h = m.stride, .stride_w = m.stride}};
+      PresetConv z{.preset = name,
+                   .layer = layer++,
+                   .tasks = config.outer.tasks,
+                   .n = config.task.ways * config.task.shots,
+                   .side = side,
+                   .c = channels,
+                   .k = filters,
+                   .kernel = m.kernel,
+                   .geometry = {.stride_h = m.stride, .stride_w = m.stride}};
       if (m.padding == io::Padding::kSymmetric) {
         z.geometry.pad_top = z.geometry.pad_left = (m.kernel - 1) / 2;
         z.out = (side + 2 * z.geometry.pad_top - m.kernel) / m.stride + 1;

@@ -75,7 +75,8 @@ TEST_F(OnDevice, MatmulIsTheProduct) {
   for (std::int64_t i = 0; i < tasks * m; ++i)
     for (std::int64_t j = 0; j < n; ++j) {
       double sum = 0;
-      for (std::int64_t p = 0; p < k; ++p) sum += a[static_cast<std::size_t>(i * k + p)] * b[static_cast<std::size_t>(p * n + j)];
+      for (std::int64_t p = 0; p < k; ++p)
+        sum += a[static_cast<std::size_t>(i * k + p)] * b[static_cast<std::size_t>(p * n + j)];
       EXPECT_NEAR(got[static_cast<std::size_t>(i * n + j)], sum, 1e-14);
     }
 }
@@ -84,7 +85,7 @@ TEST_F(OnDevice, MatmulIsTheProduct) {
 void expect_convolution(const ConvCase& z, ConvKind kind) {
   const ConvCall call{z, kind, 2, {2, 2}, {2, 1}, 2};
   const auto shape = [&](char what, std::int64_t t) {
-    return what == 'x' ? Shape{t, z.n, z.h, z.w, z.c}
+    return what == 'x'   ? Shape{t, z.n, z.h, z.w, z.c}
            : what == 'w' ? Shape{t, z.r, z.s, z.c / z.geometry.groups, z.k}
                          : Shape{t, z.n, z.p, z.q, z.k};
   };
@@ -118,9 +119,15 @@ void expect_convolution(const ConvCase& z, ConvKind kind) {
   auto gy = [](auto& k) -> auto& { return k.gy; };
   View to;
   switch (kind) {
-    case ConvKind::kForward: run(ConvForward{}, x, w, 'x', 'w', to, 'y'); break;
-    case ConvKind::kInputGrad: run(ConvInputGrad{}, gy, w, 'y', 'w', to, 'x'); break;
-    case ConvKind::kWeightGrad: run(ConvWeightGrad{}, x, gy, 'x', 'y', to, 'w'); break;
+    case ConvKind::kForward:
+      run(ConvForward{}, x, w, 'x', 'w', to, 'y');
+      break;
+    case ConvKind::kInputGrad:
+      run(ConvInputGrad{}, gy, w, 'y', 'w', to, 'x');
+      break;
+    case ConvKind::kWeightGrad:
+      run(ConvWeightGrad{}, x, gy, 'x', 'y', to, 'w');
+      break;
   }
   const auto got = download(out);
   const ConvResult want = conv_oracle(call, a, b);
@@ -131,9 +138,25 @@ void expect_convolution(const ConvCase& z, ConvKind kind) {
 }
 
 TEST_F(OnDevice, ConvolutionsAreTheOracles) {
-  const ConvCase symmetric{.n = 2, .h = 7, .w = 6, .c = 3, .k = 4, .r = 3, .s = 3, .p = 7, .q = 6,
+  const ConvCase symmetric{.n = 2,
+                           .h = 7,
+                           .w = 6,
+                           .c = 3,
+                           .k = 4,
+                           .r = 3,
+                           .s = 3,
+                           .p = 7,
+                           .q = 6,
                            .geometry = {.pad_top = 1, .pad_left = 1}};
-  const ConvCase same{.n = 2, .h = 8, .w = 6, .c = 2, .k = 4, .r = 3, .s = 3, .p = 4, .q = 3,
+  const ConvCase same{.n = 2,
+                      .h = 8,
+                      .w = 6,
+                      .c = 2,
+                      .k = 4,
+                      .r = 3,
+                      .s = 3,
+                      .p = 4,
+                      .q = 3,
                       .geometry = {.stride_h = 2, .stride_w = 2}};
   for (const ConvKind kind : kConvKinds) {
     expect_convolution(symmetric, kind);
@@ -144,8 +167,8 @@ TEST_F(OnDevice, ConvolutionsAreTheOracles) {
 TEST_F(OnDevice, AutotunePutsTheFastestIntoTheCache) {
   cudnnHandle_t handle = nullptr;
   IL_CUDNN_CHECK(cudnnCreate(&handle));
-  const auto z = cudnn::conv_problem(cudnn::ConvDirection::kForward, DType::kF32, {.pad_top = 1, .pad_left = 1}, 5, 14, 14,
-                                     64, 64, 3, 3, 14, 14);
+  const auto z = cudnn::conv_problem(cudnn::ConvDirection::kForward, DType::kF32, {.pad_top = 1, .pad_left = 1}, 5, 14,
+                                     14, 64, 64, 3, 3, 14, 14);
   cudnn::PlanCache cache;
   const auto device = cudnn::Device::current();
   const auto timed = cudnn::autotune(z, {}, device, handle, cache, {});

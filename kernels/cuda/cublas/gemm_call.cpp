@@ -11,7 +11,8 @@ struct Extents {
 };
 
 const char* advance(const void* data, std::int64_t elements, DType dtype) {
-  // Addresses may be null while a program is only being planned; null plus 0 is defined, null plus more is not asked for.
+  // Addresses may be null while a program is only being planned; null plus 0 is defined, null plus more is not asked
+  // for.
   const auto bytes = elements * static_cast<std::int64_t>(size_of(dtype));
   return bytes == 0 ? static_cast<const char*>(data) : static_cast<const char*>(data) + bytes;
 }
@@ -57,8 +58,18 @@ std::vector<GemmCall> gemm_calls(const Matmul& z) {
     const ConstView &a = z.a[i], &b = z.b[i];
     const std::int64_t size_a = e.m * e.k, size_b = e.k * e.n;
     const bool tasks_a = a.shape[0] > 1, tasks_b = b.shape[0] > 1;
-    GemmCall call{.dtype = z.out.dtype, .op_a = z.transpose_b, .op_b = z.transpose_a, .m = e.n, .n = e.m, .k = e.k,
-                  .a = b.data, .b = a.data, .c = z.out.data, .lda = b.shape[2], .ldb = a.shape[2], .ldc = e.n,
+    GemmCall call{.dtype = z.out.dtype,
+                  .op_a = z.transpose_b,
+                  .op_b = z.transpose_a,
+                  .m = e.n,
+                  .n = e.m,
+                  .k = e.k,
+                  .a = b.data,
+                  .b = a.data,
+                  .c = z.out.data,
+                  .lda = b.shape[2],
+                  .ldb = a.shape[2],
+                  .ldc = e.n,
                   .beta = i == 0 ? 0.0 : 1.0};
     if (!sums_tasks) {
       if (outputs > 1 && tasks_a && !tasks_b && z.transpose_a == Transpose::kNo) {

@@ -3,8 +3,8 @@
 // cuBLAS reads a matrix down its columns. The bytes of a row-major [rows, columns] matrix X are, to cuBLAS, the
 // column-major matrix X^T with leading dimension `columns`. So from out = op_a(a) op_b(b) it is asked for
 //   out^T = op_b(b)^T op_a(a)^T,   m = N, n = M, k = K,
-// with b as its first operand and a as its second. Each is already transposed by being read down its columns, so it gets
-// our own flag: cuBLAS transposes where we do.
+// with b as its first operand and a as its second. Each is already transposed by being read down its columns, so it
+// gets our own flag: cuBLAS transposes where we do.
 //   ours                    cuBLAS
 //   b [K,N] or ^T [N,K]     A, lda = b's stored columns, op = transpose_b
 //   a [M,K] or ^T [K,M]     B, ldb = a's stored columns, op = transpose_a

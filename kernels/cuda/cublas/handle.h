@@ -2,9 +2,9 @@
 //
 // Graph capture: the workspace is ours and allocated here, so no call allocates and a captured call finds it again at
 // replay. Make the handle before capture begins and keep it alive as long as the graph.
-// Arithmetic: pedantic (the operands' own dtype, no TF32, no emulation) unless TF32 is asked for. f64 is always pedantic.
-// Determinism: one handle, one stream, a workspace of fixed size and no atomics give the same bits from call to call.
-// Thread safety: one thread at a time.
+// Arithmetic: pedantic (the operands' own dtype, no TF32, no emulation) unless TF32 is asked for. f64 is always
+// pedantic. Determinism: one handle, one stream, a workspace of fixed size and no atomics give the same bits from call
+// to call. Thread safety: one thread at a time.
 #pragma once
 
 #include <cublas_v2.h>

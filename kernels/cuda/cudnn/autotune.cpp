@@ -39,8 +39,8 @@ cuda::DeviceBuffer zeros(std::int64_t bytes, cudaStream_t stream) {
 
 std::vector<TimedPlan> autotune(const ConvProblem& problem, const PlanOptions& options, const Device& device,
                                 cudnnHandle_t handle, PlanCache& cache, const AutotuneOptions& how) {
-  IL_CHECK(how.candidates > 0 && how.repeats > 0, "cudnn: autotune with {} candidates and {} repeats: both must be positive",
-           how.candidates, how.repeats);
+  IL_CHECK(how.candidates > 0 && how.repeats > 0,
+           "cudnn: autotune with {} candidates and {} repeats: both must be positive", how.candidates, how.repeats);
   cudaStream_t stream = nullptr;
   IL_CUDNN_CHECK(cudnnGetStream(handle, &stream));
   const auto plans = find_plans(problem, options, device, how.candidates);

@@ -18,11 +18,11 @@ struct TimedPlan {
   float median_ms = 0;
 };
 
-/// Times the candidates for `problem` on the handle's stream, puts the fastest (of equals, the heuristics' favourite) into
-/// the cache and returns all, fastest first. Operands and workspaces are zeros allocated here: the times are those of
-/// the arithmetic, at the clocks that zeros allow. Waits for the stream and allocates, so never call it under capture.
-/// The choice depends on the clock and may differ from run to run; each candidate alone is as deterministic as asked.
-/// A candidate that fails to run is left out. Throws where none is left.
+/// Times the candidates for `problem` on the handle's stream, puts the fastest (of equals, the heuristics' favourite)
+/// into the cache and returns all, fastest first. Operands and workspaces are zeros allocated here: the times are those
+/// of the arithmetic, at the clocks that zeros allow. Waits for the stream and allocates, so never call it under
+/// capture. The choice depends on the clock and may differ from run to run; each candidate alone is as deterministic as
+/// asked. A candidate that fails to run is left out. Throws where none is left.
 std::vector<TimedPlan> autotune(const ConvProblem& problem, const PlanOptions& options, const Device& device,
                                 cudnnHandle_t handle, PlanCache& cache, const AutotuneOptions& how);
 

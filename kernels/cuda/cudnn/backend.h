@@ -2,10 +2,12 @@
 //
 // A plan is made of descriptors: tensors and a convolution make an operation, operations a graph; heuristics propose
 // engine configurations for the graph; a configuration becomes an execution plan, which runs on a variant pack of
-// addresses. Every step except execution works without a GPU: the device is described by properties (device_profiles.h).
+// addresses. Every step except execution works without a GPU: the device is described by properties
+// (device_profiles.h).
 //
 // Errors: a failing call throws innerloop::Error with what was being made and cuDNN's text. Unsupported plans are no
-// errors but an empty result. Thread safety: a descriptor belongs to one thread until it is finalised, then may be shared.
+// errors but an empty result. Thread safety: a descriptor belongs to one thread until it is finalised, then may be
+// shared.
 #pragma once
 
 #include <cudnn_graph.h>

@@ -5,7 +5,8 @@
 //   kStrict          f32 also refuses TENSOR_CORE, which is TF32. f64 tensor cores compute in f64 and pass.
 //   kRequired        refuses NONDETERMINISTIC
 // Order: mode A's, then what mode B and the fallback list add, each in the heuristics' order, an engine's duplicates
-// kept (they differ in tile sizes). The first that finalises within the workspace limit is taken; autotune.h times them.
+// kept (they differ in tile sizes). The first that finalises within the workspace limit is taken; autotune.h times
+// them.
 #pragma once
 
 #include <compare>

@@ -23,9 +23,12 @@ std::int64_t pad_after(const char* axis, std::int64_t in, std::int64_t out, std:
 
 std::string_view name_of(ConvDirection direction) {
   switch (direction) {
-    case ConvDirection::kForward: return "forward";
-    case ConvDirection::kInputGrad: return "input grad";
-    case ConvDirection::kWeightGrad: return "weight grad";
+    case ConvDirection::kForward:
+      return "forward";
+    case ConvDirection::kInputGrad:
+      return "input grad";
+    case ConvDirection::kWeightGrad:
+      return "weight grad";
   }
   return "?";
 }
@@ -36,16 +39,32 @@ ConvProblem conv_problem(ConvDirection direction, DType dtype, const ConvGeometr
   const ConvGeometry& g = geometry;
   IL_CHECK(is_floating(dtype), "cudnn: convolution of {}: f32 and f64 are what there is", innerloop::name_of(dtype));
   IL_CHECK(std::min({n, h, w, c, k, r, s, p, q}) > 0,
-           "cudnn: convolution of [{}, {}, {}, {}] by {} filters of {}x{} to {}x{}: every size must be positive", n, h, w,
-           c, k, r, s, p, q);
-  IL_CHECK(std::min({g.stride_h, g.stride_w, g.dilation_h, g.dilation_w, g.groups}) > 0 &&
-               std::min(g.pad_top, g.pad_left) >= 0 && c % g.groups == 0 && k % g.groups == 0,
-           "cudnn: stride {}x{}, dilation {}x{} and groups {} must be positive, padding {}, {} not negative, and groups "
-           "must divide the channels {} and {}",
-           g.stride_h, g.stride_w, g.dilation_h, g.dilation_w, g.groups, g.pad_top, g.pad_left, c, k);
-  ConvProblem z{.direction = direction, .dtype = dtype, .n = n, .h = h, .w = w, .c = c, .k = k, .r = r, .s = s,
-                .p = p, .q = q, .stride_h = g.stride_h, .stride_w = g.stride_w, .pad_top = g.pad_top,
-                .pad_left = g.pad_left, .dilation_h = g.dilation_h, .dilation_w = g.dilation_w, .groups = g.groups};
+           "cudnn: convolution of [{}, {}, {}, {}] by {} filters of {}x{} to {}x{}: every size must be positive", n, h,
+           w, c, k, r, s, p, q);
+  IL_CHECK(
+      std::min({g.stride_h, g.stride_w, g.dilation_h, g.dilation_w, g.groups}) > 0 &&
+          std::min(g.pad_top, g.pad_left) >= 0 && c % g.groups == 0 && k % g.groups == 0,
+      "cudnn: stride {}x{}, dilation {}x{} and groups {} must be positive, padding {}, {} not negative, and groups "
+      "must divide the channels {} and {}",
+      g.stride_h, g.stride_w, g.dilation_h, g.dilation_w, g.groups, g.pad_top, g.pad_left, c, k);
+  ConvProblem z{.direction = direction,
+                .dtype = dtype,
+                .n = n,
+                .h = h,
+                .w = w,
+                .c = c,
+                .k = k,
+                .r = r,
+                .s = s,
+                .p = p,
+                .q = q,
+                .stride_h = g.stride_h,
+                .stride_w = g.stride_w,
+                .pad_top = g.pad_top,
+                .pad_left = g.pad_left,
+                .dilation_h = g.dilation_h,
+                .dilation_w = g.dilation_w,
+                .groups = g.groups};
   z.pad_bottom = pad_after("height", h, p, r, g.stride_h, g.dilation_h, g.pad_top);
   z.pad_right = pad_after("width", w, q, s, g.stride_w, g.dilation_w, g.pad_left);
   return z;
@@ -53,7 +72,8 @@ ConvProblem conv_problem(ConvDirection direction, DType dtype, const ConvGeometr
 
 std::string to_string(const ConvProblem& z) {
   return fmt::format(
-      "{} {} N{} {}x{} C{} -> {}x{} K{}, filter {}x{}, stride {}x{}, pad {},{},{},{}, dilation {}x{}, groups {}, beta {}, "
+      "{} {} N{} {}x{} C{} -> {}x{} K{}, filter {}x{}, stride {}x{}, pad {},{},{},{}, dilation {}x{}, groups {}, beta "
+      "{}, "
       "align {}",
       name_of(z.direction), innerloop::name_of(z.dtype), z.n, z.h, z.w, z.c, z.p, z.q, z.k, z.r, z.s, z.stride_h,
       z.stride_w, z.pad_top, z.pad_bottom, z.pad_left, z.pad_right, z.dilation_h, z.dilation_w, z.groups,

@@ -2,8 +2,8 @@
 //
 // Layout. Images are [N,H,W,C], as ours are. A filter is [K,R,S,C/groups]: cuDNN's channels-last order, not our
 // [R,S,C/groups,K]. cuDNN takes any filter strides without a word, but for [R,S,C,K] strides its heuristics answer with
-// the very kernels and workspaces that they give for [K,R,S,C], which no kernel can serve both of; so a filter is always
-// handed over in the order that cuDNN documents. Ours is the matrix [R*S*C/groups, K]; cuDNN's is its transpose.
+// the very kernels and workspaces that they give for [K,R,S,C], which no kernel can serve both of; so a filter is
+// always handed over in the order that cuDNN documents. Ours is the matrix [R*S*C/groups, K]; cuDNN's is its transpose.
 //
 // Padding. Rows above and below may differ (TensorFlow's SAME at stride 2 has 0 above and 1 below): cuDNN's graph API
 // takes both. What it cannot do is leave out an output row that the padded image still has: P must be
@@ -50,7 +50,8 @@ ConvProblem conv_problem(ConvDirection direction, DType dtype, const ConvGeometr
                          std::int64_t h, std::int64_t w, std::int64_t c, std::int64_t k, std::int64_t r, std::int64_t s,
                          std::int64_t p, std::int64_t q);
 
-/// "forward f32 N5 28x28 C1 -> 28x28 K64, filter 3x3, stride 1x1, pad 1,1,1,1, dilation 1x1, groups 1, beta 0, align 16"
+/// "forward f32 N5 28x28 C1 -> 28x28 K64, filter 3x3, stride 1x1, pad 1,1,1,1, dilation 1x1, groups 1, beta 0, align
+/// 16"
 std::string to_string(const ConvProblem& problem);
 
 }  // namespace innerloop::kernels::cudnn

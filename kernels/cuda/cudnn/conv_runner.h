@@ -1,10 +1,10 @@
-// ConvRunner: kernels/conv.h by cuDNN, on one stream. The oracle for our own GPU kernels, and the way out for shapes that
-// they do not serve.
+// ConvRunner: kernels/conv.h by cuDNN, on one stream. The oracle for our own GPU kernels, and the way out for shapes
+// that they do not serve.
 //
 // A call is a schedule (conv_schedule.h): filters transposed into scratch memory, plans executed, a filter gradient
 // transposed back. Per task that is one execution and one transposition a pair.
-// Graph capture: prepare() every call of the graph before capturing any. A captured call then allocates nothing and makes
-// no plan; a later prepare() that needs more memory would move the blocks that the graph knows.
+// Graph capture: prepare() every call of the graph before capturing any. A captured call then allocates nothing and
+// makes no plan; a later prepare() that needs more memory would move the blocks that the graph knows.
 #pragma once
 
 #include <cudnn_graph.h>

@@ -61,7 +61,8 @@ ConvSchedule schedule(ConvDirection direction, std::string_view op, const ConvGe
   if (count == 2 && !filter_is_output) result.filters[1] = pairs[1].filter.shape[0];
   const std::int64_t image_size = z.n * z.h * z.w * z.c, output_size = z.n * z.p * z.q * z.k;
   const std::int64_t filter_size = result.filter_rows * z.k;
-  if (written(pairs[0]).shape.numel() == 0 || std::min({tasks, image_size, output_size, filter_size}) == 0) return result;
+  if (written(pairs[0]).shape.numel() == 0 || std::min({tasks, image_size, output_size, filter_size}) == 0)
+    return result;
 
   const auto element = static_cast<std::int64_t>(size_of(pairs[0].image.dtype));
   const bool sums_tasks = tasks > 1 && written(pairs[0]).shape[0] == 1;
@@ -83,9 +84,9 @@ ConvSchedule schedule(ConvDirection direction, std::string_view op, const ConvGe
     const auto push = [&](ConvRun r, Accumulate accumulate) {
       r.problem.accumulate = accumulate;
       // Scratch memory begins at an address that 16 divides, as all device memory does.
-      r.problem.alignment = std::min({alignment_of(pair.image.data, r.image, element),
-                                      alignment_of(pair.output.data, r.output, element),
-                                      alignment_of(nullptr, r.filter, element)});
+      r.problem.alignment =
+          std::min({alignment_of(pair.image.data, r.image, element), alignment_of(pair.output.data, r.output, element),
+                    alignment_of(nullptr, r.filter, element)});
       result.runs.push_back(r);
     };
     if (i == 1) {

@@ -3,14 +3,15 @@
 //
 // The task axis T is outermost in all our tensors, and cuDNN has no such axis. What could carry it, and what does:
 //   groups       One call with groups = T needs channels of all tasks side by side, [N,H,W,T*C]. Ours lie N*H*W*C apart
-//                while the channels of one task lie 1 apart, and a tensor has one channel stride: it cannot be said with
-//                strides. It costs a copy of both images to and fro. (At C = 1 alone the image can be said so, but then
-//                the output cannot.)
+//                while the channels of one task lie 1 apart, and a tensor has one channel stride: it cannot be said
+//                with strides. It costs a copy of both images to and fro. (At C = 1 alone the image can be said so, but
+//                then the output cannot.)
 //   depth        A 3-D convolution with depth T and 1xRxS filters uses one filter for all tasks, and is then no more
 //                than the next line.
 //   images       Where all tasks share the filter, [T,N,H,W,C] is [T*N,H,W,C]: one execution, no copy. The same for a
 //                filter gradient that is summed over tasks. Used.
-//   executions   One plan, executed T times at addresses one task apart. Always right, no copy, same plan for all. Used.
+//   executions   One plan, executed T times at addresses one task apart. Always right, no copy, same plan for all.
+//   Used.
 //
 // Filters are handed over as [K,R,S,C/groups] (conv_problem.h), so each is transposed into scratch memory first, and a
 // filter gradient out of it afterwards. Filters are small beside images: 147 KB for 3x3x64x64.

@@ -1,7 +1,7 @@
 // GPUs by their public specifications, so that plans can be made and checked on a machine that has none.
 //
-// A profile is good for asking which plans exist, what they need and what they do to the numbers. On a GPU the plans are
-// made from that device's own properties (Device::current()), never from a profile.
+// A profile is good for asking which plans exist, what they need and what they do to the numbers. On a GPU the plans
+// are made from that device's own properties (Device::current()), never from a profile.
 #pragma once
 
 #include <cstdint>
