@@ -4,9 +4,9 @@
 // freed when the last Var that leads into it goes out of scope. Ids grow with creation, hence ascending id is a
 // topological order. Both reverse and forward mode are walks over this one record (autograd/transforms.h).
 //
-// Rules are written with differentiable ops and nothing else; that is what closes the engine under differentiation. A fused
-// op may state only its `reference`, the same function in plain ops: rules that it does not write itself are then those
-// of the reference, so every order is right and speed is optional.
+// Rules are written with differentiable ops and nothing else; that is what closes the engine under differentiation. A
+// fused op may state only its `reference`, the same function in plain ops: rules that it does not write itself are then
+// those of the reference, so every order is right and speed is optional.
 #pragma once
 
 #include <cstdint>
@@ -71,7 +71,9 @@ struct Node {
 Vars apply_op(std::shared_ptr<const Op> op, Vars inputs);
 
 /// apply_op() for the many ops with a single output.
-inline Var apply_op_one(std::shared_ptr<const Op> op, Vars inputs) { return apply_op(std::move(op), std::move(inputs))[0]; }
+inline Var apply_op_one(std::shared_ptr<const Op> op, Vars inputs) {
+  return apply_op(std::move(op), std::move(inputs))[0];
+}
 
 /// Whether ops on this thread are recorded.
 bool recording();

@@ -115,14 +115,15 @@ Config miniimagenet() {
 Config demo() {
   Config c;
   c.model.filters = {16, 32, 32, 32};
-  c.model.head = Head::kMean;  // findings are textures and shades that may lie anywhere; position-bound features learn less here
+  c.model.head =
+      Head::kMean;  // findings are textures and shades that may lie anywhere; position-bound features learn less here
   c.inner = {.steps = 3, .rate = 0.1};
   c.outer.optimizer = Optimizer::kAdam;
   c.outer.rate = 0.002;
   c.outer.tasks = 8;
   c.outer.iterations = 400;
-  // Groups of five: with a single image a class, matching an image to its own copy solves the task, and what the images of a
-  // finding share is never learnt.
+  // Groups of five: with a single image a class, matching an image to its own copy solves the task, and what the images
+  // of a finding share is never learnt.
   c.task = {.scheme = Scheme::kGroups, .ways = 4, .shots = 5, .queries = 5};
   c.augment = {GaussianNoise{.std = 0.03}, Shift{.pixels = 4}};  // light, as the fine textures are part of the findings
   c.data.size = 64;
@@ -137,8 +138,7 @@ struct Preset {
   Config (*make)();
 };
 constexpr Preset kPresets[] = {
-    {"paper", paper}, {"released", released}, {"omniglot", omniglot}, {"miniimagenet", miniimagenet},
-    {"demo", demo}};
+    {"paper", paper}, {"released", released}, {"omniglot", omniglot}, {"miniimagenet", miniimagenet}, {"demo", demo}};
 
 }  // namespace
 

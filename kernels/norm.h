@@ -4,13 +4,14 @@
 // With M = N*H*W and everything per task t and channel k:
 //   mean = sum y / M,  rstd = 1/sqrt(sum (y-mean)^2 / M + epsilon),  xhat = rstd (y - mean),  z = gamma xhat + beta
 //   p = max over each window of relu(z)          (pool = none: p = relu(z))
-// `choice` remembers the decisions: the window position 0..3 (row-major) of the maximum, ties to the first, or kDead where
-// the maximum is not above zero (ReLU'(0) = 0). A NaN in z is passed on to p.
-// Windows are 2x2 with stride 2; an odd last row or column enters the statistics but no window.
+// `choice` remembers the decisions: the window position 0..3 (row-major) of the maximum, ties to the first, or kDead
+// where the maximum is not above zero (ReLU'(0) = 0). A NaN in z is passed on to p. Windows are 2x2 with stride 2; an
+// odd last row or column enters the statistics but no window.
 //
 // Shapes: y, gy [T, N, H, W, K]; p, gp, choice [T, N, H', W', K] with H' = H/2 (floor) or H; mean, rstd, gbeta, ggamma
 //   [T, K]; gamma, beta and their tangents [T|1, K]. gamma may be absent (scale 1); then ggamma must be absent too.
-// Dtypes: f32 or f64; choice u8. Statistics and channel sums: float32 partials of at most one image row block, joined in
+// Dtypes: f32 or f64; choice u8. Statistics and channel sums: float32 partials of at most one image row block, joined
+// in
 //   float64, in a fixed order. Determinism: the same bits at any number of threads. Aliasing: none.
 #pragma once
 
@@ -31,7 +32,8 @@ struct NormReluPoolForward {
   View mean, rstd, p, choice;
 };
 
-/// The same with given statistics: p and choice from y, mean, rstd. Used when the query is normalised by the support set.
+/// The same with given statistics: p and choice from y, mean, rstd. Used when the query is normalised by the support
+/// set.
 struct NormReluPoolApply {
   static constexpr std::string_view kName = "norm_relu_pool_apply";
   Pool pool = Pool::kMax2x2;
@@ -50,8 +52,8 @@ struct NormReluPoolGrad {
 };
 
 /// Tangent of the forward pass. t = mean(ty xhat):
-///   tmean = mean(ty),  trstd = -rstd^2 t,  txhat = rstd (ty - tmean - xhat t),  tz = tgamma xhat + gamma txhat + tbeta,
-///   tp = tz at the chosen positions, 0 where dead. ty, tgamma and tbeta may each be absent (zero).
+///   tmean = mean(ty),  trstd = -rstd^2 t,  txhat = rstd (ty - tmean - xhat t),  tz = tgamma xhat + gamma txhat +
+///   tbeta, tp = tz at the chosen positions, 0 where dead. ty, tgamma and tbeta may each be absent (zero).
 struct NormReluPoolJvp {
   static constexpr std::string_view kName = "norm_relu_pool_jvp";
   Pool pool = Pool::kMax2x2;

@@ -18,8 +18,9 @@ struct InnerOptions {
   LossReduction loss = LossReduction::kMean;  ///< over the images of one task
 };
 
-/// Parameters adapted on support images [T, S, H, W, C] with labels [T, S]: [T, ...], plain values. `params` are [1, ...]
-/// (shared by all tasks) or [T, ...]. Appends the support losses before each step, [T] each, to `losses` when it is given.
+/// Parameters adapted on support images [T, S, H, W, C] with labels [T, S]: [T, ...], plain values. `params` are [1,
+/// ...] (shared by all tasks) or [T, ...]. Appends the support losses before each step, [T] each, to `losses` when it
+/// is given.
 std::vector<Tensor> adapt(const nn::ConvNet& net, const std::vector<Tensor>& params, const Tensor& support_x,
                           const Tensor& support_y, const InnerOptions& options, std::vector<Tensor>* losses = nullptr);
 

@@ -178,8 +178,10 @@ MetaResult join(const std::vector<ProgramResult>& programs, const std::vector<Te
       row += rows;
     }
   };
-  if (result.support_loss.dtype() == DType::kF32) fill(result.support_loss.mutable_data<float>());
-  else fill(result.support_loss.mutable_data<double>());
+  if (result.support_loss.dtype() == DType::kF32)
+    fill(result.support_loss.mutable_data<float>());
+  else
+    fill(result.support_loss.mutable_data<double>());
   return result;
 }
 
@@ -188,11 +190,12 @@ void check(const nn::ConvNet& net, const std::vector<Tensor>& params, const Task
            net.names().size());
   const Shape &sx = tasks.support_x.shape(), &sy = tasks.support_y.shape(), &qx = tasks.query_x.shape(),
               &qy = tasks.query_y.shape();
-  IL_CHECK(sx.rank() == 5 && qx.rank() == 5 && sx[0] >= 1 && sx[0] == qx[0] && sy == (Shape{sx[0], sx[1]}) &&
-               qy == (Shape{qx[0], qx[1]}) && sx[1] >= 1 && qx[1] >= 1,
-           "meta-gradient: support {} with labels {}, query {} with labels {}; [T, N, H, W, C] and [T, N] with one T are "
-           "needed",
-           sx.to_string(), sy.to_string(), qx.to_string(), qy.to_string());
+  IL_CHECK(
+      sx.rank() == 5 && qx.rank() == 5 && sx[0] >= 1 && sx[0] == qx[0] && sy == (Shape{sx[0], sx[1]}) &&
+          qy == (Shape{qx[0], qx[1]}) && sx[1] >= 1 && qx[1] >= 1,
+      "meta-gradient: support {} with labels {}, query {} with labels {}; [T, N, H, W, C] and [T, N] with one T are "
+      "needed",
+      sx.to_string(), sy.to_string(), qx.to_string(), qy.to_string());
 }
 
 }  // namespace
@@ -237,8 +240,10 @@ double norm(const std::vector<Tensor>& tensors) {
     const auto add = [&](auto values) {
       for (auto x : values) squares += static_cast<double>(x) * static_cast<double>(x);
     };
-    if (t.dtype() == DType::kF32) add(t.data<float>());
-    else add(t.data<double>());
+    if (t.dtype() == DType::kF32)
+      add(t.data<float>());
+    else
+      add(t.data<double>());
   }
   return std::sqrt(squares);
 }

@@ -1,14 +1,15 @@
-// The meta-gradient of MAML (Finn, Abbeel, Levine, ICML 2017): the derivative, with respect to the initial parameters, of the
-// mean query loss after K inner SGD steps, through those steps.
+// The meta-gradient of MAML (Finn, Abbeel, Levine, ICML 2017): the derivative, with respect to the initial parameters,
+// of the mean query loss after K inner SGD steps, through those steps.
 //
 // With H_k the Hessian of the support loss at theta_k and lambda_K the gradient of the query loss at theta_K:
 //   lambda_k = (I - rate H_k) lambda_{k+1},   meta-gradient = mean over tasks of lambda_0
-// Mixed mode computes exactly that: K Hessian-vector products, forward over reverse, each a tangent pass over the recorded
-// gradient of one step. Reverse mode records all steps and differentiates the whole: the oracle. Both are second order; first order
-// (lambda_0 = lambda_K) only when asked for by name.
+// Mixed mode computes exactly that: K Hessian-vector products, forward over reverse, each a tangent pass over the
+// recorded gradient of one step. Reverse mode records all steps and differentiates the whole: the oracle. Both are
+// second order; first order (lambda_0 = lambda_K) only when asked for by name.
 //
 // Memory of mixed mode, per task: theta_k for every step, and the record of one step (kRecompute) or of all (kKeep).
-// Determinism: tasks run one after another or side by side, and are joined in task order; the same bits at any number of threads.
+// Determinism: tasks run one after another or side by side, and are joined in task order; the same bits at any number
+// of threads.
 #pragma once
 
 #include <vector>
@@ -23,7 +24,8 @@ enum class Method { kMixed, kReverse };
 
 /// What mixed mode does with the record of an inner step until its Hessian-vector product is due.
 enum class StepMemory {
-  kRecompute,  ///< drop it and compute that step's gradient again; the last step's record is kept, as it is used at once
+  kRecompute,  ///< drop it and compute that step's gradient again; the last step's record is kept, as it is used at
+               ///< once
   kKeep,       ///< keep it: no work is done twice, memory grows with K
 };
 

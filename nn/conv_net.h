@@ -1,10 +1,12 @@
 // The few-shot network: conv blocks (convolution, batch norm, ReLU, optional max-pool) and a linear head.
 //
-// A model is a pure function of its parameters: init(seed) makes them, logits(params, x) applies them. Parameters are a list in
-// a fixed order with names; each carries the leading task axis, so one call serves theta [1, ...] or a theta_k per task [T, ...].
+// A model is a pure function of its parameters: init(seed) makes them, logits(params, x) applies them. Parameters are a
+// list in a fixed order with names; each carries the leading task axis, so one call serves theta [1, ...] or a theta_k
+// per task [T, ...].
 //
-//   block i:  y = conv(x, w_i);  p = pool(relu(gamma_i (y - mean)/sqrt(var + eps) + beta_i)), statistics over the task's images
-//   head:     logits = flatten(p_4) W + b, features in the order H, W, C;  or the mean over H and W instead of flatten
+//   block i:  y = conv(x, w_i);  p = pool(relu(gamma_i (y - mean)/sqrt(var + eps) + beta_i)), statistics over the
+//   task's images head:     logits = flatten(p_4) W + b, features in the order H, W, C;  or the mean over H and W
+//   instead of flatten
 #pragma once
 
 #include <cstdint>
@@ -58,8 +60,8 @@ class ConvNet {
   std::int64_t parameter_count() const;
   std::int64_t features() const { return features_; }
 
-  /// Convolutions: Glorot's uniform (fan in and out of the 3x3 window), as Keras and MAML use; scale 1, shift 0; head: Glorot's
-  /// uniform, bias 0. [1, ...] float32, a pure function of the seed.
+  /// Convolutions: Glorot's uniform (fan in and out of the 3x3 window), as Keras and MAML use; scale 1, shift 0; head:
+  /// Glorot's uniform, bias 0. [1, ...] float32, a pure function of the seed.
   std::vector<Tensor> init(std::uint64_t seed) const;
 
   /// Logits [T, N, ways] of images [T|1, N, H, W, C], normalised by the statistics of these N images.

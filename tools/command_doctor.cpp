@@ -1,11 +1,11 @@
 // doctor: what this machine and this build offer.
-#include <CLI/App.hpp>
-#include <CLI/Version.hpp>
 #include <fmt/core.h>
 #include <spdlog/version.h>
 #include <toml++/toml.h>
 #include <unistd.h>
 
+#include <CLI/App.hpp>
+#include <CLI/Version.hpp>
 #include <fstream>
 #include <memory>
 #include <string>
@@ -57,11 +57,11 @@ Json libraries() {
 }
 
 int run(const CommonOptions& common) {
-  Context context = make_context(common.run());
+  Context context = common.make_context(common.run());
   const std::string model = entry("/proc/cpuinfo", "model name");
   const auto gib = [](std::uint64_t bytes) { return static_cast<double>(bytes) / (1 << 30); };
-  const std::uint64_t total = kilobytes("/proc/meminfo", "MemTotal"), available = kilobytes("/proc/meminfo", "MemAvailable"),
-                      limit = memory_limit();
+  const std::uint64_t total = kilobytes("/proc/meminfo", "MemTotal"),
+                      available = kilobytes("/proc/meminfo", "MemAvailable"), limit = memory_limit();
   const Json versions = libraries();
 
   if (common.json()) {

@@ -1,8 +1,8 @@
 // episodes: a picture of drawn tasks.
-#include <CLI/App.hpp>
-#include <CLI/Validators.hpp>
 #include <fmt/core.h>
 
+#include <CLI/App.hpp>
+#include <CLI/Validators.hpp>
 #include <algorithm>
 #include <memory>
 #include <span>
@@ -34,7 +34,7 @@ int run(const Options& o) {
   io::Config base = o.preset.base(o.data, o.common);
   base.outer.tasks = std::min(base.outer.tasks, kTasksShown);
   const io::Config config = o.common.resolve(base);
-  Context context = make_context(config.run);
+  Context context = o.common.make_context(config.run);
   ContextScope scope(context);
 
   const io::ImageSet whole = load_data(o.data, meta::load_options(config), o.bad_files);

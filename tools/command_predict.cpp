@@ -1,7 +1,7 @@
 // predict: adapts on a support folder, then classifies images, one JSON object a line.
-#include <CLI/App.hpp>
 #include <fmt/core.h>
 
+#include <CLI/App.hpp>
 #include <algorithm>
 #include <memory>
 #include <vector>
@@ -47,18 +47,19 @@ void print_prediction(const std::string& image, const std::vector<std::string>& 
 }
 
 int run(const Options& o) {
-  Context context = make_context(o.common.run());
+  Context context = o.common.make_context(o.common.run());
   ContextScope scope(context);
   const meta::Checkpoint checkpoint = meta::load_checkpoint(o.checkpoint);
   const io::Config config = config_of(checkpoint, o.common);
 
   io::LoadOptions load = meta::load_options(config);
-  load.cache.clear();       // the cache and the groups are the training set's
+  load.cache.clear();  // the cache and the groups are the training set's
   load.groups_csv.clear();
   const io::ImageSet support = with_classes(load_data(o.support, load, o.bad_files), o.support);
   const QueryImages queries = load_query_images(o.images, load, o.bad_files);
 
-  const meta::Network network = meta::network_for(checkpoint.net(), checkpoint.params, static_cast<std::int64_t>(support.classes.size()));
+  const meta::Network network =
+      meta::network_for(checkpoint.net(), checkpoint.params, static_cast<std::int64_t>(support.classes.size()));
   if (!network.note.empty()) say(network.note);
   const meta::EvalOptions eval = meta::eval_options(config);
   const meta::Predictor predictor(network.net, network.params, support, {.inner = eval.inner, .norm = eval.norm});

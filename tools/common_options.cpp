@@ -1,8 +1,8 @@
 #include "tools/common_options.h"
 
-#include <CLI/Option.hpp>
 #include <fmt/format.h>
 
+#include <CLI/Option.hpp>
 #include <filesystem>
 #include <string_view>
 
@@ -49,6 +49,11 @@ void CommonOptions::add_to(CLI::App& command, std::vector<ShortForm> short_forms
       ->type_name("SECTION.KEY=VALUE")
       ->allow_extra_args(false)
       ->group(shared);
+  command
+      .add_flag(
+          "--check-finite", check_finite_,
+          "scan the result of every operation, and stop at the first NaN or infinity with the operation's name (slow)")
+      ->group(shared);
   command.add_flag("--json", json_, "make the last line of stdout one JSON object")->group(shared);
 }
 
@@ -75,15 +80,18 @@ io::Config CommonOptions::resolve(io::Config config) const {
 }
 
 std::string no_gpu_reason() {
-  const bool driver = std::filesystem::exists("/dev/nvidiactl") || std::filesystem::exists("/proc/driver/nvidia/version");
+  const bool driver =
+      std::filesystem::exists("/dev/nvidiactl") || std::filesystem::exists("/proc/driver/nvidia/version");
   return driver ? "this build has no GPU engine, although an NVIDIA driver is there"
                 : "this build has no GPU engine, and this machine shows no NVIDIA driver";
 }
 
-Context make_context(const io::RunConfig& run) {
+Context CommonOptions::make_context(const io::RunConfig& run) const {
   if (run.device == io::DeviceChoice::kCuda)
     fail("--device cuda: {}; leave --device out, or give cpu or auto", no_gpu_reason());
-  return Context(static_cast<int>(run.threads));
+  Context context(static_cast<int>(run.threads));
+  context.set_finite_check(check_finite_ ? FiniteCheck::kOn : FiniteCheck::kOff);
+  return context;
 }
 
 }  // namespace innerloop::tools

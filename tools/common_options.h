@@ -1,11 +1,11 @@
 // The options that every working command knows, and how they become a configuration.
 //
-// Later wins: what the command starts from (a preset, a checkpoint's configuration), then --config, then --seed, --device,
+// Later wins: what the command starts from (a preset, a checkpoint's configuration), then --config, then --seed,
+// --device,
 // --threads and the short forms, then --set in the order given.
 #pragma once
 
 #include <CLI/App.hpp>
-
 #include <string>
 #include <vector>
 
@@ -23,7 +23,8 @@ struct ShortForm {
 
 class CommonOptions {
  public:
-  /// Adds --seed, --device, --threads, --config, --set, --json and `short_forms` to `command`. `this` must outlive parsing.
+  /// Adds --seed, --device, --threads, --config, --set, --check-finite, --json and `short_forms` to `command`. `this`
+  /// must outlive parsing.
   void add_to(CLI::App& command, std::vector<ShortForm> short_forms = {});
 
   bool json() const { return json_; }
@@ -34,6 +35,11 @@ class CommonOptions {
   io::Config apply(io::Config config) const;
   /// apply() and io::validate().
   io::Config resolve(io::Config config) const;
+
+  /// A context for `run`: its threads, on the CPU, watching for NaN and infinity where that was asked for. Throws Error
+  /// for
+  /// --device cuda, with the reason why there is no GPU.
+  Context make_context(const io::RunConfig& run) const;
 
   /// The [run] section alone, for what has to be known before there is a configuration to start from.
   io::RunConfig run() const { return apply(io::Config()).run; }
@@ -48,11 +54,8 @@ class CommonOptions {
   std::string config_file_;
   std::vector<std::string> overrides_;
   std::vector<Given> given_;
-  bool json_ = false;
+  bool json_ = false, check_finite_ = false;
 };
-
-/// A context for `run`: its threads, on the CPU. Throws Error for --device cuda, with the reason why there is no GPU.
-Context make_context(const io::RunConfig& run);
 
 /// Why `--device cuda` cannot be had here.
 std::string no_gpu_reason();

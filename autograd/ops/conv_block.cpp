@@ -12,9 +12,7 @@ namespace {
 
 ConstView view_or_none(const Tensor& t) { return t.defined() ? t.view() : ConstView{}; }
 
-Shape pooled(const Shape& y, Pool pool) {
-  return pool == Pool::kNone ? y : y.with(2, y[2] / 2).with(3, y[3] / 2);
-}
+Shape pooled(const Shape& y, Pool pool) { return pool == Pool::kNone ? y : y.with(2, y[2] / 2).with(3, y[3] / 2); }
 
 /// [T, K] as a factor of [T, N, H, W, K].
 Var per_channel(const Var& v) { return reshape(v, {v.shape()[0], 1, 1, 1, v.shape()[1]}); }
@@ -39,8 +37,10 @@ Decisions decode(const Tensor& choice, DType dtype) {
     for (std::size_t i = 0; i < in.size(); ++i)
       if (in[i] != kernels::kDead) position[i] = in[i], alive[i] = 1;
   };
-  if (dtype == DType::kF32) fill(d.alive.mutable_data<float>());
-  else fill(d.alive.mutable_data<double>());
+  if (dtype == DType::kF32)
+    fill(d.alive.mutable_data<float>());
+  else
+    fill(d.alive.mutable_data<double>());
   return d;
 }
 
@@ -55,9 +55,11 @@ Tensor encode(const Tensor& position, const Tensor& p) {
   return choice;
 }
 
-// --- tangent of the gradient --------------------------------------------------------------------------------------------------
+// --- tangent of the gradient
+// --------------------------------------------------------------------------------------------------
 
-// inputs 0..7 as ConvBlockGrad; 8, 9: its outputs ggamma and gbeta (caches); 10..16: tangents of x, w, gamma, y, mean, rstd, gp.
+// inputs 0..7 as ConvBlockGrad; 8, 9: its outputs ggamma and gbeta (caches); 10..16: tangents of x, w, gamma, y, mean,
+// rstd, gp.
 class ConvBlockGradJvp final : public Op {
  public:
   ConvBlockGradJvp(std::shared_ptr<const Op> grad, const ConvBlockOptions& options, bool want_gx)
@@ -73,26 +75,25 @@ class ConvBlockGradJvp final : public Op {
     Tensor gy = need_gy ? Tensor::empty(y.shape(), dtype) : Tensor();
     Tensor tgy = Tensor::empty(y.shape(), dtype);
     Tensor tggamma = Tensor::empty(channels, dtype), tgbeta = Tensor::empty(channels, dtype);
-    kernels::run(
-        kernels::NormReluPoolGradJvp{.pool = o_.pool,
-                                     .y = y.view(),
-                                     .mean = in[4].view(),
-                                     .rstd = in[5].view(),
-                                     .gamma = view_or_none(gamma),
-                                     .choice = in[6].view(),
-                                     .gp = in[7].view(),
-                                     .ggamma = in[8].view(),
-                                     .gbeta = in[9].view(),
-                                     .ty = view_or_none(in[13]),
-                                     .tmean = view_or_none(in[14]),
-                                     .trstd = view_or_none(in[15]),
-                                     .tgamma = view_or_none(in[12]),
-                                     .tgp = view_or_none(in[16]),
-                                     .gy = need_gy ? gy.mutable_view() : View{},
-                                     .tgy = tgy.mutable_view(),
-                                     .tggamma = tggamma.mutable_view(),
-                                     .tgbeta = tgbeta.mutable_view()},
-        context);
+    kernels::run(kernels::NormReluPoolGradJvp{.pool = o_.pool,
+                                              .y = y.view(),
+                                              .mean = in[4].view(),
+                                              .rstd = in[5].view(),
+                                              .gamma = view_or_none(gamma),
+                                              .choice = in[6].view(),
+                                              .gp = in[7].view(),
+                                              .ggamma = in[8].view(),
+                                              .gbeta = in[9].view(),
+                                              .ty = view_or_none(in[13]),
+                                              .tmean = view_or_none(in[14]),
+                                              .trstd = view_or_none(in[15]),
+                                              .tgamma = view_or_none(in[12]),
+                                              .tgp = view_or_none(in[16]),
+                                              .gy = need_gy ? gy.mutable_view() : View{},
+                                              .tgy = tgy.mutable_view(),
+                                              .tggamma = tggamma.mutable_view(),
+                                              .tgbeta = tgbeta.mutable_view()},
+                 context);
     const auto g = o_.conv.geometry();
     // tgx = D(tgy, w) + D(gy, tw);  tgw = W(x, tgy) + W(tx, gy): one dual kernel each.
     Tensor tgx;
@@ -126,7 +127,8 @@ class ConvBlockGradJvp final : public Op {
   bool want_gx_;
 };
 
-// --- gradient -----------------------------------------------------------------------------------------------------------------
+// --- gradient
+// -----------------------------------------------------------------------------------------------------------------
 
 // inputs: x, w, gamma?, y, mean, rstd, choice, gp; outputs: gx?, gw, ggamma [T, K], gbeta [T, K].
 //   gz = gp at the chosen places;  gbeta = sum gz;  ggamma = sum gz xhat
@@ -143,9 +145,10 @@ class ConvBlockGrad final : public Op, public std::enable_shared_from_this<ConvB
     const Shape channels{y.shape()[0], y.shape()[4]};
     Tensor gy = Tensor::empty(y.shape(), dtype);
     Tensor ggamma = Tensor::empty(channels, dtype), gbeta = Tensor::empty(channels, dtype);
-    kernels::run(kernels::NormReluPoolGrad{o_.pool, y.view(), in[4].view(), in[5].view(), view_or_none(gamma), in[6].view(),
-                                           in[7].view(), gy.mutable_view(), ggamma.mutable_view(), gbeta.mutable_view()},
-                 context);
+    kernels::run(
+        kernels::NormReluPoolGrad{o_.pool, y.view(), in[4].view(), in[5].view(), view_or_none(gamma), in[6].view(),
+                                  in[7].view(), gy.mutable_view(), ggamma.mutable_view(), gbeta.mutable_view()},
+        context);
     const auto g = o_.conv.geometry();
     Tensor gx;
     if (want_gx_) {
@@ -168,15 +171,15 @@ class ConvBlockGrad final : public Op, public std::enable_shared_from_this<ConvB
     const Var r = gz - per_channel(scale(gbeta, inverse)) - xhat * per_channel(scale(ggamma, inverse));
     const Var factor = gamma.defined() ? gamma * rstd : rstd;
     const Var gy = per_channel(factor) * r;
-    return {want_gx_ ? conv_input_grad(gy, w, x.shape(), o_.conv) : Var(),
-            conv_weight_grad(x, gy, w.shape(), o_.conv), ggamma, gbeta};
+    return {want_gx_ ? conv_input_grad(gy, w, x.shape(), o_.conv) : Var(), conv_weight_grad(x, gy, w.shape(), o_.conv),
+            ggamma, gbeta};
   }
 
   Vars jvp(const Call& call, const Vars& t) const override {
     const Vars& in = call.inputs;
     const Vars out = apply_op(std::make_shared<ConvBlockGradJvp>(shared_from_this(), o_, want_gx_),
-                           {in[0], in[1], in[2], in[3], in[4], in[5], in[6], in[7], detach(call.outputs[2]),
-                            detach(call.outputs[3]), t[0], t[1], t[2], t[3], t[4], t[5], t[7]});
+                              {in[0], in[1], in[2], in[3], in[4], in[5], in[6], in[7], detach(call.outputs[2]),
+                               detach(call.outputs[3]), t[0], t[1], t[2], t[3], t[4], t[5], t[7]});
     return {want_gx_ ? out[0] : Var(), out[1], out[2], out[3]};
   }
 
@@ -187,9 +190,11 @@ class ConvBlockGrad final : public Op, public std::enable_shared_from_this<ConvB
   bool want_gx_;
 };
 
-// --- tangent ------------------------------------------------------------------------------------------------------------------
+// --- tangent
+// ------------------------------------------------------------------------------------------------------------------
 
-// inputs: x, w, gamma?, beta; y, mean, rstd, choice (caches); tangents of x, w, gamma, beta. outputs: tp, ty, tmean, trstd.
+// inputs: x, w, gamma?, beta; y, mean, rstd, choice (caches); tangents of x, w, gamma, beta. outputs: tp, ty, tmean,
+// trstd.
 class ConvBlockJvp final : public Op {
  public:
   ConvBlockJvp(std::shared_ptr<const Op> forward, const ConvBlockOptions& options)
@@ -233,7 +238,8 @@ class ConvBlockJvp final : public Op {
   ConvBlockOptions o_;
 };
 
-// --- forward ------------------------------------------------------------------------------------------------------------------
+// --- forward
+// ------------------------------------------------------------------------------------------------------------------
 
 // inputs: x, w, gamma?, beta; outputs: p, y, mean, rstd, choice.
 class ConvBlock final : public Op, public std::enable_shared_from_this<ConvBlock> {
@@ -250,10 +256,10 @@ class ConvBlock final : public Op, public std::enable_shared_from_this<ConvBlock
     const Shape channels{y.shape()[0], y.shape()[4]};
     Tensor mean = Tensor::empty(channels, dtype), rstd = Tensor::empty(channels, dtype);
     Tensor p = Tensor::empty(pooled(y.shape(), o_.pool), dtype), choice = Tensor::empty(p.shape(), DType::kU8);
-    kernels::run(kernels::NormReluPoolForward{o_.pool, o_.epsilon, y.view(), view_or_none(in[2]), in[3].view(),
-                                              mean.mutable_view(), rstd.mutable_view(), p.mutable_view(),
-                                              choice.mutable_view()},
-                 context);
+    kernels::run(
+        kernels::NormReluPoolForward{o_.pool, o_.epsilon, y.view(), view_or_none(in[2]), in[3].view(),
+                                     mean.mutable_view(), rstd.mutable_view(), p.mutable_view(), choice.mutable_view()},
+        context);
     return {p, y, mean, rstd, choice};
   }
 
@@ -276,16 +282,16 @@ class ConvBlock final : public Op, public std::enable_shared_from_this<ConvBlock
     if (gy[1].defined() || gy[2].defined() || gy[3].defined()) return Op::vjp(call, gy);
     const Vars &in = call.inputs, &out = call.outputs;
     const Vars g = apply_op(std::make_shared<ConvBlockGrad>(o_, call.wanted[0]),
-                         {in[0], in[1], in[2], out[1], out[2], out[3], out[4], gy[0]});
-    return {call.wanted[0] ? g[0] : Var(), g[1],
-            in[2].defined() ? sum_to(g[2], in[2].shape()) : Var(), sum_to(g[3], in[3].shape())};
+                            {in[0], in[1], in[2], out[1], out[2], out[3], out[4], gy[0]});
+    return {call.wanted[0] ? g[0] : Var(), g[1], in[2].defined() ? sum_to(g[2], in[2].shape()) : Var(),
+            sum_to(g[3], in[3].shape())};
   }
 
   Vars jvp(const Call& call, const Vars& t) const override {
     const Vars &in = call.inputs, &out = call.outputs;
-    Vars tangents = apply_op(std::make_shared<ConvBlockJvp>(shared_from_this(), o_),
-                          {in[0], in[1], in[2], in[3], detach(out[1]), detach(out[2]), detach(out[3]), out[4], t[0], t[1],
-                           t[2], t[3]});
+    Vars tangents = apply_op(
+        std::make_shared<ConvBlockJvp>(shared_from_this(), o_),
+        {in[0], in[1], in[2], in[3], detach(out[1]), detach(out[2]), detach(out[3]), out[4], t[0], t[1], t[2], t[3]});
     tangents.emplace_back();
     return tangents;
   }
@@ -308,9 +314,10 @@ void check_block(const Var& x, const Var& w, const Var& gamma, const Var& beta, 
   IL_CHECK(beta.defined() && fits(beta) && (!gamma.defined() || fits(gamma)),
            "conv_block: scale {} and shift {} for {} channels and {} tasks; [T, K] or [1, K] is needed",
            gamma.defined() ? gamma.shape().to_string() : "none", beta.shape().to_string(), y[4], y[0]);
-  IL_CHECK(options.pool == Pool::kNone || (y[2] >= 2 && y[3] >= 2),
-           "conv_block: the convolution gives {}, which is too small for a 2x2 pool; use a larger image or fewer blocks",
-           y.to_string());
+  IL_CHECK(
+      options.pool == Pool::kNone || (y[2] >= 2 && y[3] >= 2),
+      "conv_block: the convolution gives {}, which is too small for a 2x2 pool; use a larger image or fewer blocks",
+      y.to_string());
 }
 
 }  // namespace
@@ -338,10 +345,11 @@ Tensor conv_block_with_statistics(const Tensor& x, const Tensor& w, const Tensor
            shared.to_string(), per_task.to_string());
   Context& context = Context::current();
   Tensor y = Tensor::empty(conv_output_shape(x.shape(), w.shape(), options.conv), x.dtype());
-  kernels::run(kernels::ConvForward{options.conv.geometry(), {x.view(), {}}, {w.view(), {}}, y.mutable_view()}, context);
+  kernels::run(kernels::ConvForward{options.conv.geometry(), {x.view(), {}}, {w.view(), {}}, y.mutable_view()},
+               context);
   Tensor p = Tensor::empty(pooled(y.shape(), options.pool), x.dtype()), choice = Tensor::empty(p.shape(), DType::kU8);
-  kernels::run(kernels::NormReluPoolApply{options.pool, y.view(), mean.view(), rstd.view(), view_or_none(gamma), beta.view(),
-                                          p.mutable_view(), choice.mutable_view()},
+  kernels::run(kernels::NormReluPoolApply{options.pool, y.view(), mean.view(), rstd.view(), view_or_none(gamma),
+                                          beta.view(), p.mutable_view(), choice.mutable_view()},
                context);
   return p;
 }

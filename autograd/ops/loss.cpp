@@ -15,10 +15,13 @@ Tensor one_hot(const Tensor& labels, const Shape& logits, DType dtype) {
   Tensor out = Tensor::zeros(logits, dtype);
   const auto label = labels.data<std::int64_t>();
   const auto fill = [&]<class T>(std::span<T> o) {
-    for (std::size_t i = 0; i < label.size(); ++i) o[i * static_cast<std::size_t>(logits[2]) + static_cast<std::size_t>(label[i])] = 1;
+    for (std::size_t i = 0; i < label.size(); ++i)
+      o[i * static_cast<std::size_t>(logits[2]) + static_cast<std::size_t>(label[i])] = 1;
   };
-  if (dtype == DType::kF32) fill(out.mutable_data<float>());
-  else fill(out.mutable_data<double>());
+  if (dtype == DType::kF32)
+    fill(out.mutable_data<float>());
+  else
+    fill(out.mutable_data<double>());
   return out;
 }
 
@@ -32,8 +35,8 @@ class CrossEntropyGradJvp final : public Op {
   std::vector<Tensor> forward(std::span<const Tensor> in) const override {
     const auto view = [](const Tensor& t) { return t.defined() ? t.view() : ConstView{}; };
     Tensor out = Tensor::empty(in[0].shape(), in[0].dtype());
-    kernels::run(kernels::SoftmaxCrossEntropyGradJvp{reduction_, in[2].view(), labels_.view(), in[1].view(), view(in[3]),
-                                                     view(in[4]), out.mutable_view()},
+    kernels::run(kernels::SoftmaxCrossEntropyGradJvp{reduction_, in[2].view(), labels_.view(), in[1].view(),
+                                                     view(in[3]), view(in[4]), out.mutable_view()},
                  Context::current());
     return {out};
   }
@@ -48,7 +51,8 @@ class CrossEntropyGradJvp final : public Op {
   Tensor labels_;
 };
 
-// glogits = g c (softmax(logits) - onehot). prob comes along as a cache: it is softmax(logits) and carries no derivative.
+// glogits = g c (softmax(logits) - onehot). prob comes along as a cache: it is softmax(logits) and carries no
+// derivative.
 class CrossEntropyGrad final : public Op, public std::enable_shared_from_this<CrossEntropyGrad> {
  public:
   CrossEntropyGrad(LossReduction reduction, Tensor labels) : reduction_(reduction), labels_(std::move(labels)) {}
@@ -56,9 +60,9 @@ class CrossEntropyGrad final : public Op, public std::enable_shared_from_this<Cr
   // inputs: logits, g, prob
   std::vector<Tensor> forward(std::span<const Tensor> in) const override {
     Tensor out = Tensor::empty(in[0].shape(), in[0].dtype());
-    kernels::run(kernels::SoftmaxCrossEntropyGrad{reduction_, in[2].view(), labels_.view(), in[1].view(),
-                                                  out.mutable_view()},
-                 Context::current());
+    kernels::run(
+        kernels::SoftmaxCrossEntropyGrad{reduction_, in[2].view(), labels_.view(), in[1].view(), out.mutable_view()},
+        Context::current());
     return {out};
   }
   Vars reference(const Vars& in) const override {
@@ -69,7 +73,7 @@ class CrossEntropyGrad final : public Op, public std::enable_shared_from_this<Cr
   Vars jvp(const Call& call, const Vars& t) const override {
     const Vars& in = call.inputs;
     return apply_op(std::make_shared<CrossEntropyGradJvp>(shared_from_this(), reduction_, labels_),
-                 {in[0], in[1], in[2], t[0], t[1]});
+                    {in[0], in[1], in[2], t[0], t[1]});
   }
 
  private:
@@ -77,7 +81,8 @@ class CrossEntropyGrad final : public Op, public std::enable_shared_from_this<Cr
   Tensor labels_;
 };
 
-// loss = c sum (log sum exp(logits) - logits[label]); glogits = CrossEntropyGrad; tloss = <CrossEntropyGrad(1), tlogits>.
+// loss = c sum (log sum exp(logits) - logits[label]); glogits = CrossEntropyGrad; tloss = <CrossEntropyGrad(1),
+// tlogits>.
 class CrossEntropy final : public Op {
  public:
   CrossEntropy(LossReduction reduction, Tensor labels) : reduction_(reduction), labels_(std::move(labels)) {}
@@ -110,7 +115,7 @@ class CrossEntropy final : public Op {
  private:
   Var gradient(const Call& call, const Var& g) const {
     return apply_op_one(std::make_shared<CrossEntropyGrad>(reduction_, labels_),
-                     {call.inputs[0], g, detach(call.outputs[1])});
+                        {call.inputs[0], g, detach(call.outputs[1])});
   }
   LossReduction reduction_;
   Tensor labels_;
@@ -118,8 +123,8 @@ class CrossEntropy final : public Op {
 
 void check_labels(const Shape& logits, const Tensor& labels) {
   IL_CHECK(logits.rank() == 3 && labels.dtype() == DType::kI64 && labels.shape() == (Shape{logits[0], logits[1]}),
-           "softmax_cross_entropy: logits {} and labels {} ({}); [T, N, C] and i64 [T, N] are needed", logits.to_string(),
-           labels.shape().to_string(), name_of(labels.dtype()));
+           "softmax_cross_entropy: logits {} and labels {} ({}); [T, N, C] and i64 [T, N] are needed",
+           logits.to_string(), labels.shape().to_string(), name_of(labels.dtype()));
   for (std::int64_t label : labels.data<std::int64_t>())
     IL_CHECK(label >= 0 && label < logits[2], "softmax_cross_entropy: label {} lies outside [0, {})", label, logits[2]);
 }

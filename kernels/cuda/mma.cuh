@@ -3,16 +3,17 @@
 //   mma_tf32(c, a, b)      K = 8,  operands TF32: float32 rounded by to_tf32 (8-bit exponent, 10-bit fraction)
 //   mma_bf16(c, a, b)      K = 16, operands bfloat16, two to a register, the lower index in the lower half
 //
-// Which element register i of a lane holds is given by a_row, a_column, ... below, from the PTX manual. With g = lane / 4 and
-// t = lane % 4:
+// Which element register i of a lane holds is given by a_row, a_column, ... below, from the PTX manual. With g = lane /
+// 4 and t = lane % 4:
 //   TF32  A: a0 [g][t]  a1 [g+8][t]  a2 [g][t+4]  a3 [g+8][t+4]          B: b0 [t][g]  b1 [t+4][g]
-//   BF16  A: a0 [g][2t,2t+1]  a1 [g+8][2t,..]  a2 [g][2t+8,..]  a3 [g+8][2t+8,..]     B: b0 [2t,2t+1][g]  b1 [2t+8,..][g]
-//   both  C: c0 [g][2t]  c1 [g][2t+1]  c2 [g+8][2t]  c3 [g+8][2t+1]
+//   BF16  A: a0 [g][2t,2t+1]  a1 [g+8][2t,..]  a2 [g][2t+8,..]  a3 [g+8][2t+8,..]     B: b0 [2t,2t+1][g]  b1
+//   [2t+8,..][g] both  C: c0 [g][2t]  c1 [g][2t+1]  c2 [g+8][2t]  c3 [g+8][2t+1]
 //
-//   load_matrix_x4(r, row) four 8x8 matrices of 16-bit elements from shared memory (ldmatrix): lane l passes the address of
-//                          row l % 8 of matrix l / 8 (16 bytes, 16-byte aligned) and gets, of matrix i in r[i], elements
-//                          [g][2t] and [g][2t+1]; the _transposed form gives [2t][g] and [2t+1][g]. The BF16 A fragment is
-//                          one such load of its quadrants (rows, columns): (0,0) (8,0) (0,8) (8,8).
+//   load_matrix_x4(r, row) four 8x8 matrices of 16-bit elements from shared memory (ldmatrix): lane l passes the
+//   address of
+//                          row l % 8 of matrix l / 8 (16 bytes, 16-byte aligned) and gets, of matrix i in r[i],
+//                          elements [g][2t] and [g][2t+1]; the _transposed form gives [2t][g] and [2t+1][g]. The BF16 A
+//                          fragment is one such load of its quadrants (rows, columns): (0,0) (8,0) (0,8) (8,8).
 //
 // Rounding: products are exact in float32. The CPU adds them one by one, k ascending, each sum rounded to nearest; the
 // device's adder keeps a few more bits and truncates. Compare with a tolerance of K * 2^-23 of the sum of magnitudes.
@@ -126,7 +127,9 @@ void multiply_tiles(const float (&a)[16][kDepth], const float (&b)[kDepth][8], i
 }
 
 inline float tf32_value(unsigned bits) { return __uint_as_float(bits & 0xffffe000u); }  // what the multiplier looks at
-inline float bf16_value(unsigned pair, int half) { return __uint_as_float(half == 0 ? pair << 16 : pair & 0xffff0000u); }
+inline float bf16_value(unsigned pair, int half) {
+  return __uint_as_float(half == 0 ? pair << 16 : pair & 0xffff0000u);
+}
 
 inline constexpr host_executor::Primitive kMmaTf32{"mma.m16n8k8.tf32"}, kMmaBf16{"mma.m16n8k16.bf16"},
     kLoadMatrix{"ldmatrix.x4"}, kLoadMatrixTransposed{"ldmatrix.x4.trans"};
@@ -210,7 +213,8 @@ IL_DEVICE_PRIMITIVE inline void load_matrix_x4_transposed(unsigned (&r)[4], cons
   host_executor::require_aligned(row, 16, "ldmatrix row", site);
   host_executor::observe(row, 16, host_executor::Access::kRead, __builtin_return_address(0));
   detail::MatrixRows rows{row, r};
-  host_executor::meet(detail::kWholeWarp, detail::kLoadMatrixTransposed, site, &rows, detail::distribute_matrices<true>);
+  host_executor::meet(detail::kWholeWarp, detail::kLoadMatrixTransposed, site, &rows,
+                      detail::distribute_matrices<true>);
 }
 
 #endif

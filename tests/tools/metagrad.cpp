@@ -138,6 +138,12 @@ TEST_F(Metagrad, RefusesBadProblems) {
          {"not finite", "inner.rate"});
 }
 
+TEST_F(Metagrad, NamesTheOperationThatMadeANaNWhenAsked) {
+  io::TensorFile problem = problem_file(DType::kF32);
+  problem.metadata["config"] = "[model]\nfilters = [4, 4]\n[inner]\nsteps = 3\nrate = 1e30\n";
+  expect_error(run(problem, "--check-finite"), 1, {"conv_block", "NaN or an infinity"});
+}
+
 TEST_F(Metagrad, RefusesAFileCutShortAndAFileThatIsNone) {
   io::write_safetensors(folder_.path("p.safetensors"), problem_file(DType::kF32));
   const std::string whole = io::read_file(folder_.path("p.safetensors"));

@@ -20,7 +20,7 @@ namespace innerloop::host_executor {
 namespace {
 
 /// The bytes behind an allocation start its redzone pattern at a multiple of 4; those before that are left alone.
-std::size_t gap_behind(const Allocation& allocation) { return (4 - allocation.bytes % 4) % 4; }
+[[maybe_unused]] std::size_t gap_behind(const Allocation& allocation) { return (4 - allocation.bytes % 4) % 4; }
 
 void write_redzones([[maybe_unused]] const Allocation& allocation) {
 #if !defined(__SANITIZE_ADDRESS__)
