@@ -19,7 +19,8 @@ int run(const CommonOptions& common) {
   const auto start = std::chrono::steady_clock::now();
   const std::vector<meta::TruthCheck> checks = meta::run_truth_checks([&](const meta::TruthCheck& check) {
     if (!common.json())
-      fmt::print("{}  {:<60} {:.2e}  (at most {:.0e})\n", check.pass ? "ok  " : "FAIL", check.name, check.value, check.bound);
+      fmt::print("{}  {:<60} {:.2e}  (at most {:.0e})\n", check.pass ? "ok  " : "FAIL", check.name, check.value,
+                 check.bound);
   });
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 
@@ -39,8 +40,8 @@ int run(const CommonOptions& common) {
                 {"gpu", no_gpu_reason()},
                 {"checks", std::move(list)}});
   } else {
-    fmt::print("{} of {} checks hold, {:.1f} s; device against CPU: {}\n", checks.size() - failed, checks.size(), seconds,
-               no_gpu_reason());
+    fmt::print("{} of {} checks hold, {:.1f} s; device against CPU: {}\n", checks.size() - failed, checks.size(),
+               seconds, no_gpu_reason());
   }
   return failed == 0 ? kDone : kFailed;
 }

@@ -20,7 +20,8 @@ namespace {
 
 constexpr const char* kDataHelp = "a folder (one subfolder a class), a packed file, or the word synthetic";
 
-// ---------------------------------------------------------------------------------------------------------------- inspect
+// ----------------------------------------------------------------------------------------------------------------
+// inspect
 
 struct InspectCall {
   CommonOptions common;
@@ -51,7 +52,8 @@ void print_files(const std::vector<std::string>& files) {
 void print_summary(const io::DataSummary& s, const std::string& data) {
   constexpr std::size_t kShown = 20;  // of a list that --json gives whole
   fmt::print("{}: {} images in {} classes, {} groups\n\nclass\n", data, s.images, s.classes.size(), s.groups);
-  for (const io::ClassCount& c : s.classes) fmt::print("  {:>6}  {}\n", c.images, c.name.empty() ? "(no class folders)" : c.name);
+  for (const io::ClassCount& c : s.classes)
+    fmt::print("  {:>6}  {}\n", c.images, c.name.empty() ? "(no class folders)" : c.name);
   fmt::print("\nsize, width x height\n");
   for (const auto& [size, count] : s.sizes) fmt::print("  {:>6}  {} x {}\n", count, size.width, size.height);
   fmt::print("\nexact duplicates: {} sets of files, {} of them across classes\n", s.duplicates.size(),
@@ -96,7 +98,8 @@ void add_inspect(CommandLine& line, CLI::App& data) {
   line.on_run(command, [o] { return inspect(*o); });
 }
 
-// ------------------------------------------------------------------------------------------------------------------- pack
+// -------------------------------------------------------------------------------------------------------------------
+// pack
 
 struct PackCall {
   CommonOptions common;
@@ -125,9 +128,9 @@ int pack(const PackCall& o) {
                 {"bytes", std::filesystem::file_size(o.out)},
                 {"data_hash", hash}});
   } else {
-    fmt::print("{}: {} images of {}x{}x{} in {} classes, {:.1f} MB, hash {}\n", o.out, set.count(), set.height, set.width,
-               set.channels, set.classes.size(), static_cast<double>(std::filesystem::file_size(o.out)) * 1e-6,
-               hash.substr(0, 12));
+    fmt::print("{}: {} images of {}x{}x{} in {} classes, {:.1f} MB, hash {}\n", o.out, set.count(), set.height,
+               set.width, set.channels, set.classes.size(),
+               static_cast<double>(std::filesystem::file_size(o.out)) * 1e-6, hash.substr(0, 12));
   }
   return kDone;
 }
@@ -149,7 +152,8 @@ void add_pack(CommandLine& line, CLI::App& data) {
   line.on_run(command, [o] { return pack(*o); });
 }
 
-// ------------------------------------------------------------------------------------------------------------------ synth
+// ------------------------------------------------------------------------------------------------------------------
+// synth
 
 struct SynthCall {
   CommonOptions common;
@@ -202,10 +206,8 @@ void add_synth(CommandLine& line, CLI::App& data) {
 }  // namespace
 
 void add_data(CommandLine& line) {
-  CLI::App& data =
-      line.add(line.app, "data", "Looks into data sets, packs them, and draws synthetic ones.",
-               "",
-               "  innerloop data inspect synthetic");
+  CLI::App& data = line.add(line.app, "data", "Looks into data sets, packs them, and draws synthetic ones.", "",
+                            "  innerloop data inspect synthetic");
   data.require_subcommand(1);
   add_inspect(line, data);
   add_pack(line, data);

@@ -60,8 +60,8 @@ int run(const CommonOptions& common) {
   Context context = make_context(common.run());
   const std::string model = entry("/proc/cpuinfo", "model name");
   const auto gib = [](std::uint64_t bytes) { return static_cast<double>(bytes) / (1 << 30); };
-  const std::uint64_t total = kilobytes("/proc/meminfo", "MemTotal"), available = kilobytes("/proc/meminfo", "MemAvailable"),
-                      limit = memory_limit();
+  const std::uint64_t total = kilobytes("/proc/meminfo", "MemTotal"),
+                      available = kilobytes("/proc/meminfo", "MemAvailable"), limit = memory_limit();
   const Json versions = libraries();
 
   if (common.json()) {

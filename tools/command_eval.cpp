@@ -50,17 +50,19 @@ io::Config config_of(const meta::Checkpoint& checkpoint, const CommonOptions& co
   return config;
 }
 
-io::ImageSet chosen_part(io::ImageSet set, const std::string& hash, const meta::Checkpoint& checkpoint, const Options& o) {
+io::ImageSet chosen_part(io::ImageSet set, const std::string& hash, const meta::Checkpoint& checkpoint,
+                         const Options& o) {
   if (o.part == Part::kAll) return set;
   IL_CHECK(hash == checkpoint.data_hash,
-           "{}: not the data set that {} was trained on, so nothing of it was held out; leave --part held-out out", o.data,
-           o.checkpoint);
+           "{}: not the data set that {} was trained on, so nothing of it was held out; leave --part held-out out",
+           o.data, o.checkpoint);
   io::ImageSet held_out = meta::split_data(set, checkpoint.config).held_out;
   IL_CHECK(held_out.count() > 0, "{}: was trained with data.holdout = 0; leave --part held-out out", o.checkpoint);
   return held_out;
 }
 
-/// The held-out split and the synthetic images are functions of the run's seed; --seed draws other episodes of the same data.
+/// The held-out split and the synthetic images are functions of the run's seed; --seed draws other episodes of the same
+/// data.
 io::LoadOptions data_options(const io::Config& config, const meta::Checkpoint& checkpoint) {
   io::LoadOptions options = meta::load_options(config);
   options.seed = static_cast<std::uint64_t>(checkpoint.config.run.seed);
@@ -89,9 +91,10 @@ int run(const Options& o) {
   meta::check_evaluation(network.net, set, options);  // before any word: an error should stand alone
   if (!network.note.empty()) say(network.note);
   if (o.part == Part::kAll && o.start == Start::kCheckpoint && hash == checkpoint.data_hash) {
-    warn(fmt::format("{} is the data set that this checkpoint was trained on; --part held-out keeps to the images that "
-                     "training never saw",
-                     o.data));
+    warn(
+        fmt::format("{} is the data set that this checkpoint was trained on; --part held-out keeps to the images that "
+                    "training never saw",
+                    o.data));
   }
   const meta::EvalResult result = meta::evaluate(network.net, network.params, set, options);
   if (result.outcome == meta::EvalOutcome::kStopped) {
@@ -138,11 +141,13 @@ void add_eval(CommandLine& line) {
       ->required()
       ->type_name("D");
   command.add_option("--part", o->part, "all images, or those that the run held out of the same data (default: all)")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, Part>{{"all", Part::kAll}, {"held-out", Part::kHeldOut}}))
+      ->transform(
+          CLI::CheckedTransformer(std::map<std::string, Part>{{"all", Part::kAll}, {"held-out", Part::kHeldOut}}))
       ->type_name("all|held-out");
   command
-      .add_option("--start", o->start,
-                  "baselines: adapt from the checkpoint (default), from one random start, or from a fresh one an episode")
+      .add_option(
+          "--start", o->start,
+          "baselines: adapt from the checkpoint (default), from one random start, or from a fresh one an episode")
       ->transform(CLI::CheckedTransformer(std::map<std::string, Start>{
           {"checkpoint", Start::kCheckpoint}, {"untrained", Start::kUntrained}, {"fresh", Start::kFresh}}))
       ->type_name("checkpoint|untrained|fresh");

@@ -16,7 +16,9 @@
 namespace innerloop::tools {
 
 void print_keys() {
-  fmt::print("Keys of the configuration. A TOML file for --config has one [section] a table below; --set overrides one key.\n");
+  fmt::print(
+      "Keys of the configuration. A TOML file for --config has one [section] a table below; --set overrides one "
+      "key.\n");
   std::string section;
   for (const io::KeyDoc& doc : io::key_docs()) {
     const std::string its_section = doc.key.substr(0, doc.key.find('.'));
@@ -29,7 +31,8 @@ void print_keys() {
 namespace {
 
 void print_presets() {
-  fmt::print("Presets for --preset. Each is a whole configuration; 'innerloop help preset=NAME' prints one as TOML.\n\n");
+  fmt::print(
+      "Presets for --preset. Each is a whole configuration; 'innerloop help preset=NAME' prints one as TOML.\n\n");
   for (const std::string& name : io::preset_names()) fmt::print("  {}\n", name);
 }
 

@@ -28,18 +28,18 @@ struct Options {
 
 /// The [inner] section that `options` came from, so that the shared options can change it.
 io::InnerConfig inner_config(const meta::MetaOptions& options) {
-  return {.steps = options.inner.steps,
-          .rate = options.inner.rate,
-          .order = options.order == meta::Order::kSecond ? io::Order::kSecond : io::Order::kFirst,
-          .method = options.method == meta::Method::kMixed ? io::Method::kMixed : io::Method::kReverse,
-          .loss = options.inner.loss == meta::LossReduction::kMean ? io::LossReduction::kMean : io::LossReduction::kSum};
+  return {
+      .steps = options.inner.steps,
+      .rate = options.inner.rate,
+      .order = options.order == meta::Order::kSecond ? io::Order::kSecond : io::Order::kFirst,
+      .method = options.method == meta::Method::kMixed ? io::Method::kMixed : io::Method::kReverse,
+      .loss = options.inner.loss == meta::LossReduction::kMean ? io::LossReduction::kMean : io::LossReduction::kSum};
 }
 
 void apply(const io::InnerConfig& inner, meta::MetaOptions& options) {
   options.inner.steps = static_cast<int>(inner.steps);
   options.inner.rate = inner.rate;
-  options.inner.loss =
-      inner.loss == io::LossReduction::kMean ? meta::LossReduction::kMean : meta::LossReduction::kSum;
+  options.inner.loss = inner.loss == io::LossReduction::kMean ? meta::LossReduction::kMean : meta::LossReduction::kSum;
   options.order = inner.order == io::Order::kSecond ? meta::Order::kSecond : meta::Order::kFirst;
   options.method = inner.method == io::Method::kMixed ? meta::Method::kMixed : meta::Method::kReverse;
 }
@@ -67,7 +67,8 @@ double mean(const Tensor& values) {
 void check_finite(const meta::MetaResult& result, const std::string& problem) {
   for (std::int64_t t = 0; t < result.query_loss.numel(); ++t) {
     IL_CHECK(std::isfinite(result.query_loss.item(t)),
-             "{}: the query loss of task {} is not finite after the inner steps; lower inner.rate or inner.steps", problem, t);
+             "{}: the query loss of task {} is not finite after the inner steps; lower inner.rate or inner.steps",
+             problem, t);
   }
   IL_CHECK(std::isfinite(meta::norm(result.gradient)),
            "{}: the meta-gradient is not finite; lower inner.rate or inner.steps", problem);
@@ -169,8 +170,9 @@ void add_metagrad(CommandLine& line) {
       ->check(CLI::Range(std::int64_t{0}, std::int64_t{1'000'000}))
       ->capture_default_str()
       ->type_name("R");
-  command.add_flag("--keep-steps", o->keep_steps,
-                   "keep the record of every inner step instead of computing it again: faster, memory grows with the steps");
+  command.add_flag(
+      "--keep-steps", o->keep_steps,
+      "keep the record of every inner step instead of computing it again: faster, memory grows with the steps");
   o->common.add_to(command, {{"--method", {"inner.method"}, "mixed|reverse"},
                              {"--order", {"inner.order"}, "1|2"},
                              {"--steps", {"inner.steps"}}});

@@ -53,12 +53,13 @@ int run(const Options& o) {
   const io::Config config = config_of(checkpoint, o.common);
 
   io::LoadOptions load = meta::load_options(config);
-  load.cache.clear();       // the cache and the groups are the training set's
+  load.cache.clear();  // the cache and the groups are the training set's
   load.groups_csv.clear();
   const io::ImageSet support = with_classes(load_data(o.support, load, o.bad_files), o.support);
   const QueryImages queries = load_query_images(o.images, load, o.bad_files);
 
-  const meta::Network network = meta::network_for(checkpoint.net(), checkpoint.params, static_cast<std::int64_t>(support.classes.size()));
+  const meta::Network network =
+      meta::network_for(checkpoint.net(), checkpoint.params, static_cast<std::int64_t>(support.classes.size()));
   if (!network.note.empty()) say(network.note);
   const meta::EvalOptions eval = meta::eval_options(config);
   const meta::Predictor predictor(network.net, network.params, support, {.inner = eval.inner, .norm = eval.norm});

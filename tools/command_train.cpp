@@ -69,7 +69,8 @@ class TrainDisplay {
     if (!progress_.has_value()) {
       // The rate counts from the start of this step: what came before it was reading and, on resume, other steps.
       options_.done = entry.step - 1;
-      progress_.emplace(options_, write_to_stderr, [lead = entry.seconds]() mutable { return now() - std::exchange(lead, 0); });
+      progress_.emplace(options_, write_to_stderr,
+                        [lead = entry.seconds]() mutable { return now() - std::exchange(lead, 0); });
     }
     progress_->update(entry.step, entry.loss, entry.accuracy);
   }
@@ -190,7 +191,8 @@ void add_train(CommandLine& line) {
       ->type_name("D");
   command.add_option("--out", o->out, "the run folder; made when it is missing")->type_name("RUN");
   o->preset.add_to(command);
-  command.add_flag("--resume", o->resume, "go on from the run folder's checkpoint, under its own configuration and data");
+  command.add_flag("--resume", o->resume,
+                   "go on from the run folder's checkpoint, under its own configuration and data");
   o->bad_files.add_to(command);
   command.add_flag("--help-keys", o->help_keys, "list every key of the configuration and exit");
   o->common.add_to(command, training_short_forms());

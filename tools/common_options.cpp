@@ -75,7 +75,8 @@ io::Config CommonOptions::resolve(io::Config config) const {
 }
 
 std::string no_gpu_reason() {
-  const bool driver = std::filesystem::exists("/dev/nvidiactl") || std::filesystem::exists("/proc/driver/nvidia/version");
+  const bool driver =
+      std::filesystem::exists("/dev/nvidiactl") || std::filesystem::exists("/proc/driver/nvidia/version");
   return driver ? "this build has no GPU engine, although an NVIDIA driver is there"
                 : "this build has no GPU engine, and this machine shows no NVIDIA driver";
 }

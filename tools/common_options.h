@@ -1,6 +1,7 @@
 // The options that every working command knows, and how they become a configuration.
 //
-// Later wins: what the command starts from (a preset, a checkpoint's configuration), then --config, then --seed, --device,
+// Later wins: what the command starts from (a preset, a checkpoint's configuration), then --config, then --seed,
+// --device,
 // --threads and the short forms, then --set in the order given.
 #pragma once
 
@@ -23,7 +24,8 @@ struct ShortForm {
 
 class CommonOptions {
  public:
-  /// Adds --seed, --device, --threads, --config, --set, --json and `short_forms` to `command`. `this` must outlive parsing.
+  /// Adds --seed, --device, --threads, --config, --set, --json and `short_forms` to `command`. `this` must outlive
+  /// parsing.
   void add_to(CLI::App& command, std::vector<ShortForm> short_forms = {});
 
   bool json() const { return json_; }
