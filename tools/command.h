@@ -1,7 +1,7 @@
 // Command: what every subcommand of `innerloop` is made of, and the list of them.
 //
-// A command registers itself with its options and a body. CLI11 parses; the chosen body then runs outside of the parser, so
-// that its exceptions reach main() untouched, and returns the exit code.
+// A command registers itself with its options and a body. CLI11 parses; the chosen body then runs outside of the
+// parser, so that its exceptions reach main() untouched, and returns the exit code.
 #pragma once
 
 #include <CLI/App.hpp>
@@ -24,8 +24,8 @@ struct CommandLine {
   CLI::App& app;
   std::function<int()> chosen;
 
-  /// Registers a subcommand of `parent`. `summary` is one line, `details` a paragraph that is wrapped here; `example` ends the
-  /// help and must be calls that work.
+  /// Registers a subcommand of `parent`. `summary` is one line, `details` a paragraph that is wrapped here; `example`
+  /// ends the help and must be calls that work.
   CLI::App& add(CLI::App& parent, const std::string& name, const std::string& summary, const std::string& details,
                 const std::string& example);
   /// Makes `body` what runs when `command` is chosen.

@@ -8,8 +8,8 @@
 namespace innerloop::tools {
 
 /// accuracy with half_width and interval, precision, recall, f1, roc_auc, pr_auc, loss; with few classes also classes,
-/// confusion[true][predicted] and per_class; protocol: ways, shots, queries, episodes, steps, rate, norm, seed, data_hash, as
-/// `config` had them. Shares lie in [0, 1]; what does not exist is null.
+/// confusion[true][predicted] and per_class; protocol: ways, shots, queries, episodes, steps, rate, norm, seed,
+/// data_hash, as `config` had them. Shares lie in [0, 1]; what does not exist is null.
 Json json_of(const meta::EvalResult& result, const io::Config& config);
 
 /// The same as text on stdout.

@@ -7,7 +7,8 @@
 namespace innerloop::tools {
 
 void BadFileOption::add_to(CLI::App& command) {
-  command.add_flag("--skip-bad", skip_, "leave out image files that cannot be read, and name them, instead of stopping");
+  command.add_flag("--skip-bad", skip_,
+                   "leave out image files that cannot be read, and name them, instead of stopping");
 }
 
 void warn_of_skipped(const std::vector<io::SkippedFile>& skipped) {

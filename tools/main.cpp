@@ -40,7 +40,8 @@ std::string wrapped(const std::string& paragraph) {
 
 CLI::App& CommandLine::add(CLI::App& parent, const std::string& name, const std::string& summary,
                            const std::string& details, const std::string& example) {
-  CLI::App* command = parent.add_subcommand(name, details.empty() ? summary : summary + "\n\n" + wrapped(details) + "\n");
+  CLI::App* command =
+      parent.add_subcommand(name, details.empty() ? summary : summary + "\n\n" + wrapped(details) + "\n");
   command->footer("Example:\n" + example);
   return *command;
 }
@@ -110,7 +111,8 @@ int wrong_usage(const CLI::App& app, const CLI::ParseError& error) {
   const std::vector<std::string> extras = app.remaining(true);
   if (!extras.empty()) {
     const std::string& word = extras.front();
-    const bool is_command = !word.starts_with("-") && !command.get_subcommands([](const CLI::App*) { return true; }).empty();
+    const bool is_command =
+        !word.starts_with("-") && !command.get_subcommands([](const CLI::App*) { return true; }).empty();
     text = fmt::format("unknown {} '{}'{}", is_command ? "command" : "argument", word, did_you_mean(command, word));
   }
   return report_error(fmt::format("{}; see '{} --help'", text, full_name(command)), kUsage);
@@ -136,7 +138,8 @@ int parse_and_run(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) return app.exit(error) == 0 ? kDone : kFailed;
+    if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success))
+      return app.exit(error) == 0 ? kDone : kFailed;
     return wrong_usage(app, error);
   }
   return line.chosen ? line.chosen() : kDone;
@@ -151,7 +154,8 @@ int main(int argc, char** argv) {
     tools::start_messages();
     const int code = tools::parse_and_run(argc, argv);
     // A full disk behind stdout shows only when the last bytes leave.
-    if (std::fflush(stdout) != 0) return tools::report_error("stdout: cannot be written; is the disk full?", tools::kFailed);
+    if (std::fflush(stdout) != 0)
+      return tools::report_error("stdout: cannot be written; is the disk full?", tools::kFailed);
     return code;
   } catch (const UsageError& error) {
     return tools::report_error(error.what(), tools::kUsage);

@@ -9,9 +9,7 @@
 #include <cstdio>
 
 namespace innerloop::tools {
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
+double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 namespace {
 
@@ -52,9 +50,7 @@ void start_messages() {
 void say(std::string_view text) { spdlog::info("innerloop: {}", text); }
 void warn(std::string_view text) { spdlog::warn("innerloop: warning: {}", text); }
 
-void print_json(const Json& object) {
-  fmt::print("{}\n", object.dump(-1, ' ', false, Json::error_handler_t::replace));
-}
+void print_json(const Json& object) { fmt::print("{}\n", object.dump(-1, ' ', false, Json::error_handler_t::replace)); }
 
 std::function<void(std::int64_t, std::int64_t)> counting_progress(std::string what) {
   auto counter = std::make_shared<Counter>();

@@ -23,11 +23,12 @@ void say(std::string_view text);
 /// A line about what the reader should know before trusting a result.
 void warn(std::string_view text);
 
-/// One JSON object on one line of stdout. A number that is not finite becomes null; bytes that are not UTF-8 become U+FFFD.
+/// One JSON object on one line of stdout. A number that is not finite becomes null; bytes that are not UTF-8 become
+/// U+FFFD.
 void print_json(const Json& object);
 
-/// A progress line on stderr for a loop that only counts: "what 12/600  eta 3s". The result is called with (done, total), from
-/// any one thread at a time; nothing is shown for a loop that ends within the first half second.
+/// A progress line on stderr for a loop that only counts: "what 12/600  eta 3s". The result is called with (done,
+/// total), from any one thread at a time; nothing is shown for a loop that ends within the first half second.
 std::function<void(std::int64_t, std::int64_t)> counting_progress(std::string what);
 
 /// Seconds of a clock that never falls.

@@ -53,7 +53,8 @@ struct Loaded {
 
 Loaded load_one(const std::string& path, const io::LoadOptions& options) {
   try {
-    io::Image image = io::resize_image(io::decode_image(path, static_cast<int>(options.channels)), options.size, options.size);
+    io::Image image =
+        io::resize_image(io::decode_image(path, static_cast<int>(options.channels)), options.size, options.size);
     if (options.invert == io::Invert::kYes) io::invert_image(image);
     return {std::move(image), {}};
   } catch (const Error& error) {
@@ -106,8 +107,8 @@ QueryImages load_query_images(const std::vector<std::string>& paths, const io::L
     }
   }
   IL_CHECK(!result.names.empty(), "--images: not one of {} files can be read", files.size());
-  result.pixels = Tensor::empty({static_cast<std::int64_t>(result.names.size()), options.size, options.size, options.channels},
-                                DType::kU8);
+  result.pixels = Tensor::empty(
+      {static_cast<std::int64_t>(result.names.size()), options.size, options.size, options.channels}, DType::kU8);
   auto to = result.pixels.mutable_data<std::uint8_t>().begin();
   for (const Loaded& one : loaded)
     if (one.image.has_value()) to = std::ranges::copy(one.image->pixels, to).out;

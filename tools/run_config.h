@@ -26,8 +26,8 @@ class PresetOption {
   std::string name_;
 };
 
-/// Short forms for the keys of meta-training. The network has one head, so --ways sets the classes of training tasks and of
-/// evaluation episodes alike.
+/// Short forms for the keys of meta-training. The network has one head, so --ways sets the classes of training tasks
+/// and of evaluation episodes alike.
 std::vector<ShortForm> training_short_forms();
 
 }  // namespace innerloop::tools

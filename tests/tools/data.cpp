@@ -28,7 +28,8 @@ TEST(Data, InspectFindsDuplicatesAndUnreadableFiles) {
   ASSERT_EQ(json["unreadable"].size(), 2u);
   EXPECT_NE(outcome.err.find("several classes"), std::string::npos);
   const std::string text = innerloop_in(folder.path(), split("data inspect d")).out;
-  for (const char* part : {"a/1.png = b/3.png", "b/cut.png", "b/text.png"}) EXPECT_NE(text.find(part), std::string::npos) << text;
+  for (const char* part : {"a/1.png = b/3.png", "b/cut.png", "b/text.png"})
+    EXPECT_NE(text.find(part), std::string::npos) << text;
 }
 
 TEST(Data, APackedFileServesAsTheFolderDoes) {
@@ -37,7 +38,8 @@ TEST(Data, APackedFileServesAsTheFolderDoes) {
   EXPECT_EQ(packed["images"], 40);
   EXPECT_EQ(packed["height"], 24);
   const auto episodes = [&](const std::string& data, const std::string& out) {
-    return innerloop_in(folder.path(), Arguments{"episodes", "--data", data, "--out", out} + split("--set data.size=24 --set model.filters=[4] --ways 3"));
+    return innerloop_in(folder.path(), Arguments{"episodes", "--data", data, "--out", out} +
+                                           split("--set data.size=24 --set model.filters=[4] --ways 3"));
   };
   ASSERT_EQ(episodes(xrays(), "a.png").code, 0);
   ASSERT_EQ(episodes("x.pack", "b.png").code, 0);
@@ -84,7 +86,8 @@ TEST(Data, PackKeepsSizesOrNamesTheOddOne) {
 TEST(Data, SynthGivesTheSameFilesForTheSameSeed) {
   TempFolder folder;
   ASSERT_EQ(innerloop_in(folder.path(), split("data synth --out a --per-class 2 --size 32 --seed 5")).code, 0);
-  ASSERT_EQ(innerloop_in(folder.path(), split("data synth --out b --per-class 2 --size 32 --seed 5 --threads 1")).code, 0);
+  ASSERT_EQ(innerloop_in(folder.path(), split("data synth --out b --per-class 2 --size 32 --seed 5 --threads 1")).code,
+            0);
   ASSERT_EQ(innerloop_in(folder.path(), split("data synth --out c --per-class 2 --size 32 --seed 6")).code, 0);
   const auto image = [&](const std::string& f) { return io::read_file(folder.path(f + "/diffuse/diffuse_0001.png")); };
   EXPECT_EQ(image("a"), image("b"));
@@ -95,7 +98,8 @@ TEST(Data, SynthGivesTheSameFilesForTheSameSeed) {
 TEST(Episodes, DrawsAPictureThatDependsOnTheSeed) {
   TempFolder folder;
   const auto draw = [&](const std::string& out, const std::string& more) {
-    return innerloop_in(folder.path(), Arguments{"episodes", "--data", xrays(), "--out", out, "--json"} + small_model() + split(more));
+    return innerloop_in(folder.path(),
+                        Arguments{"episodes", "--data", xrays(), "--out", out, "--json"} + small_model() + split(more));
   };
   const Json json = draw("a.png", "").json();
   ASSERT_EQ(draw("b.png", "--seed 9").code, 0);

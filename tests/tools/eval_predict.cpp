@@ -122,13 +122,15 @@ TEST_F(Trained, EvalLeavesSmallClassesOutWhenAsked) {
 }
 
 TEST_F(Trained, PredictPrintsALineAnImage) {
-  const Outcome outcome = predict("--support " + xrays() + " --images " + xrays() + "/lobar " + xrays() + "/normal/normal_0003.png");
+  const Outcome outcome =
+      predict("--support " + xrays() + " --images " + xrays() + "/lobar " + xrays() + "/normal/normal_0003.png");
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   const std::vector<std::string> lines = lines_of(outcome.out);
   ASSERT_EQ(lines.size(), 11u);
   for (std::size_t i = 0; i < lines.size(); ++i) {
     const Json line = Json::parse(lines[i]);
-    EXPECT_EQ(line["image"], xrays() + (i < 10 ? "/lobar/lobar_000" + std::to_string(i) : "/normal/normal_0003") + ".png");
+    EXPECT_EQ(line["image"],
+              xrays() + (i < 10 ? "/lobar/lobar_000" + std::to_string(i) : "/normal/normal_0003") + ".png");
     double total = 0, best = 0;
     for (const auto& [name, p] : line["probabilities"].items()) {
       total += p.get<double>();
@@ -149,7 +151,8 @@ TEST_F(Trained, PredictAnswersEachImageAloneUnderTheSupportsStatistics) {
 }
 
 TEST_F(Trained, PredictTakesAFlatSupportFolderOfAnyNumberOfClasses) {
-  const Outcome outcome = predict("--support " + xrays() + "/lobar --images " + xrays() + "/lobar --steps 30 --set inner.rate=0.2");
+  const Outcome outcome =
+      predict("--support " + xrays() + "/lobar --images " + xrays() + "/lobar --steps 30 --set inner.rate=0.2");
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   EXPECT_NE(outcome.err.find("10 classes"), std::string::npos) << outcome.err;
   // Ten classes of one image each, and these very images: after many steps most have to be recognised.
@@ -175,7 +178,8 @@ TEST_F(Trained, PredictRefuses) {
   expect_error(predict("--support " + data.path("none") + ok), 1, {"none"});
   expect_error(predict("--support " + xrays() + " --images " + data.path("empty")), 1, {"empty", "no images"});
   expect_error(predict("--support " + xrays() + " --images " + data.path("bad")), 1, {"x.png"});
-  const Outcome skipped = predict("--support " + xrays() + " --skip-bad --images " + data.path("bad") + " " + xrays() + "/lobar");
+  const Outcome skipped =
+      predict("--support " + xrays() + " --skip-bad --images " + data.path("bad") + " " + xrays() + "/lobar");
   EXPECT_EQ(skipped.code, 0);
   EXPECT_EQ(lines_of(skipped.out).size(), 10u);
   EXPECT_NE(skipped.err.find("x.png"), std::string::npos);

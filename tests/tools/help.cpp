@@ -39,8 +39,8 @@ TEST(Help, TheExampleOfEveryCommandWorks) {
 
 TEST(Help, EveryWorkingCommandKnowsTheCommonOptions) {
   TempFolder folder;
-  for (const char* command : {"train", "eval", "predict", "metagrad", "episodes", "check", "doctor", "data inspect", "data pack",
-                              "data synth"}) {
+  for (const char* command : {"train", "eval", "predict", "metagrad", "episodes", "check", "doctor", "data inspect",
+                              "data pack", "data synth"}) {
     const std::string help = innerloop_in(folder.path(), split(std::string(command) + " --help")).out;
     for (const char* option : {"--seed", "--device", "--threads", "--config", "--set", "--json"})
       EXPECT_NE(help.find(option), std::string::npos) << command << " " << option;

@@ -127,12 +127,16 @@ TEST_F(Metagrad, RefusesBadProblems) {
   refuse([&](auto& f) { tensor(f, "support_y").template mutable_data<std::int64_t>()[1] = 3; }, {"support_y", "3"});
   refuse([&](auto& f) { tensor(f, "query_y").template mutable_data<std::int64_t>()[0] = -1; }, {"query_y", "-1"});
   refuse([&](auto& f) { tensor(f, "query_y") = Tensor::zeros({2, 6}, DType::kF32); }, {"query_y", "f32"});
-  refuse([&](auto& f) { tensor(f, "query_x").template mutable_data<float>()[7] = std::numeric_limits<float>::quiet_NaN(); },
-         {"query_x", "not finite"});
+  refuse(
+      [&](auto& f) {
+        tensor(f, "query_x").template mutable_data<float>()[7] = std::numeric_limits<float>::quiet_NaN();
+      },
+      {"query_x", "not finite"});
   refuse([&](auto& f) { f.metadata.erase("config"); }, {"config"});
   refuse([&](auto& f) { f.metadata["config"] = "[inner]\nstep = 2\n"; }, {"inner.step", "did you mean 'inner.steps'"});
   refuse([&](auto& f) { f.metadata["config"] = std::string(kProblemConfig) + "[model]\n"; }, {"TOML"});
-  refuse([&](auto& f) { f.metadata["config"] = "[model]\nfilters = [4, 4]\nnorm_scale = false\n"; }, {"block1.norm.scale"});
+  refuse([&](auto& f) { f.metadata["config"] = "[model]\nfilters = [4, 4]\nnorm_scale = false\n"; },
+         {"block1.norm.scale"});
   refuse([&](auto& f) { f.metadata["config"] = "[model]\nfilters = [4, 4]\nkernel = 2\n"; }, {"model.kernel", "odd"});
   refuse([&](auto& f) { f.metadata["config"] = "[model]\nfilters = [4, 4]\n[inner]\nsteps = 3\nrate = 1e30\n"; },
          {"not finite", "inner.rate"});

@@ -5,8 +5,8 @@
 
 namespace innerloop::tools {
 
-/// Two tasks of 3 support and 6 query images, 3-way, on a net of two blocks of 4 filters and 12x12x1 images; two inner steps of
-/// 0.1. Floating tensors in `dtype`, of the same values in either.
+/// Two tasks of 3 support and 6 query images, 3-way, on a net of two blocks of 4 filters and 12x12x1 images; two inner
+/// steps of 0.1. Floating tensors in `dtype`, of the same values in either.
 io::TensorFile problem_file(DType dtype);
 
 /// Its metadata "config".

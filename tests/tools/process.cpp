@@ -26,8 +26,8 @@ Process::Process(const std::string& folder, const Arguments& arguments) {
   pid_ = fork();
   if (pid_ != 0) return;
   const int out_fd = open(out.c_str(), O_CREAT | O_WRONLY, 0600), err_fd = open(err.c_str(), O_CREAT | O_WRONLY, 0600);
-  const bool ready = out_fd >= 0 && err_fd >= 0 && dup2(out_fd, STDOUT_FILENO) >= 0 && dup2(err_fd, STDERR_FILENO) >= 0 &&
-                     chdir(folder.c_str()) == 0;
+  const bool ready = out_fd >= 0 && err_fd >= 0 && dup2(out_fd, STDOUT_FILENO) >= 0 &&
+                     dup2(err_fd, STDERR_FILENO) >= 0 && chdir(folder.c_str()) == 0;
   if (ready) execv(IL_COMMAND, argv.data());
   _exit(127);
 }
@@ -48,7 +48,9 @@ Outcome Process::wait() {
           io::read_file(streams_.path("err"))};
 }
 
-Outcome innerloop_in(const std::string& folder, const Arguments& arguments) { return Process(folder, arguments).wait(); }
+Outcome innerloop_in(const std::string& folder, const Arguments& arguments) {
+  return Process(folder, arguments).wait();
+}
 
 Arguments split(const std::string& line) {
   std::istringstream words(line);
@@ -84,8 +86,9 @@ const std::string& xrays() {
 }
 
 Arguments small_model() {
-  return split("--ways 3 --tasks 2 --set model.filters=[4,4] --set data.size=16 --set data.holdout=0.5 --set eval.shots=1 "
-               "--set eval.queries=2 --set eval.episodes=4 --set eval.steps=2 --set inner.steps=2");
+  return split(
+      "--ways 3 --tasks 2 --set model.filters=[4,4] --set data.size=16 --set data.holdout=0.5 --set eval.shots=1 "
+      "--set eval.queries=2 --set eval.episodes=4 --set eval.steps=2 --set inner.steps=2");
 }
 
 Arguments operator+(Arguments a, const Arguments& b) {

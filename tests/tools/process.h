@@ -55,7 +55,8 @@ void expect_error(const Outcome& outcome, int code, const std::vector<std::strin
 /// A folder of small synthetic X-rays, made once for all tests of the process: 10 of each of 4 classes, 24x24.
 const std::string& xrays();
 
-/// Options that make a network and a run small enough for a test: 3-way 1-shot, two blocks of 4 filters on 16x16 images.
+/// Options that make a network and a run small enough for a test: 3-way 1-shot, two blocks of 4 filters on 16x16
+/// images.
 Arguments small_model();
 Arguments operator+(Arguments a, const Arguments& b);
 

@@ -15,15 +15,14 @@ Arguments train(const std::string& out, const std::string& more = "") {
   return Arguments{"train", "--data", xrays(), "--out", out} + small_model() + split(more);
 }
 
-std::string bytes_of(const Tensor& tensor) {
-  return {static_cast<const char*>(tensor.view().data), tensor.bytes()};
-}
+std::string bytes_of(const Tensor& tensor) { return {static_cast<const char*>(tensor.view().data), tensor.bytes()}; }
 
 /// Waits until the log of a run has `lines` lines; false after a minute.
 bool wait_for_log(const std::string& path, std::size_t lines) {
   for (int i = 0; i < 3000; ++i) {
     std::error_code error;
-    if (std::filesystem::file_size(path, error) > 0 && !error && lines_of(io::read_file(path)).size() >= lines) return true;
+    if (std::filesystem::file_size(path, error) > 0 && !error && lines_of(io::read_file(path)).size() >= lines)
+      return true;
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
   return false;
@@ -79,7 +78,8 @@ TEST(Train, CtrlCSavesAndResumeReachesTheSameBytes) {
     ASSERT_EQ(a.params.size(), b.params.size());
     for (std::size_t i = 0; i < a.params.size(); ++i) EXPECT_EQ(bytes_of(a.params[i]), bytes_of(b.params[i])) << file;
   }
-  EXPECT_EQ(io::read_file(folder.path("run/checkpoint.safetensors")), io::read_file(folder.path("straight/checkpoint.safetensors")));
+  EXPECT_EQ(io::read_file(folder.path("run/checkpoint.safetensors")),
+            io::read_file(folder.path("straight/checkpoint.safetensors")));
 }
 
 TEST(Train, ASecondSignalEndsAtOnce) {
@@ -111,7 +111,8 @@ TEST(Train, KeepsAnEarlierRun) {
   ASSERT_EQ(innerloop_in(folder.path(), train("run", "--iterations 1")).code, 0);
   const std::string before = io::read_file(folder.path("run/checkpoint.safetensors"));
   expect_error(innerloop_in(folder.path(), train("run", "--iterations 2")), 2, {"run", "--resume", "--out"});
-  expect_error(innerloop_in(folder.path(), split("train --resume --out run --set inner.rate=0.5")), 2, {"inner.rate", "0.5"});
+  expect_error(innerloop_in(folder.path(), split("train --resume --out run --set inner.rate=0.5")), 2,
+               {"inner.rate", "0.5"});
   EXPECT_EQ(io::read_file(folder.path("run/checkpoint.safetensors")), before);
 }
 
@@ -124,7 +125,8 @@ TEST(Train, NamesBadDataBeforeItMakesAFolder) {
     folder.write_png("few/c/" + std::to_string(i) + ".png", 16, 16, 180 + i);
   }
   const auto on = [&](const std::string& data, const std::string& more) {
-    return innerloop_in(folder.path(), Arguments{"train", "--data", data, "--out", "run"} + small_model() + split(more));
+    return innerloop_in(folder.path(),
+                        Arguments{"train", "--data", data, "--out", "run"} + small_model() + split(more));
   };
   expect_error(on("xray", ""), 1, {"xray", "no such file or folder"});
   expect_error(on("empty", ""), 1, {"empty", "no images"});
@@ -140,8 +142,9 @@ TEST(Train, NamesBadImagesAndSkipsThemWhenAsked) {
   folder.write("d/normal/note.png", "this is no picture");
   expect_error(innerloop_in(folder.path(), Arguments{"train", "--data", "d", "--out", "run"} + small_model()), 1,
                {"note.png", "not a PNG"});
-  const Outcome skipped = innerloop_in(
-      folder.path(), Arguments{"train", "--data", "d", "--out", "run", "--skip-bad", "--iterations", "1"} + small_model());
+  const Outcome skipped =
+      innerloop_in(folder.path(), Arguments{"train", "--data", "d", "--out", "run", "--skip-bad", "--iterations", "1"} +
+                                      small_model());
   EXPECT_EQ(skipped.code, 0) << skipped.err;
   EXPECT_NE(skipped.err.find("note.png"), std::string::npos) << skipped.err;
   // The run remembers what it skipped: resuming says nothing of it.
