@@ -120,7 +120,7 @@ struct DataConfig {
   bool invert = false;        ///< pixel = 1 - v / 255 in place of v / 255
   double holdout = 0.2;       ///< share of the groups kept for evaluation, in [0, 1)
   std::string groups;         ///< CSV that says which images belong to one patient; empty = each image alone
-  std::string cache;          ///< folder that keeps decoded images for the next run; empty = decode every time
+  std::string cache;          ///< packed file that keeps decoded images for the next run; empty = decode every time
 
   friend bool operator==(const DataConfig&, const DataConfig&) = default;
 };

@@ -98,7 +98,7 @@ const std::vector<Key<Config>>& table() {
        Real<C>{at<&C::data, &DataConfig::holdout>, kProperShare}},
       {"data", "groups", "CSV that says which images belong to one patient; empty = each image alone",
        Text<C>{at<&C::data, &DataConfig::groups>}},
-      {"data", "cache", "folder that keeps decoded images for the next run; empty = decode every time",
+      {"data", "cache", "packed file that keeps decoded images for the next run; empty = decode every time",
        Text<C>{at<&C::data, &DataConfig::cache>}},
 
       {"eval", "ways", "classes of an evaluation episode", Integer<C>{at<&C::eval, &EvalConfig::ways>, {2, 65536}}},
