@@ -291,7 +291,8 @@ bool run_last_block() {
 
 const std::vector<SeededBug>& seeded_bugs() {
   static const std::vector<SeededBug> bugs = {
-      {"overrun_static", run_simple<overrun_static>, Plain::kError, Fault::kOutOfBounds, "use-after-poison"},
+      {"overrun_static", run_simple<overrun_static>, Plain::kError, Fault::kOutOfBounds,
+       "use-after-poison|out of bounds"},
       {"overrun_dynamic",
        [] {
          const Case c;
@@ -363,7 +364,8 @@ const std::vector<SeededBug>& seeded_bugs() {
        Plain::kWrongResult, std::nullopt},
       {"trusts_a_shuffle", run_simple<trusts_a_shuffle, 32>, Plain::kNothing, Fault::kDataRace},
       {"adds_without_atomic", run_simple<adds_without_atomic>, Plain::kNothing, Fault::kDataRace},
-      {"adds_blocks_without_atomic", run_simple<adds_blocks_without_atomic, kThreads, 4>, Plain::kNothing, Fault::kDataRace},
+      {"adds_blocks_without_atomic", run_simple<adds_blocks_without_atomic, kThreads, 4>, Plain::kNothing,
+       Fault::kDataRace},
       {"reads_previous_block",
        [] {
          const Case c;
