@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <new>
 
+#include "tensor/device.h"
 #include "tensor/error.h"
 
 #if defined(__linux__)
@@ -31,11 +32,23 @@ void* system_block(std::size_t bytes) {
 
 Arena::~Arena() {
   for (auto& [bytes, blocks] : free_)
-    for (void* block : blocks) std::free(block);
+    for (void* block : blocks) system_release(block);
+}
+
+void* Arena::system_allocate(std::size_t bytes) {
+  return device_ != nullptr ? device_->allocate(bytes) : system_block(bytes);
+}
+
+void Arena::system_release(void* block) noexcept {
+  if (device_ != nullptr)
+    device_->release(block);
+  else
+    std::free(block);
 }
 
 std::shared_ptr<void> Arena::allocate(std::size_t bytes) {
-  const std::size_t rounded = std::max(kAlignment, (bytes + kAlignment - 1) / kAlignment * kAlignment);
+  const std::size_t unit = device_ != nullptr ? kDeviceAlignment : kAlignment;
+  const std::size_t rounded = std::max(unit, (bytes + unit - 1) / unit * unit);
   void* block = nullptr;
   {
     std::lock_guard lock(mutex_);
@@ -48,10 +61,10 @@ std::shared_ptr<void> Arena::allocate(std::size_t bytes) {
   }
   const bool fresh = block == nullptr;
   if (fresh) {
-    block = system_block(rounded);
+    block = system_allocate(rounded);
     if (block == nullptr) {  // give the cache back and try once more before giving up
       trim();
-      block = system_block(rounded);
+      block = system_allocate(rounded);
     }
     IL_CHECK(block != nullptr,
              "out of memory: {} bytes asked for on top of {} in use; lower outer.tasks, data.size or model.filters",
@@ -94,7 +107,7 @@ void Arena::reset_peak() {
 void Arena::trim() {
   std::lock_guard lock(mutex_);
   for (auto& [bytes, blocks] : free_)
-    for (void* block : blocks) std::free(block);
+    for (void* block : blocks) system_release(block);
   free_.clear();
   stats_.cached = 0;
 }

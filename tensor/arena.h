@@ -1,4 +1,4 @@
-// Arena: the one allocator of tensor memory. It caches freed blocks by size and counts every byte.
+// Arena: the one allocator of tensor memory, on the host or on a device. It caches freed blocks by size and counts every byte.
 //
 // Statistics are exact: `current` is the sum of the sizes asked for by live buffers (rounded to kAlignment), `peak` its
 // maximum since the last reset, and each named phase keeps the peak seen while it was open.
@@ -15,6 +15,8 @@
 
 namespace innerloop {
 
+class Device;
+
 struct ArenaStats {
   std::size_t current = 0;               ///< bytes in live buffers
   std::size_t peak = 0;                  ///< largest `current` since reset_peak()
@@ -28,15 +30,23 @@ struct ArenaStats {
 class Arena : public std::enable_shared_from_this<Arena> {
  public:
   static constexpr std::size_t kAlignment = 64;
+  /// On a device, where wide loads and cuDNN want more.
+  static constexpr std::size_t kDeviceAlignment = 256;
 
-  static std::shared_ptr<Arena> create() { return std::shared_ptr<Arena>(new Arena); }
+  /// An arena of host memory, or of `device`'s.
+  static std::shared_ptr<Arena> create(std::shared_ptr<Device> device = nullptr) {
+    return std::shared_ptr<Arena>(new Arena(std::move(device)));
+  }
   ~Arena();
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
 
-  /// `bytes` of uninitialised memory, aligned to kAlignment, returned to the cache when the last owner lets go.
+  /// `bytes` of uninitialised memory, aligned to kAlignment (kDeviceAlignment), returned to the cache when the last owner lets go.
   /// Throws Error, with the sizes in its text, when the system has no more.
   std::shared_ptr<void> allocate(std::size_t bytes);
+
+  /// The device whose memory it is; nullptr for the host's.
+  Device* device() const { return device_.get(); }
 
   ArenaStats stats() const;
   /// Sets `peak` to `current` and forgets the phases.
@@ -58,10 +68,13 @@ class Arena : public std::enable_shared_from_this<Arena> {
   };
 
  private:
-  Arena() = default;
+  explicit Arena(std::shared_ptr<Device> device) : device_(std::move(device)) {}
+  void* system_allocate(std::size_t bytes);
+  void system_release(void* block) noexcept;
   void release(void* block, std::size_t bytes);
   void note_growth();
 
+  const std::shared_ptr<Device> device_;
   mutable std::mutex mutex_;
   ArenaStats stats_;
   std::unordered_map<std::size_t, std::vector<void*>> free_;

@@ -59,10 +59,22 @@ Target cpu_target() {
   return target;
 }
 
-Context::Context(int threads, Target target) : arena_(Arena::create()), target_(target) {
+Context::Context(int threads, Target target)
+    : device_(target == Target::kCuda ? default_device() : nullptr),
+      arena_(Arena::create(device_)),
+      host_arena_(device_ != nullptr ? Arena::create() : arena_),
+      target_(target) {
+  if (device_ != nullptr) threads = 1;
   if (threads == 0) threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   threads_ = std::make_unique<ThreadPool>(threads);
 }
+
+Context::Context(std::shared_ptr<Device> device)
+    : device_(std::move(device)),
+      arena_(Arena::create(device_)),
+      host_arena_(Arena::create()),
+      threads_(std::make_unique<ThreadPool>(1)),
+      target_(Target::kCuda) {}
 
 Context& Context::current() {
   if (t_current != nullptr) return *t_current;

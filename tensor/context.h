@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "tensor/arena.h"
+#include "tensor/device.h"
 #include "tensor/thread_pool.h"
 
 namespace innerloop {
@@ -23,11 +24,19 @@ enum class FiniteCheck { kOff, kOn };
 
 class Context {
  public:
-  /// threads = 0 takes one a core.
+  /// threads = 0 takes one a core. With Target::kCuda it is a context of the default device (below), whose work one
+  /// thread puts on one queue: `threads` is then not used.
   explicit Context(int threads = 0, Target target = cpu_target());
+  /// Tensors live on `device` and kernels run there.
+  explicit Context(std::shared_ptr<Device> device);
 
   ThreadPool& threads() { return *threads_; }
+  /// Where new tensors get their memory: the device's arena, if there is one.
   Arena& arena() { return *arena_; }
+  /// The arena of the host: the same one for a context of the CPU.
+  Arena& host_arena() { return *host_arena_; }
+  /// nullptr for a context of the CPU.
+  Device* device() const { return device_.get(); }
   Target target() const { return target_; }
 
   /// kOn: every op's outputs are scanned, and the first op that makes a NaN or an infinity is named in an Error.
@@ -38,7 +47,8 @@ class Context {
   static Context& current();
 
  private:
-  std::shared_ptr<Arena> arena_;
+  std::shared_ptr<Device> device_;
+  std::shared_ptr<Arena> arena_, host_arena_;
   std::unique_ptr<ThreadPool> threads_;
   Target target_;
   FiniteCheck finite_check_ = FiniteCheck::kOff;

@@ -22,22 +22,38 @@ auto with_type(DType dtype, F f) {
 
 }  // namespace
 
-Tensor Tensor::empty(const Shape& shape, DType dtype) {
+Tensor Tensor::allocate(Arena& arena, const Shape& shape, DType dtype) {
   Tensor t;
   t.shape_ = shape;
   t.dtype_ = dtype;
-  t.data_ = Context::current().arena().allocate(t.bytes());
+  t.data_ = arena.allocate(t.bytes());
+  t.device_ = arena.device();
   return t;
+}
+
+Tensor Tensor::empty(const Shape& shape, DType dtype) {
+  return allocate(Context::current().arena(), shape, dtype);
+}
+
+Tensor Tensor::empty_on_host(const Shape& shape, DType dtype) {
+  return allocate(Context::current().host_arena(), shape, dtype);
 }
 
 Tensor Tensor::zeros(const Shape& shape, DType dtype) {
   Tensor t = empty(shape, dtype);
-  std::memset(t.data_.get(), 0, t.bytes());
+  if (t.device_ != nullptr)
+    t.device_->fill(t.mutable_view(), 0);
+  else
+    std::memset(t.data_.get(), 0, t.bytes());
   return t;
 }
 
 Tensor Tensor::full(const Shape& shape, DType dtype, double value) {
   Tensor t = empty(shape, dtype);
+  if (t.device_ != nullptr) {
+    t.device_->fill(t.mutable_view(), value);
+    return t;
+  }
   with_type(dtype, [&]<class T>(T*) {
     for (T& x : t.mutable_data<T>()) x = static_cast<T>(value);
   });
@@ -46,7 +62,15 @@ Tensor Tensor::full(const Shape& shape, DType dtype, double value) {
 
 double Tensor::item(std::int64_t i) const {
   IL_CHECK(defined() && i >= 0 && i < numel(), "tensor: element {} of {}", i, shape_.to_string());
-  return with_type(dtype_, [&]<class T>(T*) { return static_cast<double>(data<T>()[static_cast<std::size_t>(i)]); });
+  return with_type(dtype_, [&]<class T>(T*) {
+    T value;
+    const T* address = static_cast<const T*>(data_.get()) + i;
+    if (device_ != nullptr)
+      device_->download(&value, address, sizeof(T));
+    else
+      value = *address;
+    return static_cast<double>(value);
+  });
 }
 
 Tensor Tensor::reshape(const Shape& shape) const {
@@ -69,14 +93,46 @@ Tensor Tensor::slice(std::int64_t begin, std::int64_t count) const {
 }
 
 Tensor Tensor::clone() const {
+  if (device_ != Context::current().device()) return to_context();
   Tensor t = empty(shape_, dtype_);
-  std::memcpy(t.data_.get(), data_.get(), bytes());
+  if (device_ != nullptr)
+    device_->copy(t.data_.get(), data_.get(), bytes());
+  else
+    std::memcpy(t.data_.get(), data_.get(), bytes());
   return t;
+}
+
+Tensor Tensor::to_host() const {
+  if (device_ == nullptr) return *this;
+  Tensor t = empty_on_host(shape_, dtype_);
+  device_->download(t.data_.get(), data_.get(), bytes());
+  return t;
+}
+
+Tensor Tensor::to_context() const {
+  if (!defined() || device_ == Context::current().device()) return *this;
+  const Tensor host = to_host();
+  if (Context::current().device() == nullptr) return host;
+  Tensor t = empty(shape_, dtype_);
+  t.set(host.data_.get());
+  return t;
+}
+
+void Tensor::set(const void* values) {
+  if (device_ != nullptr)
+    device_->upload(data_.get(), values, bytes());
+  else if (bytes() > 0)
+    std::memcpy(data_.get(), values, bytes());
 }
 
 Tensor Tensor::to(DType dtype) const {
   if (dtype == dtype_) return *this;
+  if (device_ != Context::current().device()) return to_context().to(dtype);
   Tensor t = empty(shape_, dtype);
+  if (device_ != nullptr) {
+    device_->cast(view(), t.mutable_view());
+    return t;
+  }
   with_type(dtype_, [&]<class From>(From*) {
     with_type(dtype, [&]<class To>(To*) {
       const auto in = data<From>();
@@ -87,7 +143,13 @@ Tensor Tensor::to(DType dtype) const {
   return t;
 }
 
-void Tensor::check_type(DType asked) const {
+void Tensor::check_access(DType asked) const {
+  if (device_ != nullptr) {
+    IL_CHECK(device_->host_access() == HostAccess::kYes,
+             "tensor: the host asked for the elements of a tensor of shape {} on {}; take a copy with to_host()",
+             shape_.to_string(), device_->name());
+    device_->synchronize();
+  }
   IL_CHECK(asked == dtype_, "tensor: {} elements asked of a {} tensor of shape {}", name_of(asked), name_of(dtype_),
            shape_.to_string());
 }

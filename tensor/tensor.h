@@ -2,6 +2,9 @@
 //
 // Copying a Tensor copies the handle. Ops never write to a tensor that somebody else may hold; only code that has just
 // made a tensor fills it.
+//
+// A tensor lives where its context's arena has its memory: on the host or on a device. Kernels take it where it is;
+// the host reads it through to_host().
 #pragma once
 
 #include <memory>
@@ -15,6 +18,9 @@
 
 namespace innerloop {
 
+class Arena;
+class Device;
+
 class Tensor {
  public:
   /// An undefined tensor; stands for "none" (and for a zero gradient) wherever one is allowed.
@@ -22,6 +28,8 @@ class Tensor {
 
   /// Uninitialised memory from the current context's arena.
   static Tensor empty(const Shape& shape, DType dtype);
+  /// The same on the host, whatever the context.
+  static Tensor empty_on_host(const Shape& shape, DType dtype);
   static Tensor zeros(const Shape& shape, DType dtype);
   static Tensor full(const Shape& shape, DType dtype, double value);
   /// A copy of `values`; their number must be the shape's.
@@ -38,15 +46,23 @@ class Tensor {
   std::int64_t numel() const { return shape_.numel(); }
   std::size_t bytes() const { return static_cast<std::size_t>(numel()) * size_of(dtype_); }
 
-  /// The elements. Throws when T is not the dtype.
+  /// nullptr for a tensor on the host.
+  Device* device() const { return device_; }
+  /// This tensor, or a copy of it on the host; waits for the device.
+  Tensor to_host() const;
+  /// This tensor, or a copy of it where the current context's tensors live.
+  Tensor to_context() const;
+
+  /// The elements. Throws when T is not the dtype, and for a tensor on a device whose memory the host cannot address;
+  /// where it can, waits for the device first.
   template <class T>
   std::span<const T> data() const {
-    check_type(DTypeOf<T>::value);
+    check_access(DTypeOf<T>::value);
     return {static_cast<const T*>(data_.get()), static_cast<std::size_t>(numel())};
   }
   template <class T>
   std::span<T> mutable_data() {
-    check_type(DTypeOf<T>::value);
+    check_access(DTypeOf<T>::value);
     return {static_cast<T*>(data_.get()), static_cast<std::size_t>(numel())};
   }
   /// Element `i` of any dtype, as a double; for tests and messages, not for loops that matter.
@@ -65,9 +81,12 @@ class Tensor {
   Tensor to(DType dtype) const;
 
  private:
-  void check_type(DType asked) const;
+  static Tensor allocate(Arena& arena, const Shape& shape, DType dtype);
+  void check_access(DType asked) const;
+  void set(const void* values);
 
   std::shared_ptr<void> data_;
+  Device* device_ = nullptr;  ///< kept alive by the arena, which `data_` keeps alive
   Shape shape_;
   DType dtype_ = DType::kF32;
 };
@@ -77,8 +96,7 @@ Tensor Tensor::from(const Shape& shape, std::span<const T> values) {
   IL_CHECK(static_cast<std::int64_t>(values.size()) == shape.numel(), "tensor: {} values for the shape {}",
            values.size(), shape.to_string());
   Tensor t = empty(shape, DTypeOf<T>::value);
-  std::span<T> out = t.mutable_data<T>();
-  for (std::size_t i = 0; i < values.size(); ++i) out[i] = values[i];
+  t.set(values.data());
   return t;
 }
 

@@ -6,27 +6,15 @@
 #include <limits>
 #include <random>
 
-#include "tests/kernels/conv_oracle.h"
 #include "tensor/context.h"
+#include "tests/kernels/conv_oracle.h"
+#include "tests/kernels/targets.h"
 
 namespace innerloop::kernels {
 
 /// A rounding error is at most this many epsilons times the sum of the magnitudes of an output's products. The worst
 /// case grows with the number of products, the typical one is below 1: random signs cancel.
 inline constexpr double kConvErrorBound = 4.0;
-
-/// CPU targets that this machine runs; the portable one always.
-inline std::vector<Target> cpu_targets() {
-  std::vector<Target> targets{Target::kPortable};
-#if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) targets.push_back(Target::kAvx2);
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-      __builtin_cpu_supports("avx512vl")) {
-    targets.push_back(Target::kAvx512);
-  }
-#endif
-  return targets;
-}
 
 /// Operands that are exact in float32, so that every dtype sees the same problem.
 struct ConvOperands {
@@ -57,7 +45,7 @@ std::vector<T> run_conv(const ConvCall& call, const ConvOperands& operands, Cont
     }
   };
   const char* const roles = call.kind == ConvKind::kForward ? "xwy" : call.kind == ConvKind::kInputGrad ? "ywx" : "xyw";
-  std::vector<T> a[2], b[2];
+  harness::Memory<T> a[2], b[2];
   ConstView va[2], vb[2];
   for (int i = 0; i < call.pairs; ++i) {
     a[i].assign(operands.a[i].begin(), operands.a[i].end());
@@ -68,7 +56,7 @@ std::vector<T> run_conv(const ConvCall& call, const ConvOperands& operands, Cont
   constexpr std::size_t kGuard = 64;
   constexpr T kGuardValue = T(-12345.5);
   const std::size_t size = static_cast<std::size_t>(call.tasks_out * call.out_size());
-  std::vector<T> memory(size + 2 * kGuard, kGuardValue);
+  harness::Memory<T> memory(size + 2 * kGuard, kGuardValue);
   std::fill_n(memory.begin() + kGuard, size, std::numeric_limits<T>::quiet_NaN());
   const View out{memory.data() + kGuard, DTypeOf<T>::value, shape(call.tasks_out, roles[2])};
   switch (call.kind) {
@@ -76,6 +64,7 @@ std::vector<T> run_conv(const ConvCall& call, const ConvOperands& operands, Cont
     case ConvKind::kInputGrad: run(ConvInputGrad{z.geometry, {va[0], va[1]}, {vb[0], vb[1]}, out}, context); break;
     case ConvKind::kWeightGrad: run(ConvWeightGrad{z.geometry, {va[0], va[1]}, {vb[0], vb[1]}, out}, context); break;
   }
+  harness::wait_for_device();
   for (std::size_t i = 0; i < kGuard; ++i) {
     EXPECT_EQ(memory[i], kGuardValue) << "written before the output, " << call.text();
     EXPECT_EQ(memory[kGuard + size + i], kGuardValue) << "written past the output, " << call.text();
@@ -102,7 +91,7 @@ inline void check_conv(const ConvCall& call, unsigned seed) {
   const ConvResult want = conv_oracle(call, operands.a, operands.b);
   static std::vector<std::unique_ptr<Context>> contexts = [] {
     std::vector<std::unique_ptr<Context>> all;
-    for (Target target : cpu_targets()) all.push_back(std::make_unique<Context>(1, target));
+    for (Target target : harness::targets()) all.push_back(std::make_unique<Context>(1, target));
     return all;
   }();
   for (const auto& context : contexts) {

@@ -17,7 +17,7 @@ TEST(ConvProperties, TheTripleIsAdjoint) {
   for (const ConvGeometry& g :
        {ConvGeometry{1, 1, 1, 1}, ConvGeometry{2, 2, 0, 0}, ConvGeometry{3, 2, 2, 1, 1, 2},
         ConvGeometry{1, 1, 1, 1, 1, 1, 4}, ConvGeometry{2, 1, 1, 0, 1, 1, 12}}) {
-    for (const Target target : cpu_targets()) {
+    for (const Target target : harness::targets()) {
       Context context(1, target);
       ConvCall forward, input, weight;
       forward.z = {2, 11, 10, 12, 12, 3, 3, 0, 0, g};
@@ -61,7 +61,7 @@ std::vector<ConvCall> scheduled_calls() {
 TEST(ConvProperties, TheScheduleDoesNotShowInTheBits) {
   for (const ConvCall& call : scheduled_calls()) {
     const ConvOperands operands(call, 5);
-    for (const Target target : cpu_targets()) {
+    for (const Target target : harness::targets()) {
       Context one(1, target);
       const std::vector<float> want = run_conv<float>(call, operands, one);
       const auto same = [&](const std::vector<float>& got) {
@@ -86,7 +86,7 @@ TEST(ConvProperties, TasksAreIndependent) {
   for (const ConvKind kind : kConvKinds) {
     call.kind = kind;
     const ConvOperands operands(call, 6);
-    Context context(2);
+    Context context(2, harness::one_target());
     const std::vector<float> all = run_conv<float>(call, operands, context);
     ConvCall single = call;
     single.tasks_a[0] = single.tasks_b[0] = single.tasks_out = 1;
@@ -117,7 +117,7 @@ TEST(ConvProperties, EmptyBatches) {
 }
 
 TEST(ConvProperties, BadCallsNameTheOp) {
-  Context context(1);
+  Context context(1, harness::one_target());
   std::vector<float> data(4096);
   const auto view = [&](const Shape& shape, DType dtype = DType::kF32) { return View{data.data(), dtype, shape}; };
   const auto message = [&](const ConvForward& op) -> std::string {

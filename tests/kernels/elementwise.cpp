@@ -185,7 +185,7 @@ TEST_P(Elementwise, DropoutMaskIsItsAddresses) {
 }
 
 TEST(ElementwiseErrors, AnIntegerDtypeIsNamed) {
-  Context context(1);
+  Context context(1, harness::one_target());
   Array x({3}, DType::kI32, {1, 2, 3});
   try {
     run(Affine{1, 0, x.view(), x.mutable_view()}, context);

@@ -1,7 +1,7 @@
 // What the tests of the pointwise, reduction, matmul and norm kernels share.
 //
 //   Array           values in memory of their own, between guard bytes; outputs start as NaN, so a gap is seen
-//   run_everywhere  runs a kernel on every CPU target, with 1, 2 and 3 threads and from inside a parallel loop;
+//   run_everywhere  runs a kernel on every target (targets.h), with 1, 2 and 3 threads and from inside a parallel loop;
 //                   the guards must hold and the bits must not depend on the threads
 //   Num             a value that carries the magnitude of what was added up to make it: an oracle written in Num
 //                   gives its own error bound, a multiple of epsilon times that magnitude. Wider than float64, so
@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "tensor/context.h"
+#include "tests/kernels/targets.h"
 #include "tensor/dtype.h"
 #include "tensor/error.h"
 #include "tensor/view.h"
@@ -63,7 +64,7 @@ class Array {
   ConstView view() const { return memory_.empty() ? ConstView{} : ConstView{memory_.data() + kGuard, dtype_, shape_}; }
   View mutable_view() { return memory_.empty() ? View{} : View{memory_.data() + kGuard, dtype_, shape_}; }
   void reset() { memory_ = initial_; }
-  const std::vector<unsigned char>& memory() const { return memory_; }
+  const Bytes& memory() const { return memory_; }
 
   double operator[](std::size_t i) const {
     switch (dtype_) {
@@ -123,7 +124,7 @@ class Array {
 
   Shape shape_;
   DType dtype_ = DType::kF32;
-  std::vector<unsigned char> initial_, memory_;
+  Bytes initial_, memory_;
 };
 
 /// Normal numbers with the given mean and deviation.
@@ -135,26 +136,16 @@ inline Array random_array(const Shape& shape, DType dtype, unsigned seed, double
   return {shape, dtype, values};
 }
 
-inline std::vector<Target> targets() {
-  std::vector<Target> found{Target::kPortable};
-#if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) found.push_back(Target::kAvx2);
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-      __builtin_cpu_supports("avx512vl"))
-    found.push_back(Target::kAvx512);
-#endif
-  return found;
-}
-
 /// Runs on every target, calls `check` once for each, and compares the bits of the other ways to run with the first.
 inline void run_everywhere(const std::vector<Array*>& outputs, const std::function<void(Context&)>& run,
                            const std::function<void()>& check) {
   for (const Target target : targets()) {
     SCOPED_TRACE(std::string(name_of(target)));
-    std::vector<std::vector<unsigned char>> bits;
+    std::vector<Bytes> bits;
     const auto once = [&](const std::function<void()>& body, const char* way) {
       for (Array* a : outputs) a->reset();
       body();
+      wait_for_device();
       for (std::size_t i = 0; i < outputs.size(); ++i) {
         EXPECT_TRUE(outputs[i]->guards_hold()) << "output " << i << ", " << way;
         if (bits.size() < outputs.size()) {

@@ -149,7 +149,7 @@ TEST(LossDifferences, EachOrderFromTheOneBelow) {
     for (double& x : v) x -= 1000;
     *a = Array(p.rows(), DType::kF64, v);
   }
-  Context context(1);
+  Context context(1, harness::one_target());
   std::vector<double> loss[2], glogits[2];
   Array prob(p.rows(), DType::kF64), out(p.rows(), DType::kF64), value({2}, DType::kF64);
   const auto evaluate = [&](double step, std::vector<double>& losses, std::vector<double>& grads) {

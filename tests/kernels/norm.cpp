@@ -66,7 +66,7 @@ NormPrimal primal(const NormCase& c, DType dtype) {
                 Array(d.p(), DType::kU8),
                 random_array(d.p(), dtype, 4)};
   Array p(d.p(), dtype);
-  Context context(1);
+  Context context(1, harness::one_target());
   run(forward_call(in, p), context);
   return in;
 }
@@ -198,7 +198,7 @@ TEST_P(Norm, ApplyTakesStatisticsSharedByTasks) {
   k.y = in.y.view(), k.mean = in.mean.view(), k.rstd = in.rstd.view(), k.gamma = in.gamma.view(),
   k.beta = in.beta.view();
   k.p = p.mutable_view(), k.choice = in.choice.mutable_view();
-  Context context(2);
+  Context context(2, harness::one_target());
   run(k, context);
   expect_pooled(in, p);
 }
@@ -249,7 +249,7 @@ TEST_P(Norm, GradJvp) {
       if (absent == 2) tan.tgp = {}, tan.tmean = {}, tan.trstd = {};
       Array gy(c.d.y(), GetParam()), ggamma(c.d.channels(), GetParam()), gbeta(c.d.channels(), GetParam());
       const NormGradResult primal_want = oracle_grad(in);
-      Context context(1);
+      Context context(1, harness::one_target());
       run(grad_call(in, gy, ggamma, gbeta), context);
       gy = absent == 3 ? Array() : Array(c.d.y(), GetParam());
       Array tgy(c.d.y(), GetParam()), tggamma(c.d.channels(), GetParam()), tgbeta(c.d.channels(), GetParam());
@@ -283,7 +283,7 @@ TEST(NormDifferences, TangentsAreDerivatives) {
        {NormCase{{2, 2, 5, 4, 3, Pool::kMax2x2}}, NormCase{{1, 3, 3, 3, 9, Pool::kNone}, Scale::kShared}}) {
     NormPrimal in = primal(c, DType::kF64);
     NormTangent tan = tangent(in, DType::kF64);
-    Context context(1);
+    Context context(1, harness::one_target());
     const auto make = [&] { return Array(c.d.channels(), DType::kF64); };
     Array tp(c.d.p(), DType::kF64), tmean = make(), trstd = make();
     run(jvp_call(in, tan, tp, tmean, trstd), context);
@@ -389,7 +389,7 @@ TEST_P(Norm, AnEmptyBatchLeavesFiniteStatisticsAndZeroGradients) {
   const NormDims d{2, 0, 4, 4, 5, Pool::kMax2x2};
   NormPrimal in = primal({d}, GetParam());
   Array gy(d.y(), GetParam()), ggamma(d.channels(), GetParam()), gbeta(d.channels(), GetParam());
-  Context context(2);
+  Context context(2, harness::one_target());
   run(grad_call(in, gy, ggamma, gbeta), context);
   for (std::size_t i = 0; i < ggamma.size(); ++i) {
     EXPECT_EQ(in.mean[i], 0);
@@ -400,7 +400,7 @@ TEST_P(Norm, AnEmptyBatchLeavesFiniteStatisticsAndZeroGradients) {
 }
 
 TEST_P(Norm, AWrongRankIsNamed) {
-  Context context(1);
+  Context context(1, harness::one_target());
   NormReluPoolForward k;
   k.y = {nullptr, GetParam(), {2, 3}};
   try {

@@ -1,0 +1,127 @@
+#include "kernels/cuda/cuda_device.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <string_view>
+
+#include "kernels/cuda/memory.h"
+#include "kernels/cuda/status.h"
+
+namespace innerloop::kernels::cuda {
+namespace {
+
+constexpr int kOldestArchitecture = 80;
+
+HostAccess asked_host_access() {
+#if defined(IL_HOST_EXECUTOR)
+  const char* asked = std::getenv("IL_CUDA_MEMORY");
+  return asked != nullptr && std::string_view(asked) == "device" ? HostAccess::kNo : HostAccess::kYes;
+#else
+  const char* asked = std::getenv("IL_CUDA_MEMORY");
+  if (asked == nullptr || *asked == '\0' || std::string_view(asked) == "device") return HostAccess::kNo;
+  if (std::string_view(asked) == "managed") return HostAccess::kYes;
+  fail_usage("IL_CUDA_MEMORY={}: use device or managed", asked);
+#endif
+}
+
+std::string version(int number) { return fmt::format("{}.{}", number / 1000, number % 1000 / 10); }
+
+void require_device() {
+  int count = 0;
+  const cudaError_t status = cudaGetDeviceCount(&count);
+  if (status == cudaSuccess && count > 0) return;
+  static_cast<void>(cudaGetLastError());
+  int driver = 0, runtime = 0;
+  static_cast<void>(cudaDriverGetVersion(&driver));
+  static_cast<void>(cudaRuntimeGetVersion(&runtime));
+  IL_CHECK(status != cudaErrorInsufficientDriver || driver == 0,
+           "device cuda: the NVIDIA driver speaks CUDA {} and this program needs {}; update the driver, or use "
+           "--device cpu",
+           version(driver), version(runtime));
+  fail("device cuda: no NVIDIA GPU was found ({}); use --device cpu",
+       status == cudaSuccess ? "the driver lists none" : cudaGetErrorString(status));
+}
+
+}  // namespace
+
+CudaDevice::CudaDevice() : host_access_(asked_host_access()) {
+  require_device();
+  IL_CUDA_CHECK(cudaSetDevice(0));
+  cudaDeviceProp properties;
+  IL_CUDA_CHECK(cudaGetDeviceProperties(&properties, 0));
+  name_ = properties.name;
+  architecture_ = properties.major * 10 + properties.minor;
+  multiprocessors_ = properties.multiProcessorCount;
+  IL_CHECK(architecture_ >= kOldestArchitecture,
+           "device cuda: {} is a compute capability {}.{} device and the kernels need 8.0 or newer; use --device cpu",
+           name_, properties.major, properties.minor);
+  IL_CUDA_CHECK(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking));
+  IL_CUDA_CHECK(cudaMallocHost(&staging_, kStagingBytes));
+}
+
+CudaDevice::~CudaDevice() {
+  // A failure has nobody to report to: the process is ending.
+  static_cast<void>(cudaFreeHost(staging_));
+  static_cast<void>(cudaStreamDestroy(stream_));
+}
+
+void* CudaDevice::allocate(std::size_t bytes) {
+  void* memory = nullptr;
+#if !defined(IL_HOST_EXECUTOR)
+  const cudaError_t status =
+      host_access_ == HostAccess::kYes ? cudaMallocManaged(&memory, bytes) : cudaMalloc(&memory, bytes);
+#else
+  const cudaError_t status = cudaMalloc(&memory, bytes);
+#endif
+  if (status == cudaErrorMemoryAllocation) {
+    static_cast<void>(cudaGetLastError());
+    return nullptr;
+  }
+  IL_CUDA_CHECK(status);
+  return memory;
+}
+
+void CudaDevice::release(void* memory) noexcept { static_cast<void>(cudaFree(memory)); }
+
+Device::Memory CudaDevice::memory() const {
+  Memory m;
+  IL_CUDA_CHECK(cudaMemGetInfo(&m.free, &m.total));
+  return m;
+}
+
+void CudaDevice::upload(void* to, const void* from, std::size_t bytes) {
+  std::lock_guard lock(staging_mutex_);
+  for (std::size_t at = 0; at < bytes; at += kStagingBytes) {
+    const std::size_t piece = std::min(kStagingBytes, bytes - at);
+    std::memcpy(staging_, static_cast<const char*>(from) + at, piece);
+    IL_CUDA_CHECK(cudaMemcpyAsync(static_cast<char*>(to) + at, staging_, piece, cudaMemcpyHostToDevice, stream_));
+    IL_CUDA_CHECK(cudaStreamSynchronize(stream_));
+  }
+}
+
+void CudaDevice::download(void* to, const void* from, std::size_t bytes) {
+  std::lock_guard lock(staging_mutex_);
+  for (std::size_t at = 0; at < bytes; at += kStagingBytes) {
+    const std::size_t piece = std::min(kStagingBytes, bytes - at);
+    IL_CUDA_CHECK(
+        cudaMemcpyAsync(staging_, static_cast<const char*>(from) + at, piece, cudaMemcpyDeviceToHost, stream_));
+    IL_CUDA_CHECK(cudaStreamSynchronize(stream_));
+    std::memcpy(static_cast<char*>(to) + at, staging_, piece);
+  }
+}
+
+void CudaDevice::copy(void* to, const void* from, std::size_t bytes) {
+  if (bytes > 0) IL_CUDA_CHECK(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream_));
+}
+
+void CudaDevice::fill(View to, double value) { fill_on(stream_, to, value); }
+void CudaDevice::cast(ConstView from, View to) { cast_on(stream_, from, to); }
+void CudaDevice::synchronize() { IL_CUDA_CHECK(cudaStreamSynchronize(stream_)); }
+
+namespace {
+[[maybe_unused]] const bool registered =
+    register_device_factory([]() -> std::shared_ptr<Device> { return std::make_shared<CudaDevice>(); });
+}  // namespace
+
+}  // namespace innerloop::kernels::cuda

@@ -1,0 +1,59 @@
+// Where the kernel tests run: on the device, when the program was linked with an engine for one, else on every CPU target of
+// the machine. Their arrays live in memory that both can address.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "tensor/context.h"
+#include "tensor/error.h"
+
+namespace innerloop::kernels::harness {
+
+inline std::vector<Target> targets() {
+  if (has_device_engine()) return {Target::kCuda};
+  std::vector<Target> found{Target::kPortable};
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) found.push_back(Target::kAvx2);
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+      __builtin_cpu_supports("avx512vl"))
+    found.push_back(Target::kAvx512);
+#endif
+  return found;
+}
+
+/// The target that tests use which need only one.
+inline Target one_target() { return has_device_engine() ? Target::kCuda : cpu_target(); }
+
+/// What was launched is done when it returns.
+inline void wait_for_device() {
+  if (has_device_engine()) default_device()->synchronize();
+}
+
+/// std::allocator, or the device's memory, which the tests ask to be one that the host can address.
+template <class T>
+struct Allocator {
+  using value_type = T;
+  Allocator() = default;
+  template <class U>
+  Allocator(const Allocator<U>&) {}  // NOLINT: as the standard's
+  T* allocate(std::size_t n) {
+    if (!has_device_engine()) return std::allocator<T>().allocate(n);
+    void* memory = default_device()->allocate(n * sizeof(T));
+    IL_CHECK(memory != nullptr, "tests: no device memory for {} bytes", n * sizeof(T));
+    default_device()->synchronize();
+    return static_cast<T*>(memory);
+  }
+  void deallocate(T* memory, std::size_t n) {
+    if (!has_device_engine()) return std::allocator<T>().deallocate(memory, n);
+    default_device()->synchronize();
+    default_device()->release(memory);
+  }
+  friend bool operator==(const Allocator&, const Allocator&) { return true; }
+};
+
+template <class T>
+using Memory = std::vector<T, Allocator<T>>;
+using Bytes = Memory<unsigned char>;
+
+}  // namespace innerloop::kernels::harness
