@@ -75,4 +75,19 @@ struct NormReluPoolGradJvp {
   View gy, tgy, tggamma, tgbeta;
 };
 
+/// `choice` in the form that plain ops take: position = the window position, 0 where dead; alive = 1, or 0 where dead.
+/// position i32 and alive f32 or f64, of the shape of choice.
+struct ChoiceDecode {
+  static constexpr std::string_view kName = "choice_decode";
+  ConstView choice;
+  View position, alive;
+};
+
+/// choice = position where p > 0 (0 without a position), else kDead; a NaN in p is dead. p f32 or f64, position i32.
+struct ChoiceEncode {
+  static constexpr std::string_view kName = "choice_encode";
+  ConstView p, position;  ///< position may be absent (zero)
+  View choice;
+};
+
 }  // namespace innerloop::kernels
