@@ -86,5 +86,60 @@ TEST_P(Reduce, Max) {
   }
 }
 
+TEST_P(Reduce, MeanOverTasks) {
+  for (const Shape& from :
+       {Shape{1, 1}, Shape{3, 5, 7}, Shape{32, 1003}, Shape{4, 0}, Shape{0, 5}, Shape{2, 8, 64, 4}}) {
+    SCOPED_TRACE(from.to_string());
+    const Array x = random_array(from, GetParam(), 1, 0.5);
+    Array y(from.with(0, 1), GetParam());
+    const std::int64_t tasks = from[0] + 1;  // a part of the tasks
+    std::vector<double> sum(y.size());
+    for (std::size_t i = 0; i < x.size(); ++i) sum[i % y.size()] += x[i];
+    run_everywhere(
+        {&y},
+        [&](Context& c) {
+          run(MeanOverTasks{x.view(), tasks, y.mutable_view()}, c);
+        },
+        [&] {
+          for (std::size_t i = 0; i < y.size(); ++i) {
+            const double mean = sum[i] / static_cast<double>(tasks);  // the same sums in the same order: the same bits
+            ASSERT_EQ(y[i], GetParam() == DType::kF32 ? static_cast<double>(static_cast<float>(mean)) : mean) << i;
+          }
+        });
+  }
+}
+
+TEST_P(Reduce, SumOfSquares) {
+  for (const std::int64_t n : {0, 1, 31, 33, 257, 32768, 70001}) {
+    SCOPED_TRACE(n);
+    const Array x = random_array({n}, GetParam(), 1, 0.5);
+    Array y({1}, DType::kF64);
+    std::vector<Num> want(1);
+    for (std::size_t i = 0; i < x.size(); ++i) want[0] += Num(x[i]) * Num(x[i]);
+    run_everywhere(
+        {&y},
+        [&](Context& c) {
+          run(SumOfSquares{x.view(), y.mutable_view()}, c);
+        },
+        [&] { expect_near(y, want, 4, "sum of squares"); });
+  }
+}
+
+TEST_P(Reduce, SumOfSquaresShowsWhatIsNotFinite) {
+  for (const std::size_t at : {0, 31, 4999, 70000})
+    for (const double bad : {std::nan(""), HUGE_VAL, -HUGE_VAL}) {
+      std::vector<double> values(70001, 1.0);
+      values[at] = bad;
+      const Array x({70001}, GetParam(), values);
+      Array y({1}, DType::kF64);
+      run_everywhere(
+          {&y},
+          [&](Context& c) {
+            run(SumOfSquares{x.view(), y.mutable_view()}, c);
+          },
+          [&] { EXPECT_TRUE(std::isnan(bad) ? std::isnan(y[0]) : y[0] == HUGE_VAL) << at << ": " << y[0]; });
+    }
+}
+
 }  // namespace
 }  // namespace innerloop::kernels
