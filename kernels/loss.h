@@ -1,12 +1,12 @@
-// Softmax cross-entropy from logits, with its gradient and the tangent of its gradient.
+// Softmax cross-entropy from logits, with its gradient and the tangent of its gradient; one-hot labels; accuracy.
 //
 //   prob = softmax(logits),  loss[t] = c sum_n -log prob[t,n,label[t,n]],  c = 1/N (mean) or 1 (sum)
 //   glogits = g[t] c (prob - onehot)
 //   tglogits = g[t] c prob (tlogits - <prob, tlogits>) + tg[t] c (prob - onehot)
 //
-// Shapes: logits, prob, glogits and tangents [T, N, C]; labels i64 [T, N] in [0, C) (the caller has checked them);
+// Shapes: logits, prob, glogits and tangents [T, N, C]; labels i64 [T, N] in [0, C), else the task's loss is NaN;
 //   loss, g, tg [T]. Dtypes: f32 or f64. The logarithm is taken of the shifted sum, so large logits stay finite.
-// Determinism: the same bits at any number of threads; sums over n run in order. Aliasing: none.
+// Determinism: the same bits at any number of threads; sums over n run in float64 and in a fixed order. Aliasing: none.
 #pragma once
 
 #include "kernels/kernel.h"
@@ -34,6 +34,23 @@ struct SoftmaxCrossEntropyGradJvp {
   LossReduction reduction = LossReduction::kMean;
   ConstView prob, labels, g, tlogits, tg;  ///< tlogits and tg may each be absent (zero)
   View tglogits;
+};
+
+/// out[t,n,c] = c == labels[t,n] ? 1 : 0. A label outside [0, C) gives a row of NaN, which a finite check then names.
+/// labels i64 [T, N]; out f32 or f64 [T, N, C].
+struct OneHot {
+  static constexpr std::string_view kName = "one_hot";
+  ConstView labels;
+  View out;
+};
+
+/// accuracy[t] = (samples whose first largest logit is the label's) / N; NaN where N = 0. A NaN logit is larger than
+/// nothing, and nothing is larger than a NaN in class 0. logits f32 or f64 [T, N, C], labels i64 [T, N]; accuracy [T], f32
+/// or f64 whichever the logits are.
+struct Accuracy {
+  static constexpr std::string_view kName = "accuracy";
+  ConstView logits, labels;
+  View accuracy;
 };
 
 }  // namespace innerloop::kernels

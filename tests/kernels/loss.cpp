@@ -99,6 +99,19 @@ TEST_P(Loss, FarLogitsStayFinite) {
       });
 }
 
+TEST_P(Loss, AStrayLabelMakesItsTasksLossNaN) {
+  const Array logits = random_array({4, 3, 5}, GetParam(), 1);
+  const Array labels({4, 3}, DType::kI64, {0, 4, 5, 1, 2, 3, -1, 0, 0, 0, 1099511627776.0, 0});
+  Array loss({4}, GetParam()), prob({4, 3, 5}, GetParam());
+  const SoftmaxCrossEntropy k{LossReduction::kMean, logits.view(), labels.view(), loss.mutable_view(),
+                              prob.mutable_view()};
+  run_everywhere(
+      {&loss, &prob}, [&](Context& c) { run(k, c); },
+      [&] {
+        for (std::size_t t = 0; t < 4; ++t) EXPECT_EQ(std::isnan(loss[t]), t != 1) << t;
+      });
+}
+
 TEST_P(Loss, Grad) {
   for_each_problem(GetParam(), [&](const Problem& p) {
     Array out(p.rows(), GetParam());
@@ -177,6 +190,96 @@ TEST(LossDifferences, EachOrderFromTheOneBelow) {
       context);
   for (std::size_t i = 0; i < out.size(); ++i)
     EXPECT_NEAR(out[i], (glogits[1][i] - glogits[0][i]) / (2 * kStep), 1e-8) << i;
+}
+
+TEST_P(Loss, OneHotMarksLabelsAndShowsStrayOnes) {
+  for (const LossDims& d :
+       {LossDims{1, 1, 1}, LossDims{2, 3, 5}, LossDims{3, 0, 4}, LossDims{5, 33, 20}, LossDims{2, 3, 0}}) {
+    SCOPED_TRACE(Shape({d.t, d.n, d.c}).to_string());
+    std::vector<double> labels(static_cast<std::size_t>(d.t * d.n));
+    // From -1 to C: the first and the last lie outside.
+    for (std::size_t i = 0; i < labels.size(); ++i)
+      labels[i] = static_cast<double>(i * 7 % static_cast<std::size_t>(d.c + 2)) - 1;
+    const Array in({d.t, d.n}, DType::kI64, labels);
+    Array out({d.t, d.n, d.c}, GetParam());
+    run_everywhere(
+        {&out},
+        [&](Context& c) {
+          run(OneHot{in.view(), out.mutable_view()}, c);
+        },
+        [&] {
+          for (std::size_t i = 0; i < out.size(); ++i) {
+            const double label = labels[i / static_cast<std::size_t>(d.c)];
+            const double column = static_cast<double>(i % static_cast<std::size_t>(d.c));
+            if (label < 0 || label >= static_cast<double>(d.c))
+              ASSERT_TRUE(std::isnan(out[i])) << i;
+            else
+              ASSERT_EQ(out[i], column == label ? 1 : 0) << i;
+          }
+        });
+  }
+}
+
+TEST_P(Loss, AccuracyCountsFirstLargestLogits) {
+  for (const LossDims& d : {LossDims{1, 1, 1}, LossDims{3, 7, 5}, LossDims{2, 300, 20}, LossDims{40, 5, 3}}) {
+    SCOPED_TRACE(Shape({d.t, d.n, d.c}).to_string());
+    std::vector<double> values = random_array({d.t, d.n, d.c}, DType::kF64, 5, 0, 1.5).values();
+    // Whole numbers from a small range: ties abound.
+    for (std::size_t i = 0; i < values.size(); ++i)
+      values[i] = i % 17 == 5 ? std::nan("") : i % 19 == 3 ? -HUGE_VAL : std::round(values[i]);
+    const Array logits({d.t, d.n, d.c}, GetParam(), values);
+    const auto classes = static_cast<std::size_t>(d.c), samples = static_cast<std::size_t>(d.n);
+    std::vector<double> labels, want(static_cast<std::size_t>(d.t));
+    for (std::size_t row = 0; row < samples * want.size(); ++row) {
+      std::size_t best = 0;
+      for (std::size_t c = 1; c < classes; ++c)
+        if (values[row * classes + c] > values[row * classes + best]) best = c;
+      labels.push_back(static_cast<double>((best + (row % 3 == 0 ? 1 : 0)) % classes));
+      want[row / samples] += labels.back() == static_cast<double>(best) ? 1 : 0;
+    }
+    const Array label({d.t, d.n}, DType::kI64, labels);
+    for (const DType dtype : {DType::kF32, DType::kF64}) {
+      Array out({d.t}, dtype);
+      run_everywhere(
+          {&out},
+          [&](Context& c) {
+            run(Accuracy{logits.view(), label.view(), out.mutable_view()}, c);
+          },
+          [&] {
+            for (std::size_t t = 0; t < want.size(); ++t) {
+              const double share = want[t] / static_cast<double>(d.n);
+              EXPECT_EQ(out[t], dtype == DType::kF32 ? static_cast<double>(static_cast<float>(share)) : share) << t;
+            }
+          });
+    }
+  }
+}
+
+TEST_P(Loss, AccuracyOfRowsWithoutAnOrder) {
+  const double nan = std::nan(""), inf = HUGE_VAL;
+  // One row a task. The first largest: nothing beats a NaN in class 0, and a NaN elsewhere beats nothing.
+  const Array logits({5, 1, 3}, GetParam(), {nan, 5, inf, 1, nan, 2, -inf, nan, nan, -inf, -inf, -inf, nan, nan, nan});
+  const Array labels({5, 1}, DType::kI64, {0, 2, 0, 0, 0});
+  Array out({5}, GetParam());
+  run_everywhere(
+      {&out},
+      [&](Context& c) {
+        run(Accuracy{logits.view(), labels.view(), out.mutable_view()}, c);
+      },
+      [&] {
+        for (std::size_t t = 0; t < 5; ++t) EXPECT_EQ(out[t], 1) << t;
+      });
+}
+
+TEST_P(Loss, AccuracyOfNoSamplesIsNaN) {
+  const Array logits({2, 0, 3}, GetParam()), labels({2, 0}, DType::kI64);
+  Array out({2}, GetParam(), {7, 7});
+  run_everywhere(
+      {&out},
+      [&](Context& c) {
+        run(Accuracy{logits.view(), labels.view(), out.mutable_view()}, c);
+      },
+      [&] { EXPECT_TRUE(std::isnan(out[0]) && std::isnan(out[1])); });
 }
 
 }  // namespace
