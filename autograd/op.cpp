@@ -21,7 +21,8 @@ std::shared_ptr<Node> make_node(std::shared_ptr<const Op> op) {
 }
 
 template <class T>
-bool all_finite(const Tensor& t) {
+bool all_finite(const Tensor& tensor) {
+  const Tensor t = tensor.to_host();
   for (T x : t.data<T>())
     if (!std::isfinite(x)) return false;
   return true;
@@ -33,6 +34,16 @@ void check_finite(const Op& op, const std::vector<Tensor>& outputs) {
     if (!t.defined() || !is_floating(t.dtype())) continue;
     const bool finite = t.dtype() == DType::kF32 ? all_finite<float>(t) : all_finite<double>(t);
     IL_CHECK(finite, "{}: output {} of shape {} holds a NaN or an infinity", op.name(), i, t.shape().to_string());
+  }
+}
+
+/// Kernels take addresses as they come: a tensor of another place has to be found before.
+void check_place(const Op& op, const std::vector<Tensor>& inputs, const Context& context) {
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const Tensor& t = inputs[i];
+    if (!t.defined() || t.device() == context.device()) continue;
+    fail("{}: input {} of shape {} is on {} and the current context is not; bring it there with to_context()",
+         op.name(), i, t.shape().to_string(), t.device() == nullptr ? "the host" : t.device()->name());
   }
 }
 
@@ -93,7 +104,9 @@ Node::~Node() {
 
 Vars apply_op(std::shared_ptr<const Op> op, Vars inputs) {
   Context& context = Context::current();
-  std::vector<Tensor> results = op->forward(values(inputs));
+  const std::vector<Tensor> operands = values(inputs);
+  check_place(*op, operands, context);
+  std::vector<Tensor> results = op->forward(operands);
   if (context.finite_check() == FiniteCheck::kOn) check_finite(*op, results);
 
   bool track = false;

@@ -118,7 +118,7 @@ ImageSet load_folder(const std::string& path, const FolderListing& listing, cons
   const ImageSize size =
       options.size > 0 ? ImageSize{options.size, options.size} : first_size(root, listing.images, options);
   set.height = size.height, set.width = size.width;
-  set.pixels = Tensor::empty({count, set.height, set.width, set.channels}, DType::kU8);
+  set.pixels = Tensor::empty_on_host({count, set.height, set.width, set.channels}, DType::kU8);
 
   std::vector<std::optional<std::string>> reasons(static_cast<std::size_t>(count));
   Progress progress(options, count);
@@ -147,7 +147,7 @@ ImageSet adapt(ImageSet set, const LoadOptions& options) {
   if (same && options.invert == set.invert) return set;
   ImageSet out = set;
   out.height = height, out.width = width, out.channels = options.channels, out.invert = options.invert;
-  out.pixels = Tensor::empty({set.count(), height, width, options.channels}, DType::kU8);
+  out.pixels = Tensor::empty_on_host({set.count(), height, width, options.channels}, DType::kU8);
   pool_of(options).parallel_for(set.count(), [&](std::int64_t i) {
     const std::span<const std::uint8_t> from = pixels_of(set, i);
     Image image{set.height, set.width, set.channels, {from.begin(), from.end()}};
@@ -255,7 +255,7 @@ ImageSet load_images(const std::string& path, const LoadOptions& options) {
 
 ImageSet subset(const ImageSet& set, std::span<const std::int64_t> indices) {
   ImageSet out = set;
-  out.pixels = Tensor::empty(set.pixels.shape().with(0, static_cast<std::int64_t>(indices.size())), DType::kU8);
+  out.pixels = Tensor::empty_on_host(set.pixels.shape().with(0, static_cast<std::int64_t>(indices.size())), DType::kU8);
   out.files.clear(), out.labels.clear(), out.groups.clear();
   const std::size_t bytes = static_cast<std::size_t>(set.height * set.width * set.channels);
   const std::uint8_t* from = set.pixels.data<std::uint8_t>().data();

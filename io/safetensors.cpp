@@ -218,7 +218,7 @@ TensorFile read_safetensors(const std::string& path) {
     }
   }
   for (const Entry& entry : parse_entries(path, header, size - kLengthBytes - header_bytes)) {
-    Tensor tensor = Tensor::empty(entry.shape, entry.dtype);
+    Tensor tensor = Tensor::empty_on_host(entry.shape, entry.dtype);
     const std::span<std::byte> bytes = mutable_bytes(tensor);
     in.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
     IL_CHECK(bytes.empty() || in, "{}: tensor '{}' cannot be read to its end", path, entry.name);

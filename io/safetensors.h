@@ -25,7 +25,8 @@ struct TensorFile {
   std::map<std::string, std::string> metadata;
   std::string path;  ///< where it was read from; names the file in errors of at()
 
-  void add(std::string name, Tensor tensor) { tensors.emplace_back(std::move(name), std::move(tensor)); }
+  /// A tensor on a device is copied to the host.
+  void add(std::string name, const Tensor& tensor) { tensors.emplace_back(std::move(name), tensor.to_host()); }
   /// nullptr when there is none of that name.
   const Tensor* find(std::string_view name) const;
   /// Throws Error, naming the file and the tensors that it has, when there is none of that name.

@@ -81,7 +81,7 @@ ImageSet synthetic_images(const SyntheticOptions& options) {
     set.groups.push_back(i);
   }
   set.group_names = set.files;
-  set.pixels = Tensor::empty({count, options.size, options.size, options.channels}, DType::kU8);
+  set.pixels = Tensor::empty_on_host({count, options.size, options.size, options.channels}, DType::kU8);
   std::uint8_t* out = set.pixels.mutable_data<std::uint8_t>().data();
   const std::int64_t bytes = options.size * options.size * options.channels;
   pool_of(options).parallel_for(count, [&](std::int64_t i) {

@@ -102,7 +102,7 @@ void draw_side(io::Image& sheet, const Tile& tile, const Tensor& images, std::in
 /// Images [N, H, W, C] of task t.
 Tensor task_images(const Tensor& images, std::int64_t t) {
   const Shape& s = images.shape();
-  return images.slice(t, 1).reshape({s[1], s[2], s[3], s[4]});
+  return images.slice(t, 1).to_host().reshape({s[1], s[2], s[3], s[4]});
 }
 
 }  // namespace

@@ -9,7 +9,7 @@
 namespace innerloop::meta {
 
 EpisodeSource::EpisodeSource(const io::ImageSet& set, const EpisodeOptions& options)
-    : options_(options), pixels_(set.pixels) {
+    : options_(options), pixels_(set.pixels.to_context()) {
   const EpisodeOptions& o = options_;
   IL_CHECK(o.ways >= 1 && o.shots >= 1 && o.queries >= 1,
            "eval: ways {}, shots {} and queries {} must all be at least 1", o.ways, o.shots, o.queries);
@@ -44,11 +44,12 @@ EpisodeSource::EpisodeSource(const io::ImageSet& set, const EpisodeOptions& opti
   members_ = index.members_tensor();
 }
 
-Episode EpisodeSource::draw(std::int64_t index) const {
+Episodes EpisodeSource::draw(std::int64_t first, std::int64_t count) const {
   const EpisodeOptions& o = options_;
-  IL_CHECK(index >= 0 && index <= std::numeric_limits<std::uint32_t>::max(), "eval: episode {} has no address", index);
+  IL_CHECK(first >= 0 && count >= 1 && first + count - 1 <= std::numeric_limits<std::uint32_t>::max(),
+           "eval: episodes {} to {} have no address", first, first + count - 1);
   const std::int64_t each = o.shots + o.queries;
-  Tensor drawn = Tensor::empty({1, o.ways * each}, DType::kI64);
+  Tensor drawn = Tensor::empty({count, o.ways * each}, DType::kI64);
   kernels::DrawTasks draw;
   draw.scheme = kernels::TaskScheme::kGroups;
   draw.offsets = offsets_.view();
@@ -58,23 +59,30 @@ Episode EpisodeSource::draw(std::int64_t index) const {
   draw.shots = static_cast<std::int32_t>(each);
   draw.seed = o.seed;
   draw.stream = Stream::kEpisode;
-  draw.task0 = static_cast<std::uint32_t>(index);
+  draw.task0 = static_cast<std::uint32_t>(first);
   draw.support_index = drawn.mutable_view();
   kernels::run(draw, Context::current());
 
   // The first `shots` images of each class are its support, the others its queries.
-  const auto images = drawn.data<std::int64_t>();
+  const Tensor on_host = drawn.to_host();
+  const auto images = on_host.data<std::int64_t>();
   std::vector<std::int64_t> support, query;
-  Episode episode;
-  for (std::int64_t c = 0; c < o.ways; ++c) {
-    for (std::int64_t i = 0; i < each; ++i)
-      (i < o.shots ? support : query).push_back(images[static_cast<std::size_t>(c * each + i)]);
-    episode.classes.push_back(class_of_image_[static_cast<std::size_t>(images[static_cast<std::size_t>(c * each)])]);
+  Episodes episodes;
+  for (std::int64_t t = 0; t < count; ++t) {
+    episodes.classes.emplace_back();
+    for (std::int64_t c = 0; c < o.ways; ++c) {
+      const auto at = static_cast<std::size_t>((t * o.ways + c) * each);
+      for (std::size_t i = 0; i < static_cast<std::size_t>(each); ++i)
+        (i < static_cast<std::size_t>(o.shots) ? support : query).push_back(images[at + i]);
+      episodes.classes.back().push_back(class_of_image_[static_cast<std::size_t>(images[at])]);
+    }
   }
-  episode.task = {
-      gather_images(pixels_, Tensor::from({1, o.ways * o.shots}, support)), class_major_labels(1, o.ways, o.shots),
-      gather_images(pixels_, Tensor::from({1, o.ways * o.queries}, query)), class_major_labels(1, o.ways, o.queries)};
-  return episode;
+  const auto gather = [&](const std::vector<std::int64_t>& index, std::int64_t n) {
+    return gather_images(pixels_, Tensor::from({count, o.ways * n}, index));
+  };
+  episodes.tasks = {gather(support, o.shots), class_major_labels(count, o.ways, o.shots), gather(query, o.queries),
+                    class_major_labels(count, o.ways, o.queries)};
+  return episodes;
 }
 
 }  // namespace innerloop::meta

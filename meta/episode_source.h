@@ -21,9 +21,10 @@ struct EpisodeOptions {
   std::uint64_t seed = 1;
 };
 
-struct Episode {
-  TaskBatch task;                     ///< one task: [1, ways*shots|queries, H, W, C], labels class-major
-  std::vector<std::int32_t> classes;  ///< [ways] the class of the set behind each label
+/// T episodes side by side.
+struct Episodes {
+  TaskBatch tasks;                                 ///< [T, ways*shots|queries, H, W, C], labels class-major
+  std::vector<std::vector<std::int32_t>> classes;  ///< [T][ways] the class of the set behind each label
 };
 
 struct LeftOutClass {
@@ -33,12 +34,13 @@ struct LeftOutClass {
 
 class EpisodeSource {
  public:
-  /// Shares the pixels of `set`. Throws Error naming the set: no labels, fewer classes than ways, a class with fewer
+  /// Shares the pixels of `set`, or copies them to the device of the current context. Throws Error naming the set: no labels, fewer classes than ways, a class with fewer
   /// images than shots + queries (with its name and both numbers), unless small classes are left out.
   EpisodeSource(const io::ImageSet& set, const EpisodeOptions& options);
 
   /// `ways` classes at random without replacement, and of each shots + queries images at random without replacement.
-  Episode draw(std::int64_t index) const;
+  /// Episodes first .. first + count - 1, each the same however many are drawn with it.
+  Episodes draw(std::int64_t first, std::int64_t count) const;
 
   /// Classes that no episode uses, in the set's order.
   const std::vector<LeftOutClass>& left_out() const { return left_out_; }

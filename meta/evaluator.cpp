@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <limits>
@@ -14,6 +15,9 @@
 namespace innerloop::meta {
 namespace {
 
+/// Episodes that a device adapts as one batch.
+constexpr std::int64_t kEpisodesOnDevice = 16;
+
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 bool stopped(const std::atomic<bool>* stop) { return stop != nullptr && stop->load(std::memory_order_relaxed); }
@@ -24,10 +28,9 @@ std::uint64_t start_seed(std::uint64_t seed, std::int64_t episode) {
   return (std::uint64_t{b.word[1]} << 32) | b.word[0];
 }
 
-/// Logits [1, N, ways] -> probabilities and the mean cross-entropy, in float64.
-void softmax_rows(const Tensor& logits, std::int64_t queries, EpisodePrediction& out, std::int64_t episode) {
-  const auto ways = static_cast<std::size_t>(logits.shape()[2]);
-  const auto x = logits.data<float>();
+/// Logits [N, ways] of one episode -> probabilities and the mean cross-entropy, in float64.
+void softmax_rows(std::span<const float> x, std::size_t ways, std::int64_t queries, EpisodePrediction& out,
+                  std::int64_t episode) {
   out.probabilities.resize(x.size());
   double loss = 0;
   for (std::size_t n = 0; n < x.size() / ways; ++n) {
@@ -61,27 +64,56 @@ std::vector<Tensor> adapt_until_stopped(const nn::ConvNet& net, std::vector<Tens
   return theta;
 }
 
-/// The prediction of one episode; without probabilities when it was stopped.
-EpisodePrediction run_episode(const nn::ConvNet& net, const std::vector<Tensor>& params, const EpisodeSource& source,
-                              const EvalOptions& options, std::int64_t index) {
-  const Episode episode = source.draw(index);
-  EpisodePrediction out;
-  out.classes = episode.classes;
-  const bool fresh = options.fresh_init == FreshInit::kPerEpisode;
-  const std::vector<Tensor> theta =
-      adapt_until_stopped(net, fresh ? net.init(start_seed(options.episode.seed, index)) : params, episode.task,
-                          options.inner, options.stop);
-  if (theta.empty()) return out;
+/// Parameters [T, ...] from T lists of [1, ...].
+std::vector<Tensor> side_by_side(const std::vector<std::vector<Tensor>>& tasks) {
+  std::vector<Tensor> out;
+  for (std::size_t i = 0; i < tasks[0].size(); ++i) {
+    const Tensor& like = tasks[0][i];
+    Tensor all = Tensor::empty_on_host(like.shape().with(0, static_cast<std::int64_t>(tasks.size())), like.dtype());
+    auto to = all.mutable_data<float>().begin();
+    for (const auto& params : tasks) to = std::ranges::copy(params[i].to_host().data<float>(), to).out;
+    out.push_back(all.to_context());
+  }
+  return out;
+}
+
+/// The parameters that episodes first .. first + count - 1 start from.
+std::vector<Tensor> starts(const nn::ConvNet& net, const std::vector<Tensor>& params, const EvalOptions& options,
+                           std::int64_t first, std::int64_t count) {
+  if (options.fresh_init == FreshInit::kNo) return params;
+  std::vector<std::vector<Tensor>> fresh;
+  for (std::int64_t i = first; i < first + count; ++i)
+    fresh.push_back(net.init(start_seed(options.episode.seed, i)));
+  return side_by_side(fresh);
+}
+
+/// The predictions of episodes that are adapted as one batch; none when it was stopped.
+std::vector<EpisodePrediction> run_episodes(const nn::ConvNet& net, const std::vector<Tensor>& params,
+                                            const EpisodeSource& source, const EvalOptions& options,
+                                            std::int64_t first, std::int64_t count) {
+  const Episodes episodes = source.draw(first, count);
+  const std::vector<Tensor> theta = adapt_until_stopped(net, starts(net, params, options, first, count),
+                                                        episodes.tasks, options.inner, options.stop);
+  if (theta.empty()) return {};
   autograd::RecordScope off(false);
   Tensor logits;
   if (options.norm == EvalNorm::kBatch) {
-    logits = net.logits(autograd::Vars(theta.begin(), theta.end()), episode.task.query_x).value();
+    logits = net.logits(autograd::Vars(theta.begin(), theta.end()), episodes.tasks.query_x).value();
   } else {
     nn::NormStatistics statistics;
-    net.logits_and_statistics(theta, episode.task.support_x, statistics);
-    logits = net.logits_with_statistics(theta, episode.task.query_x, statistics);
+    net.logits_and_statistics(theta, episodes.tasks.support_x, statistics);
+    logits = net.logits_with_statistics(theta, episodes.tasks.query_x, statistics);
   }
-  softmax_rows(logits, options.episode.queries, out, index);
+  const Tensor on_host = logits.to_host();
+  const auto ways = static_cast<std::size_t>(logits.shape()[2]);
+  const std::size_t each = static_cast<std::size_t>(logits.shape()[1]) * ways;
+  std::vector<EpisodePrediction> out;
+  for (std::int64_t t = 0; t < count; ++t) {
+    out.emplace_back();
+    out.back().classes = episodes.classes[static_cast<std::size_t>(t)];
+    softmax_rows(on_host.data<float>().subspan(static_cast<std::size_t>(t) * each, each), ways,
+                 options.episode.queries, out.back(), first + t);
+  }
   return out;
 }
 
@@ -153,8 +185,10 @@ void check_evaluation(const nn::ConvNet& net, const io::ImageSet& set, const Eva
   const EpisodeSource source(set, options.episode);
 }
 
-EvalResult evaluate(const nn::ConvNet& net, const std::vector<Tensor>& params, const io::ImageSet& set,
+EvalResult evaluate(const nn::ConvNet& net, const std::vector<Tensor>& given, const io::ImageSet& set,
                     const EvalOptions& options) {
+  std::vector<Tensor> params;
+  for (const Tensor& p : given) params.push_back(p.to_context());
   const auto begin = std::chrono::steady_clock::now();
   check_fits(net, set, options);
   const EpisodeSource source(set, options.episode);
@@ -162,14 +196,18 @@ EvalResult evaluate(const nn::ConvNet& net, const std::vector<Tensor>& params, c
   std::mutex progress;
   std::int64_t done = 0;
   Context& context = Context::current();
-  context.threads().parallel_for(options.episodes, [&](std::int64_t i) {
+  // A CPU has an episode on each thread; a device needs many side by side to be filled.
+  const std::int64_t batch = context.device() != nullptr ? kEpisodesOnDevice : 1;
+  context.threads().parallel_for((options.episodes + batch - 1) / batch, [&](std::int64_t i) {
     if (stopped(options.stop)) return;
     ContextScope scope(context);
-    EpisodePrediction& prediction = predictions[static_cast<std::size_t>(i)];
-    prediction = run_episode(net, params, source, options, i);
-    if (!options.progress || prediction.probabilities.empty()) return;
+    const std::int64_t first = i * batch, count = std::min(batch, options.episodes - first);
+    std::vector<EpisodePrediction> some = run_episodes(net, params, source, options, first, count);
+    std::ranges::move(some, predictions.begin() + first);
+    if (!options.progress || some.empty()) return;
     const std::scoped_lock lock(progress);
-    options.progress(++done, options.episodes);
+    done += count;
+    options.progress(done, options.episodes);
   });
 
   EvalResult result;

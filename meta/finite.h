@@ -8,7 +8,11 @@
 
 namespace innerloop::meta {
 
-/// True when every value of the floating tensor is finite.
+/// The sum of the squares of all values, in float64, in a fixed order.
+double sum_of_squares(const Tensor& tensor);
+
+/// True when every value of the floating tensor is finite. On a device it is told by the sum of squares, for which a float64 of more
+/// than 1e154 counts as infinite.
 bool all_finite(const Tensor& tensor);
 
 /// The place of the first tensor that holds a value that is not finite, or -1.

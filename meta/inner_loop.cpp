@@ -2,7 +2,8 @@
 
 #include "autograd/ops/reduce.h"
 #include "autograd/transforms.h"
-#include "kernels/update.h"
+#include "kernels/update_lists.h"
+#include "meta/views.h"
 
 namespace innerloop::meta {
 
@@ -19,10 +20,10 @@ std::vector<Tensor> for_each_task(const std::vector<Tensor>& params, std::int64_
 
 std::vector<Tensor> sgd_step(const std::vector<Tensor>& theta, const std::vector<Tensor>& grad, double rate) {
   std::vector<Tensor> out;
-  for (std::size_t i = 0; i < theta.size(); ++i) {
-    out.push_back(Tensor::empty(theta[i].shape(), theta[i].dtype()));
-    kernels::run(kernels::Sgd{rate, theta[i].view(), grad[i].view(), out[i].mutable_view()}, Context::current());
-  }
+  for (const Tensor& t : theta) out.push_back(Tensor::empty(t.shape(), t.dtype()));
+  const auto from = views(theta), along = views(grad);
+  const auto to = mutable_views(out);
+  kernels::run(kernels::SgdList{.rate = rate, .theta = from, .grad = along, .out = to}, Context::current());
   return out;
 }
 

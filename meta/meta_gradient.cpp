@@ -7,7 +7,10 @@
 #include "autograd/ops/elementwise.h"
 #include "autograd/ops/reduce.h"
 #include "autograd/transforms.h"
-#include "kernels/update.h"
+#include "kernels/pack.h"
+#include "kernels/update_lists.h"
+#include "meta/finite.h"
+#include "meta/views.h"
 
 namespace innerloop::meta {
 namespace {
@@ -50,11 +53,15 @@ StepRecord record_step(const nn::ConvNet& net, const std::vector<Tensor>& theta,
 void apply_transposed_step(const StepRecord& step, double rate, std::vector<Tensor>& lambda) {
   const Vars along(lambda.begin(), lambda.end());
   const Vars product = autograd::jvp(step.grad, step.theta, along, Record::kValues);
+  std::vector<ConstView> from, by;
+  std::vector<View> to;
   for (std::size_t i = 0; i < lambda.size(); ++i) {
     if (!product[i].defined()) continue;
-    kernels::run(kernels::Sgd{rate, lambda[i].view(), product[i].value().view(), lambda[i].mutable_view()},
-                 Context::current());
+    from.push_back(lambda[i].view());
+    by.push_back(product[i].value().view());
+    to.push_back(lambda[i].mutable_view());
   }
+  kernels::run(kernels::SgdList{.rate = rate, .theta = from, .grad = by, .out = to}, Context::current());
 }
 
 /// The query loss at theta, its gradient (when wanted) and the accuracy.
@@ -135,6 +142,7 @@ void mean_over_tasks(const std::vector<ProgramResult>& programs, std::size_t par
 
 /// Rows [T'] of the programs, one after another.
 Tensor concatenate(const std::vector<Tensor>& parts) {
+  if (parts.size() == 1) return parts[0];
   std::int64_t rows = 0;
   for (const Tensor& p : parts) rows += p.shape()[0];
   Tensor out = Tensor::empty({rows}, parts[0].dtype());
@@ -152,13 +160,18 @@ Tensor concatenate(const std::vector<Tensor>& parts) {
 MetaResult join(const std::vector<ProgramResult>& programs, const std::vector<Tensor>& params, std::int64_t tasks,
                 int steps) {
   MetaResult result;
-  for (std::size_t i = 0; i < params.size(); ++i) {
-    Tensor g = Tensor::empty(params[i].shape(), params[i].dtype());
-    if (g.dtype() == DType::kF32)
-      mean_over_tasks<float>(programs, i, tasks, g);
-    else
-      mean_over_tasks<double>(programs, i, tasks, g);
-    result.gradient.push_back(std::move(g));
+  for (const Tensor& p : params) result.gradient.push_back(Tensor::empty(p.shape(), p.dtype()));
+  if (programs.size() == 1) {
+    const auto x = views(programs[0].lambda);
+    const auto y = mutable_views(result.gradient);
+    kernels::run(kernels::MeanOverTasksList{tasks, x, y}, Context::current());
+  } else {
+    for (std::size_t i = 0; i < params.size(); ++i) {
+      if (params[i].dtype() == DType::kF32)
+        mean_over_tasks<float>(programs, i, tasks, result.gradient[i]);
+      else
+        mean_over_tasks<double>(programs, i, tasks, result.gradient[i]);
+    }
   }
   std::vector<Tensor> loss, accuracy;
   for (const ProgramResult& p : programs) {
@@ -167,21 +180,16 @@ MetaResult join(const std::vector<ProgramResult>& programs, const std::vector<Te
   }
   result.query_loss = concatenate(loss);
   result.query_accuracy = concatenate(accuracy);
-  result.support_loss = Tensor::zeros({tasks, steps}, result.query_loss.dtype());
-  const auto fill = [&]<class T>(std::span<T> out) {
-    std::size_t row = 0;
-    for (const ProgramResult& p : programs) {
-      const auto rows = static_cast<std::size_t>(p.query_loss.numel());
-      for (std::size_t k = 0; k < p.support_loss.size(); ++k)
-        for (std::size_t t = 0; t < rows; ++t)
-          out[(row + t) * static_cast<std::size_t>(steps) + k] = p.support_loss[k].data<T>()[t];
-      row += rows;
-    }
-  };
-  if (result.support_loss.dtype() == DType::kF32)
-    fill(result.support_loss.mutable_data<float>());
-  else
-    fill(result.support_loss.mutable_data<double>());
+  std::vector<Tensor> steps_loss;
+  std::vector<ConstView> columns;
+  for (int k = 0; k < steps; ++k) {
+    std::vector<Tensor> parts;
+    for (const ProgramResult& p : programs) parts.push_back(p.support_loss[static_cast<std::size_t>(k)]);
+    steps_loss.push_back(concatenate(parts));
+    columns.push_back(steps_loss.back().view());
+  }
+  result.support_loss = Tensor::empty({tasks, steps}, result.query_loss.dtype());
+  kernels::run(kernels::Interleave{columns, result.support_loss.mutable_view()}, Context::current());
   return result;
 }
 
@@ -203,10 +211,13 @@ void check(const nn::ConvNet& net, const std::vector<Tensor>& params, const Task
 MetaResult meta_gradient(const nn::ConvNet& net, const std::vector<Tensor>& params, const TaskBatch& tasks,
                          const MetaOptions& options) {
   check(net, params, tasks);
-  const std::int64_t each = options.tasks_per_program > 0 ? options.tasks_per_program : 1;
+  Context& context = Context::current();
+  const std::int64_t whole = context.device() != nullptr ? tasks.tasks() : 1;
+  const std::int64_t each = options.tasks_per_program > 0 ? options.tasks_per_program : whole;
+  IL_CHECK(context.device() == nullptr || each >= tasks.tasks(),
+           "meta-gradient: {} tasks in programs of {}; a device runs all tasks as one program", tasks.tasks(), each);
   const std::int64_t programs = (tasks.tasks() + each - 1) / each;
   std::vector<ProgramResult> results(static_cast<std::size_t>(programs));
-  Context& context = Context::current();
   context.threads().parallel_for(programs, [&](std::int64_t i) {
     ContextScope scope(context);
     const TaskBatch part = tasks.slice(i * each, std::min(each, tasks.tasks() - i * each));
@@ -236,15 +247,7 @@ double meta_loss(const nn::ConvNet& net, const std::vector<Tensor>& params, cons
 
 double norm(const std::vector<Tensor>& tensors) {
   double squares = 0;
-  for (const Tensor& t : tensors) {
-    const auto add = [&](auto values) {
-      for (auto x : values) squares += static_cast<double>(x) * static_cast<double>(x);
-    };
-    if (t.dtype() == DType::kF32)
-      add(t.data<float>());
-    else
-      add(t.data<double>());
-  }
+  for (const Tensor& t : tensors) squares += sum_of_squares(t);
   return std::sqrt(squares);
 }
 

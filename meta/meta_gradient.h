@@ -34,7 +34,8 @@ struct MetaOptions {
   Order order = Order::kSecond;
   Method method = Method::kMixed;
   StepMemory memory = StepMemory::kRecompute;
-  /// Tasks that run as one batched program; the others run beside them. 0: one a program, which suits a CPU.
+  /// Tasks that run as one batched program; the others run beside them. 0: one a program on a CPU, where they run side by
+  /// side, and all in one on a device.
   std::int64_t tasks_per_program = 0;
 };
 

@@ -5,6 +5,8 @@
 #include <numbers>
 
 #include "kernels/update.h"
+#include "kernels/update_lists.h"
+#include "meta/views.h"
 
 namespace innerloop::meta {
 
@@ -29,42 +31,40 @@ OptimizerState init_optimizer(const OptimizerOptions& options, const std::vector
   return state;
 }
 
-OptimizerUpdate update(const OptimizerOptions& options, const OptimizerState& state, const std::vector<Tensor>& params,
-                       const std::vector<Tensor>& gradient) {
+Tensor schedule_table(const OptimizerOptions& options) {
+  const kernels::AdamList adam;
+  std::vector<double> rows;
+  for (std::int64_t step = 1; step <= options.iterations; ++step) {
+    rows.push_back(rate_at(options, step));
+    rows.push_back(1 / (1 - std::pow(adam.beta1, static_cast<double>(step))));
+    rows.push_back(1 / (1 - std::pow(adam.beta2, static_cast<double>(step))));
+  }
+  return Tensor::from({options.iterations, 3}, rows);
+}
+
+void update(const OptimizerOptions& options, const Tensor& schedule, std::vector<Tensor>& params, OptimizerState& state,
+            std::vector<Tensor>& gradient) {
   const bool adam = options.kind == io::Optimizer::kAdam;
   IL_CHECK(gradient.size() == params.size() &&
                (!adam || (state.m.size() == params.size() && state.v.size() == params.size())),
            "optimizer: {} gradients and {} moments for {} parameters", gradient.size(), state.m.size(), params.size());
   Context& context = Context::current();
-  OptimizerUpdate next;
-  next.state.step = state.step + 1;
-  const double rate = rate_at(options, next.state.step);
-  for (std::size_t i = 0; i < params.size(); ++i) {
-    Tensor g = gradient[i];
-    if (options.clip > 0) {
-      g = g.clone();
-      kernels::run(kernels::ClipValue{options.clip, g.mutable_view()}, context);
-    }
-    if (!adam) {
-      Tensor out = Tensor::empty(params[i].shape(), params[i].dtype());
-      kernels::run(kernels::Sgd{rate, params[i].view(), g.view(), out.mutable_view()}, context);
-      next.params.push_back(std::move(out));
-      continue;
-    }
-    Tensor theta = params[i].clone(), m = state.m[i].clone(), v = state.v[i].clone();
-    kernels::Adam step;
-    step.rate = rate;
-    step.step = next.state.step;
-    step.grad = g.view();
-    step.theta = theta.mutable_view();
-    step.m = m.mutable_view();
-    step.v = v.mutable_view();
+  const auto theta = mutable_views(params);
+  if (adam) {
+    const auto g = views(gradient);
+    const auto m = mutable_views(state.m), v = mutable_views(state.v);
+    kernels::AdamList step;
+    step.clip = options.clip;
+    step.schedule = schedule.view();
+    step.grad = g, step.theta = theta, step.m = m, step.v = v;
     kernels::run(step, context);
-    next.params.push_back(std::move(theta));
-    next.state.m.push_back(std::move(m));
-    next.state.v.push_back(std::move(v));
+  } else {
+    if (options.clip > 0)
+      for (Tensor& g : gradient) kernels::run(kernels::ClipValue{options.clip, g.mutable_view()}, context);
+    const auto from = views(params), g = views(gradient);
+    kernels::run(kernels::SgdList{.rate_from = schedule.view(), .theta = from, .grad = g, .out = theta}, context);
   }
-  return next;
+  ++state.step;
 }
 
 }  // namespace innerloop::meta

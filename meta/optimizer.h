@@ -1,6 +1,8 @@
 // The outer optimizer: Adam or SGD over the parameter list, with a clip before and a schedule above.
 //
 //   g <- clip(g);  rate_s = rate * (constant: 1 | cosine: (1 + cos(pi (s-1) / iterations)) / 2), s = 1 .. iterations
+// Nothing here is decided on the host between two steps: what changes from step to step (rate, bias corrections) is a row of
+// a table that lies where the parameters do, so that a recorded meta-step can be replayed.
 // Determinism: each element is computed alone; the state and the parameters fix the next bits.
 #pragma once
 
@@ -33,13 +35,12 @@ struct OptimizerState {
 /// Zero moments (Adam) or none (SGD).
 OptimizerState init_optimizer(const OptimizerOptions& options, const std::vector<Tensor>& params);
 
-struct OptimizerUpdate {
-  std::vector<Tensor> params;
-  OptimizerState state;
-};
+/// f64 [iterations, 3]: for each step its rate and Adam's bias corrections 1/(1-beta1^step) and 1/(1-beta2^step).
+Tensor schedule_table(const OptimizerOptions& options);
 
-/// The parameters and state after one more update; the arguments stay as they are, so a bad update can be thrown away.
-OptimizerUpdate update(const OptimizerOptions& options, const OptimizerState& state, const std::vector<Tensor>& params,
-                       const std::vector<Tensor>& gradient);
+/// One more update, in place: the parameters and the moments change, and the gradient may (by the clip). `schedule` is f64 [3], the row
+/// of the table for this step.
+void update(const OptimizerOptions& options, const Tensor& schedule, std::vector<Tensor>& params, OptimizerState& state,
+            std::vector<Tensor>& gradient);
 
 }  // namespace innerloop::meta

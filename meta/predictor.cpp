@@ -14,7 +14,7 @@ Tensor scale_pixels(const Tensor& pixels) {
            "predict: images are {} {}; u8 [N, H, W, C] is needed", name_of(pixels.dtype()), pixels.shape().to_string());
   std::vector<std::int64_t> all(static_cast<std::size_t>(pixels.shape()[0]));
   std::iota(all.begin(), all.end(), std::int64_t{0});
-  return gather_images(pixels, Tensor::from({1, static_cast<std::int64_t>(all.size())}, all));
+  return gather_images(pixels.to_context(), Tensor::from({1, static_cast<std::int64_t>(all.size())}, all));
 }
 
 Predictor::Predictor(const nn::ConvNet& net, const std::vector<Tensor>& params, const io::ImageSet& support,
@@ -34,7 +34,9 @@ Predictor::Predictor(const nn::ConvNet& net, const std::vector<Tensor>& params, 
              describe(support));
   const Tensor x = scale_pixels(support.pixels);
   const std::vector<std::int64_t> labels(support.labels.begin(), support.labels.end());
-  adapted_ = adapt(net, params, x, Tensor::from({1, support.count()}, labels), options.inner);
+  std::vector<Tensor> start;
+  for (const Tensor& p : params) start.push_back(p.to_context());
+  adapted_ = adapt(net, start, x, Tensor::from({1, support.count()}, labels), options.inner);
   IL_CHECK(
       first_not_finite(adapted_) < 0,
       "predict: the parameters adapted on {} are not finite: the adaptation diverges; lower inner.rate or eval.steps",
@@ -50,7 +52,7 @@ Tensor Predictor::predict(const Tensor& pixels) const {
                             ? net_.logits_with_statistics(adapted_, x, statistics_)
                             : net_.logits(autograd::Vars(adapted_.begin(), adapted_.end()), x).value();
   const Tensor p = autograd::softmax(logits).value();
-  return p.reshape({p.shape()[1], p.shape()[2]});
+  return p.to_host().reshape({p.shape()[1], p.shape()[2]});
 }
 
 }  // namespace innerloop::meta

@@ -14,7 +14,7 @@ Tensor read_floating(const io::TensorFile& file, const std::string& name, DType 
   const Tensor& t = file.at(name);
   IL_CHECK(is_floating(t.dtype()), "{}: tensor '{}' is {}; f32 or f64 is needed", file.path, name, name_of(t.dtype()));
   IL_CHECK(all_finite(t), "{}: tensor '{}' holds a value that is not finite; give finite values", file.path, name);
-  return t.to(dtype);
+  return t.to_context().to(dtype);
 }
 
 Tensor read_images(const io::TensorFile& file, const std::string& name, DType dtype) {
@@ -33,7 +33,7 @@ Tensor read_labels(const io::TensorFile& file, const std::string& name, const Sh
     IL_CHECK(label >= 0 && label < ways,
              "{}: tensor '{}' holds the label {}; the head has {} outputs, so 0 to {} are possible", file.path, name,
              label, ways, ways - 1);
-  return t;
+  return t.to_context();
 }
 
 io::Config read_config(const io::TensorFile& file) {

@@ -30,14 +30,13 @@ void check_groups(const io::ImageSet& set, const ClassIndex& index, const TaskSo
 }  // namespace
 
 Tensor class_major_labels(std::int64_t tasks, std::int64_t ways, std::int64_t each) {
-  Tensor labels = Tensor::empty({tasks, ways * each}, DType::kI64);
-  const auto out = labels.mutable_data<std::int64_t>();
-  for (std::size_t i = 0; i < out.size(); ++i) out[i] = static_cast<std::int64_t>(i) % (ways * each) / each;
-  return labels;
+  std::vector<std::int64_t> labels(static_cast<std::size_t>(tasks * ways * each));
+  for (std::size_t i = 0; i < labels.size(); ++i) labels[i] = static_cast<std::int64_t>(i) % (ways * each) / each;
+  return Tensor::from({tasks, ways * each}, labels);
 }
 
 TaskSource::TaskSource(const io::ImageSet& set, TaskSourceOptions options)
-    : options_(std::move(options)), pixels_(set.pixels) {
+    : options_(std::move(options)), pixels_(set.pixels.to_context()) {
   const TaskSourceOptions& o = options_;
   IL_CHECK(o.ways >= 1 && o.shots >= 1 && o.queries >= 1 && o.tasks >= 1,
            "task: ways {}, shots {}, queries {} and tasks {} must all be at least 1", o.ways, o.shots, o.queries,
@@ -46,6 +45,8 @@ TaskSource::TaskSource(const io::ImageSet& set, TaskSourceOptions options)
            "task: {} ways of {} + {} images are {} a task; at most {} are possible: lower task.ways, task.shots or "
            "task.queries",
            o.ways, o.shots, o.queries, o.ways * (o.shots + o.queries), kernels::kMaxImagesPerTask);
+  support_labels_ = class_major_labels(o.tasks, o.ways, o.shots);
+  query_labels_ = class_major_labels(o.tasks, o.ways, o.queries);
   if (o.scheme == TaskScheme::kInstances) {
     IL_CHECK(set.count() >= o.ways,
              "task.ways: {} has {} images to train on and a task takes {}; lower task.ways or give more images",
@@ -61,8 +62,15 @@ TaskSource::TaskSource(const io::ImageSet& set, TaskSourceOptions options)
 TaskBatch TaskSource::draw(std::int64_t step) const { return draw(step, options_.tasks); }
 
 TaskBatch TaskSource::draw(std::int64_t step, std::int64_t count) const {
-  const TaskSourceOptions& o = options_;
   IL_CHECK(step >= 0 && step <= std::numeric_limits<std::uint32_t>::max(), "task: step {} has no address", step);
+  IL_CHECK(count >= 0 && count <= options_.tasks, "task: {} of {} tasks", count, options_.tasks);
+  return draw(static_cast<std::uint32_t>(step), {}, count);
+}
+
+TaskBatch TaskSource::draw(const Tensor& clock) const { return draw(0, clock.view(), options_.tasks); }
+
+TaskBatch TaskSource::draw(std::uint32_t step, ConstView clock, std::int64_t count) const {
+  const TaskSourceOptions& o = options_;
   Context& context = Context::current();
   Tensor support = Tensor::empty({count, o.ways * o.shots}, DType::kI64);
   Tensor query = Tensor::empty({count, o.ways * o.queries}, DType::kI64);
@@ -78,20 +86,22 @@ TaskBatch TaskSource::draw(std::int64_t step, std::int64_t count) const {
   draw.shots = static_cast<std::int32_t>(o.shots);
   draw.queries = static_cast<std::int32_t>(o.queries);
   draw.seed = o.seed;
-  draw.step = static_cast<std::uint32_t>(step);
+  draw.step = step;
+  draw.clock = clock;
   draw.support_index = support.mutable_view();
   draw.query_index = query.mutable_view();
   kernels::run(draw, context);
 
   const Shape& p = pixels_.shape();
   TaskBatch batch{Tensor::empty({count, o.ways * o.shots, p[1], p[2], p[3]}, DType::kF32),
-                  class_major_labels(count, o.ways, o.shots),
+                  support_labels_.slice(0, count),
                   Tensor::empty({count, o.ways * o.queries, p[1], p[2], p[3]}, DType::kF32),
-                  class_major_labels(count, o.ways, o.queries)};
+                  query_labels_.slice(0, count)};
   kernels::GatherAugment gather;
   gather.images = pixels_.view();
   gather.seed = o.seed;
-  gather.step = draw.step;
+  gather.step = step;
+  gather.clock = clock;
   gather.index = support.view();
   gather.out = batch.support_x.mutable_view();
   // A class of `instances` is one image: its further support copies differ by the augmentation alone.

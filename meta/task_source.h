@@ -30,7 +30,7 @@ struct TaskSourceOptions {
 /// augmented too.
 class TaskSource {
  public:
-  /// Shares the pixels of `set`. Throws Error naming the set: fewer classes (or images) than ways, a class with fewer
+  /// Shares the pixels of `set`, or copies them to the device of the current context. Throws Error naming the set: fewer classes (or images) than ways, a class with fewer
   /// images than shots (with its name and both numbers), `groups` on a set without labels (use instances), too many
   /// images a task, images too large to augment.
   TaskSource(const io::ImageSet& set, TaskSourceOptions options);
@@ -39,12 +39,17 @@ class TaskSource {
   TaskBatch draw(std::int64_t step) const;
   /// Its first `count` tasks only, the same bits as in draw().
   TaskBatch draw(std::int64_t step, std::int64_t count) const;
+  /// The batch of meta-step clock[0], i64 [1], which is read where and when the kernels run: the host need not know it.
+  TaskBatch draw(const Tensor& clock) const;
 
   const TaskSourceOptions& options() const { return options_; }
 
  private:
+  TaskBatch draw(std::uint32_t step, ConstView clock, std::int64_t count) const;
+
   TaskSourceOptions options_;
   Tensor pixels_, offsets_, members_;
+  Tensor support_labels_, query_labels_;  ///< of options_.tasks tasks
 };
 
 /// Labels i64 [tasks, ways * each]: entry i of every row is i / each.

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <filesystem>
@@ -14,6 +15,7 @@
 #include "meta/from_config.h"
 #include "meta/head.h"
 #include "meta/holdout.h"
+#include "meta/meta_step.h"
 #include "meta/run_folder.h"
 #include "meta/run_report.h"
 #include "meta/task_source.h"
@@ -24,21 +26,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
-
-double mean_of(const Tensor& tensor) {
-  double total = 0;
-  for (std::int64_t i = 0; i < tensor.numel(); ++i) total += tensor.item(i);
-  return total / static_cast<double>(tensor.numel());
-}
-
-/// The mean over tasks of the support loss before the last inner step.
-double last_inner_loss(const Tensor& support_loss) {
-  const std::int64_t tasks = support_loss.shape()[0], steps = support_loss.shape()[1];
-  if (steps == 0) return io::kNotMeasured;
-  double total = 0;
-  for (std::int64_t t = 0; t < tasks; ++t) total += support_loss.item(t * steps + steps - 1);
-  return total / static_cast<double>(tasks);
-}
 
 TaskSourceOptions source_options(const io::Config& c) {
   return {task_scheme(c.task.scheme),
@@ -52,6 +39,11 @@ TaskSourceOptions source_options(const io::Config& c) {
 
 bool is_due(std::int64_t every, std::int64_t step, std::int64_t last) {
   return step == last || (every > 0 && step > 0 && step % every == 0);
+}
+
+/// Steps from `step` to the next at which is_due() holds.
+std::int64_t steps_to_due(std::int64_t every, std::int64_t step, std::int64_t last) {
+  return std::min(last, every > 0 ? (step / every + 1) * every : last) - step;
 }
 
 /// One call of train(): the state of the run, and what happens to it in order.
@@ -94,12 +86,14 @@ class Run {
     state_.config.run.threads = 0;
     net_.emplace(conv_net_options(config_));
     optimizer_ = optimizer_options(config_);
-    if (!resumed_) state_.params = net_->init(static_cast<std::uint64_t>(config_.run.seed));
-    if (state_.optimizer.m.empty()) {
-      const std::int64_t step = state_.optimizer.step;
-      state_.optimizer = init_optimizer(optimizer_, state_.params);
-      state_.optimizer.step = step;
+    if (!resumed_) {
+      state_.params.clear();
+      for (const Tensor& t : net_->init(static_cast<std::uint64_t>(config_.run.seed))) state_.params.push_back(t.to_host());
     }
+    if (state_.optimizer.m.empty()) {
+      state_.optimizer = init_optimizer(optimizer_, state_.params);
+    }
+    state_.optimizer.step = state_.step;  // one clock draws the tasks and drives the schedule
     first_step_ = state_.step;
     IL_CHECK(state_.step <= config_.outer.iterations,
              "outer.iterations: {} meta-steps are asked for and the run in {} has done {}; ask for at least as many",
@@ -123,6 +117,8 @@ class Run {
         data, folder_.root);
     split_ = split_data(set_, config_);
     source_.emplace(split_.train, source_options(config_));
+    program_.emplace(*net_, *source_, optimizer_, meta_options(config_), replay());
+    program_->set(state_.params, state_.optimizer);
     evaluation_ = eval_options(config_);
     evaluation_.data_hash = hash;
     evaluation_.stop = options_.stop;
@@ -143,6 +139,11 @@ class Run {
     say(fmt::format("{}: {} images of {} classes; {}", set_.name, set_.count(), set_.classes.size(),
                     split_.description));
     for (const io::SkippedFile& file : set_.skipped) say(fmt::format("left out: {}: {}", file.file, file.reason));
+  }
+
+  /// Watching every op for a NaN needs the host between them.
+  static Replay replay() {
+    return Context::current().finite_check() == FiniteCheck::kOn ? Replay::kOff : Replay::kOn;
   }
 
   void check_held_out() const {
@@ -176,38 +177,47 @@ class Run {
     if (evaluation_owed_) save();
     while (state_.step < config_.outer.iterations) {
       if (stop_asked()) return save_stopped();
-      meta_step();
+      meta_steps();
       if (evaluation_due(state_.step) && !run_evaluation()) return save_stopped();
       if (is_due(config_.run.checkpoint_every, state_.step, config_.outer.iterations)) save();
     }
     return true;
   }
 
-  void meta_step() {
+  /// A burst of steps up to the next one after which there is something else to do. On a device a burst has no waiting in it,
+  /// so it is as long as a person may wait for its figures, or for a stop; a CPU gains nothing from more than one step.
+  void meta_steps() {
+    constexpr double kPatience = 0.3;
     const auto begin = Clock::now();
+    std::int64_t count = std::min(burst_, steps_to_due(config_.run.checkpoint_every, state_.step, config_.outer.iterations));
+    if (evaluates()) count = std::min(count, steps_to_due(config_.eval.every, state_.step, config_.outer.iterations));
+    const std::vector<StepFigures> figures = program_->run(count);
+    const double seconds = seconds_since(begin) / static_cast<double>(count);
+    for (const StepFigures& f : figures) note_step(f, seconds);
+    if (Context::current().device() != nullptr && count == burst_ && seconds * static_cast<double>(2 * count) < kPatience)
+      burst_ = std::min(2 * burst_, MetaStep::kMaxBurst);
+  }
+
+  void note_step(const StepFigures& f, double seconds) {
     const std::int64_t step = state_.step + 1;
-    const TaskBatch tasks = source_->draw(state_.step);
-    const MetaResult result = meta_gradient(*net_, state_.params, tasks, meta_options(config_));
-    check_finite("loss", all_finite(result.query_loss) && all_finite(result.support_loss), step);
-    check_finite("meta-gradient", first_not_finite(result.gradient) < 0, step);
-    OptimizerUpdate next = update(optimizer_, state_.optimizer, state_.params, result.gradient);
-    check_finite(
-        "parameters",
-        first_not_finite(next.params) < 0 && first_not_finite(next.state.m) < 0 && first_not_finite(next.state.v) < 0,
-        step);
-    state_.params = std::move(next.params);
-    state_.optimizer = std::move(next.state);
+    check_finite("loss", f.finite_loss, step);
+    check_finite("meta-gradient", f.finite_gradient, step);
+    check_finite("parameters", f.finite_parameters, step);
     state_.step = step;
-    last_ = {step,
-             mean_of(result.query_loss),
-             mean_of(result.query_accuracy),
-             last_inner_loss(result.support_loss),
-             norm(result.gradient),
-             rate_at(optimizer_, state_.optimizer.step),
-             seconds_since(begin)};
+    fetched_ = false;
+    last_ = {step,           f.query_loss, f.query_accuracy, f.inner_loss, f.gradient_norm, rate_at(optimizer_, step),
+             seconds};
     step_seconds_ += last_.seconds;
     log_->write(last_);
     if (options_.callbacks.on_step) options_.callbacks.on_step(last_);
+  }
+
+  /// Brings the parameters of the last step from where the steps run.
+  void fetch() {
+    if (fetched_) return;
+    state_.params = program_->params();
+    state_.optimizer = program_->state();
+    fetched_ = true;
   }
 
   void check_finite(const char* what, bool finite, std::int64_t step) const {
@@ -223,7 +233,8 @@ class Run {
   }
 
   /// At eval.ways, which may differ from the ways of training: the head then starts from zero.
-  EvalResult evaluate_held_out() const {
+  EvalResult evaluate_held_out() {
+    fetch();
     const Network network = network_for(*net_, state_.params, evaluation_.episode.ways);
     return evaluate(network.net, network.params, split_.held_out, evaluation_);
   }
@@ -250,6 +261,7 @@ class Run {
   }
 
   void save() {
+    fetch();
     save_checkpoint(folder_.checkpoint(), state_);
     saved_step_ = state_.step;
   }
@@ -315,6 +327,9 @@ class Run {
   io::ImageSet set_;
   DataSplit split_;
   std::optional<TaskSource> source_;
+  std::optional<MetaStep> program_;
+  std::int64_t burst_ = 1;
+  bool fetched_ = true;  ///< state_ holds the parameters of its step
   EvalOptions evaluation_;
   std::optional<EvalResult> last_evaluation_;
   std::optional<io::RunLog> log_;

@@ -161,9 +161,12 @@ std::vector<Tensor> to_f32(const std::vector<Tensor>& tensors) {
 std::vector<Tensor> gradient_f32(const Instance& in, int threads, Target target) {
   Context context(threads, target);
   ContextScope scope(context);
-  const TaskBatch tasks{in.tasks.support_x.to(DType::kF32), in.tasks.support_y, in.tasks.query_x.to(DType::kF32),
-                        in.tasks.query_y};
-  return meta_gradient(in.net, to_f32(in.params), tasks, in.options).gradient;
+  const TaskBatch tasks{in.tasks.support_x.to(DType::kF32), in.tasks.support_y.to_context(),
+                        in.tasks.query_x.to(DType::kF32), in.tasks.query_y.to_context()};
+  std::vector<Tensor> gradient;
+  for (const Tensor& g : meta_gradient(in.net, to_f32(in.params), tasks, in.options).gradient)
+    gradient.push_back(g.to_host());
+  return gradient;
 }
 
 /// Bytes in which the meta-gradients of one and of two threads differ.
@@ -197,6 +200,10 @@ std::vector<TruthCheck> run_truth_checks(const std::function<void(const TruthChe
     checks.push_back({std::move(name), value, bound, value <= bound});
     if (on_check) on_check(checks.back());
   };
+  // The checks make and read their problems on the host; a device, where the context has one, is held against it.
+  const bool device = Context::current().device() != nullptr;
+  Context cpu(Context::current().threads().threads());
+  ContextScope scope(device ? cpu : Context::current());
   const Target best = Context::current().target();
   for (const std::string& preset : io::preset_names()) {
     const io::Config c = small(preset);
@@ -204,13 +211,16 @@ std::vector<TruthCheck> run_truth_checks(const std::function<void(const TruthChe
     add(preset + ": mixed against reverse", reverse_error(c), kReverseBound);
     add(preset + ": fused against plain blocks", fused_error(c), kFusedBound);
     add(preset + ": bytes that differ between one and two threads", thread_difference(c), 0);
-    if (best == Target::kPortable || best == Target::kCuda) continue;
+    if (best == Target::kPortable && !device) continue;
     const Instance in = instance_with_margin(c);
     const auto portable = gradient_f32(in, 1, Target::kPortable);
     for (const Target target : {Target::kAvx2, Target::kAvx512})
       if (target <= best)
         add(preset + ": " + std::string(name_of(target)) + " against portable, in float32 epsilons",
             relative(gradient_f32(in, 1, target), portable) / kEpsilonF32, kTargetBound);
+    if (device)
+      add(preset + ": cuda against portable, in float32 epsilons",
+          relative(gradient_f32(in, 1, Target::kCuda), portable) / kEpsilonF32, kTargetBound);
   }
   return checks;
 }

@@ -89,15 +89,17 @@ std::vector<Tensor> ConvNet::init(std::uint64_t seed) const {
     Shape s{1};
     for (int a = 0; a < shapes_[i].rank(); ++a) s = s.append(shapes_[i][a]);
     const bool weight = names_[i].ends_with(".weight");
-    Tensor t = Tensor::full(s, DType::kF32, names_[i].ends_with(".scale") ? 1 : 0);
-    if (weight) {
+    if (!weight) {
+      params.push_back(Tensor::full(s, DType::kF32, names_[i].ends_with(".scale") ? 1 : 0));
+    } else {
       const std::int64_t window = shapes_[i].rank() == 4 ? shapes_[i][0] * shapes_[i][1] : 1;
       const double fans = static_cast<double>(window * (shapes_[i][-2] + shapes_[i][-1]));
       const float bound = static_cast<float>(std::sqrt(6.0 / fans));
       PhiloxSequence random(seed, Stream::kInit, 0, static_cast<std::uint32_t>(i));
+      Tensor t = Tensor::empty_on_host(s, DType::kF32);
       for (float& x : t.mutable_data<float>()) x = bound * (2 * random.uniform() - 1);
+      params.push_back(t.to_context());
     }
-    params.push_back(std::move(t));
   }
   return params;
 }

@@ -7,6 +7,8 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "tensor/view.h"
 
@@ -21,6 +23,8 @@ class Device {
 
   /// For messages: the product's name.
   virtual std::string name() const = 0;
+  /// What a person asks about a device: pairs of a key and a value, as `doctor` prints them.
+  virtual std::vector<std::pair<std::string, std::string>> details() const = 0;
   virtual HostAccess host_access() const = 0;
   /// The queue, as kernels/cuda knows it (a cudaStream_t).
   virtual void* stream() const = 0;

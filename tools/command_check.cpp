@@ -24,6 +24,8 @@ int run(const CommonOptions& common) {
   });
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 
+  // Why there are no lines of a device among the checks; none where there are.
+  const std::string gpu = context.device() != nullptr ? "" : no_gpu_reason();
   std::size_t failed = 0;
   Json list = Json::array();
   for (const meta::TruthCheck& check : checks) {
@@ -33,15 +35,15 @@ int run(const CommonOptions& common) {
   if (common.json()) {
     print_json({{"pass", failed == 0},
                 {"failed", failed},
-                {"device", "cpu"},
+                {"device", device_name(context)},
                 {"target", name_of(context.target())},
                 {"threads", context.threads().threads()},
                 {"seconds", seconds},
-                {"gpu", no_gpu_reason()},
+                {"gpu", gpu.empty() ? Json() : Json(gpu)},
                 {"checks", std::move(list)}});
   } else {
-    fmt::print("{} of {} checks hold, {:.1f} s; device against CPU: {}\n", checks.size() - failed, checks.size(),
-               seconds, no_gpu_reason());
+    fmt::print("{} of {} checks hold, {:.1f} s{}\n", checks.size() - failed, checks.size(), seconds,
+               gpu.empty() ? "" : "; device against CPU: not checked, " + gpu);
   }
   return failed == 0 ? kDone : kFailed;
 }
@@ -53,7 +55,8 @@ void add_check(CommandLine& line) {
   CLI::App& command =
       line.add(line.app, "check", "Runs the truth checks on this machine.",
                "The exact meta-gradient against finite differences in float64, fused kernels against plain ones, "
-               "one thread against two, each CPU instruction set against the portable kernels. Takes seconds; exit "
+               "one thread against two, each CPU instruction set against the portable kernels, a GPU (where it is the device, or "
+               "auto finds one) against the CPU. Takes seconds; exit "
                "code 1 when one does not hold. Its problems are fixed, so --seed changes nothing here.",
                "  innerloop check --json");
   common->add_to(command);

@@ -11,6 +11,7 @@
 #include <string>
 #include <thread>
 
+#include "tensor/device.h"
 #include "tools/command.h"
 #include "tools/common_options.h"
 #include "tools/messages.h"
@@ -63,11 +64,19 @@ int run(const CommonOptions& common) {
   const std::uint64_t total = kilobytes("/proc/meminfo", "MemTotal"),
                       available = kilobytes("/proc/meminfo", "MemAvailable"), limit = memory_limit();
   const Json versions = libraries();
+  const std::string no_gpu = no_gpu_reason();
+  Json gpu;
+  if (no_gpu.empty()) {
+    const std::shared_ptr<Device> device = default_device();
+    const Device::Memory memory = device->memory();
+    gpu = {{"name", device->name()}, {"memory_bytes", memory.total}, {"memory_available_bytes", memory.free}};
+    for (const auto& [key, value] : device->details()) gpu[key] = value;
+  }
 
   if (common.json()) {
     print_json({{"version", IL_VERSION},
                 {"compiler", __VERSION__},
-                {"device", "cpu"},
+                {"device", device_name(context)},
                 {"cpu", model},
                 {"target", name_of(context.target())},
                 {"cores", std::thread::hardware_concurrency()},
@@ -75,8 +84,8 @@ int run(const CommonOptions& common) {
                 {"memory_bytes", total},
                 {"memory_available_bytes", available},
                 {"memory_limit_bytes", limit == 0 ? Json() : Json(limit)},
-                {"gpu", nullptr},
-                {"gpu_reason", no_gpu_reason()},
+                {"gpu", gpu},
+                {"gpu_reason", no_gpu.empty() ? Json() : Json(no_gpu)},
                 {"libraries", versions}});
     return kDone;
   }
@@ -86,8 +95,15 @@ int run(const CommonOptions& common) {
   fmt::print("threads     {} of {} cores\n", context.threads().threads(), std::thread::hardware_concurrency());
   fmt::print("memory      {:.1f} GiB, {:.1f} GiB available", gib(total), gib(available));
   if (limit != 0) fmt::print(", limited to {:.1f} GiB", gib(limit));
-  fmt::print("\ngpu         none: {}\n", no_gpu_reason());
-  fmt::print("device auto cpu\n");
+  if (gpu.is_null()) {
+    fmt::print("\ngpu         none: {}\n", no_gpu);
+  } else {
+    fmt::print("\ngpu         {}, {:.1f} GiB, {:.1f} GiB available", gpu["name"].get<std::string>(),
+               gib(gpu["memory_bytes"]), gib(gpu["memory_available_bytes"]));
+    for (const auto& [key, value] : default_device()->details()) fmt::print(", {} {}", key, value);
+    fmt::print("\n");
+  }
+  fmt::print("device auto {}\n", gpu.is_null() ? "cpu" : "cuda");
   fmt::print("libraries  ");
   for (const auto& [name, version] : versions.items()) fmt::print(" {} {}", name, version.get<std::string>());
   fmt::print("\n");

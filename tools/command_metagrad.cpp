@@ -133,7 +133,7 @@ int run(const Options& o) {
               {"min_s", timing.min},
               {"repeat", o.repeat},
               {"peak_bytes", peak},
-              {"device", "cpu"},
+              {"device", device_name(context)},
               {"target", name_of(context.target())},
               {"threads", context.threads().threads()},
               {"precision", o.dtype},

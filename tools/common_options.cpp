@@ -80,16 +80,20 @@ io::Config CommonOptions::resolve(io::Config config) const {
 }
 
 std::string no_gpu_reason() {
-  const bool driver =
-      std::filesystem::exists("/dev/nvidiactl") || std::filesystem::exists("/proc/driver/nvidia/version");
-  return driver ? "this build has no GPU engine, although an NVIDIA driver is there"
-                : "this build has no GPU engine, and this machine shows no NVIDIA driver";
+  try {
+    static_cast<void>(default_device());
+    return {};
+  } catch (const Error& error) {
+    return error.what();
+  }
 }
 
+std::string_view device_name(const Context& context) { return context.device() == nullptr ? "cpu" : "cuda"; }
+
 Context CommonOptions::make_context(const io::RunConfig& run) const {
-  if (run.device == io::DeviceChoice::kCuda)
-    fail("--device cuda: {}; leave --device out, or give cpu or auto", no_gpu_reason());
-  Context context(static_cast<int>(run.threads));
+  const bool cuda = run.device == io::DeviceChoice::kCuda ||
+                    (run.device == io::DeviceChoice::kAuto && has_device_engine() && no_gpu_reason().empty());
+  Context context = cuda ? Context(default_device()) : Context(static_cast<int>(run.threads));
   context.set_finite_check(check_finite_ ? FiniteCheck::kOn : FiniteCheck::kOff);
   return context;
 }

@@ -36,9 +36,9 @@ class CommonOptions {
   /// apply() and io::validate().
   io::Config resolve(io::Config config) const;
 
-  /// A context for `run`: its threads, on the CPU, watching for NaN and infinity where that was asked for. Throws Error
-  /// for
-  /// --device cuda, with the reason why there is no GPU.
+  /// A context for `run`: on the GPU where cuda is asked for, or where auto finds one, else on the CPU with its threads;
+  /// watching for NaN and infinity where that was asked for. Throws Error for --device cuda, with the reason why there is no
+  /// GPU.
   Context make_context(const io::RunConfig& run) const;
 
   /// The [run] section alone, for what has to be known before there is a configuration to start from.
@@ -57,7 +57,10 @@ class CommonOptions {
   bool json_ = false, check_finite_ = false;
 };
 
-/// Why `--device cuda` cannot be had here.
+/// Why `--device cuda` cannot be had here; empty where it can.
 std::string no_gpu_reason();
+
+/// "cpu" or "cuda", as results name the device of their context.
+std::string_view device_name(const Context& context);
 
 }  // namespace innerloop::tools

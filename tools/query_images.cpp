@@ -107,7 +107,7 @@ QueryImages load_query_images(const std::vector<std::string>& paths, const io::L
     }
   }
   IL_CHECK(!result.names.empty(), "--images: not one of {} files can be read", files.size());
-  result.pixels = Tensor::empty(
+  result.pixels = Tensor::empty_on_host(
       {static_cast<std::int64_t>(result.names.size()), options.size, options.size, options.channels}, DType::kU8);
   auto to = result.pixels.mutable_data<std::uint8_t>().begin();
   for (const Loaded& one : loaded)

@@ -30,28 +30,18 @@ struct Decisions {
 };
 
 Decisions decode(const Tensor& choice, DType dtype) {
-  Decisions d{Tensor::zeros(choice.shape(), DType::kI32), Tensor::zeros(choice.shape(), dtype)};
-  const auto in = choice.data<std::uint8_t>();
-  const auto position = d.position.mutable_data<std::int32_t>();
-  const auto fill = [&](auto alive) {
-    for (std::size_t i = 0; i < in.size(); ++i)
-      if (in[i] != kernels::kDead) position[i] = in[i], alive[i] = 1;
-  };
-  if (dtype == DType::kF32)
-    fill(d.alive.mutable_data<float>());
-  else
-    fill(d.alive.mutable_data<double>());
+  Decisions d{Tensor::empty(choice.shape(), DType::kI32), Tensor::empty(choice.shape(), dtype)};
+  kernels::run(kernels::ChoiceDecode{.choice = choice.view(),
+                                     .position = d.position.mutable_view(),
+                                     .alive = d.alive.mutable_view()},
+               Context::current());
   return d;
 }
 
 Tensor encode(const Tensor& position, const Tensor& p) {
   Tensor choice = Tensor::empty(p.shape(), DType::kU8);
-  const auto out = choice.mutable_data<std::uint8_t>();
-  for (std::size_t i = 0; i < out.size(); ++i) {
-    const bool alive = p.item(static_cast<std::int64_t>(i)) > 0;
-    const std::int32_t at = position.defined() ? position.data<std::int32_t>()[i] : 0;
-    out[i] = alive ? static_cast<std::uint8_t>(at) : kernels::kDead;
-  }
+  kernels::run(kernels::ChoiceEncode{.p = p.view(), .position = view_or_none(position), .choice = choice.mutable_view()},
+               Context::current());
   return choice;
 }
 

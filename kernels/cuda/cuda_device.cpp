@@ -66,6 +66,16 @@ CudaDevice::~CudaDevice() {
   static_cast<void>(cudaStreamDestroy(stream_));
 }
 
+std::vector<std::pair<std::string, std::string>> CudaDevice::details() const {
+  int driver = 0, runtime = 0;
+  IL_CUDA_CHECK(cudaDriverGetVersion(&driver));
+  IL_CUDA_CHECK(cudaRuntimeGetVersion(&runtime));
+  return {{"compute capability", fmt::format("{}.{}", architecture_ / 10, architecture_ % 10)},
+          {"multiprocessors", fmt::format("{}", multiprocessors_)},
+          {"driver", version(driver)},
+          {"runtime", version(runtime)}};
+}
+
 void* CudaDevice::allocate(std::size_t bytes) {
   void* memory = nullptr;
 #if !defined(IL_HOST_EXECUTOR)

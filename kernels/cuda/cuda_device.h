@@ -21,6 +21,7 @@ class CudaDevice final : public Device {
   ~CudaDevice() override;
 
   std::string name() const override { return name_; }
+  std::vector<std::pair<std::string, std::string>> details() const override;
   /// kYes where IL_CUDA_MEMORY=managed asks for memory that both can address (tests), and on the host executor.
   HostAccess host_access() const override { return host_access_; }
   void* stream() const override { return stream_; }

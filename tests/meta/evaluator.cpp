@@ -60,9 +60,9 @@ TEST(Evaluator, CountsWhatTheEpisodesSay) {
   ConfusionMatrix confusion(4);
   double loss = 0;
   for (std::int64_t i = 0; i < o.episodes; ++i) {
-    const Episode e = source.draw(i);
-    const auto theta = adapt(net, params, e.task.support_x, e.task.support_y, o.inner);
-    const Tensor logits = net.logits(autograd::Vars(theta.begin(), theta.end()), e.task.query_x).value();
+    const Episodes e = source.draw(i, 1);
+    const auto theta = adapt(net, params, e.tasks.support_x, e.tasks.support_y, o.inner);
+    const Tensor logits = net.logits(autograd::Vars(theta.begin(), theta.end()), e.tasks.query_x).value();
     int right = 0;
     for (std::int64_t n = 0; n < 9; ++n) {
       int best = 0;
@@ -71,7 +71,7 @@ TEST(Evaluator, CountsWhatTheEpisodesSay) {
         if (logits.item(n * 3 + c) > logits.item(n * 3 + best)) best = c;
         total += std::exp(logits.item(n * 3 + c));
       }
-      const auto truth = static_cast<int>(e.task.query_y.item(n));
+      const auto truth = static_cast<int>(e.tasks.query_y.item(n));
       right += best == truth ? 1 : 0;
       loss += (std::log(total) - logits.item(n * 3 + truth)) / 81;
       confusion.add(e.classes[static_cast<std::size_t>(truth)], e.classes[static_cast<std::size_t>(best)]);

@@ -131,26 +131,29 @@ TEST(EpisodeSource, LabelsMeanClassesAndNoImageIsUsedTwice) {
   const io::ImageSet set = tiny_set({9, 8, 7, 9});
   const EpisodeSource source(set, episodes(3, 2, 4));
   std::set<std::int32_t> seen;
-  for (std::int64_t index = 0; index < 8; ++index) {
-    const Episode e = source.draw(index);
-    ASSERT_EQ(e.classes.size(), 3u);
+  const Episodes e = source.draw(0, 8);
+  for (std::int64_t t = 0; t < 8; ++t) {
+    const auto& classes = e.classes[static_cast<std::size_t>(t)];
+    ASSERT_EQ(classes.size(), 3u);
     std::set<std::int64_t> images;
     const auto check = [&](const Tensor& x, const Tensor& y) {
       for (std::int64_t n = 0; n < x.shape()[1]; ++n) {
-        const std::int64_t image = find_image(set, x, 0, n);
+        const std::int64_t image = find_image(set, x, t, n);
         ASSERT_GE(image, 0);
         images.insert(image);
-        EXPECT_EQ(set.labels[static_cast<std::size_t>(image)], e.classes[static_cast<std::size_t>(y.item(n))]);
+        EXPECT_EQ(set.labels[static_cast<std::size_t>(image)],
+                  classes[static_cast<std::size_t>(y.item(t * y.shape()[1] + n))]);
       }
     };
-    check(e.task.support_x, e.task.support_y);
-    check(e.task.query_x, e.task.query_y);
+    check(e.tasks.support_x, e.tasks.support_y);
+    check(e.tasks.query_x, e.tasks.query_y);
     EXPECT_EQ(images.size(), 18u);
-    seen.insert(e.classes.begin(), e.classes.end());
+    seen.insert(classes.begin(), classes.end());
   }
   EXPECT_EQ(seen.size(), 4u);
-  EXPECT_TRUE(
-      test::same_bits({source.draw(5).task.query_x}, {EpisodeSource(set, episodes(3, 2, 4)).draw(5).task.query_x}));
+  const Episodes alone = EpisodeSource(set, episodes(3, 2, 4)).draw(5, 1);
+  EXPECT_TRUE(test::same_bits({e.tasks.query_x.slice(5, 1)}, {alone.tasks.query_x}));
+  EXPECT_EQ(e.classes[5], alone.classes[0]);
 }
 
 TEST(EpisodeSource, SmallClassesAreAnErrorOrLeftOutByName) {
@@ -163,7 +166,7 @@ TEST(EpisodeSource, SmallClassesAreAnErrorOrLeftOutByName) {
   EXPECT_EQ(source.left_out()[0].name, "c01");
   EXPECT_EQ(source.left_out()[0].images, 3);
   for (std::int64_t i = 0; i < 10; ++i)
-    for (const std::int32_t c : source.draw(i).classes) EXPECT_NE(c, 1);
+    for (const std::int32_t c : source.draw(i, 1).classes[0]) EXPECT_NE(c, 1);
   o.ways = 4;
   EXPECT_TRUE(throws_with([&] { EpisodeSource(set, o); }, {"eval.ways", "3 classes with enough images", "4"}));
   io::ImageSet flat = tiny_set({9});

@@ -1,0 +1,226 @@
+// One launch over a list of tensors. The addresses and sizes travel as an argument; each block finds the tensor that its piece
+// belongs to by a scan over the list, which is short.
+#include "kernels/update_lists.h"
+
+#include "kernels/cuda/cuda_device.h"
+#include "kernels/cuda/dispatch.h"
+#include "kernels/cuda/launch.cuh"
+
+namespace innerloop::kernels::IL_TARGET_NAMESPACE {
+namespace {
+
+constexpr unsigned kThreads = 256;
+constexpr std::int64_t kPiece = 4 * kThreads;  ///< elements a block
+
+struct ListEntry {
+  const void *a, *b;  ///< read
+  void *p, *q, *r;    ///< written
+  std::int64_t count, period;
+  std::int32_t first_block;
+};
+
+struct List {
+  ListEntry entry[kMaxList];
+  std::int32_t size;
+};
+
+struct Piece {
+  const ListEntry* entry;
+  std::int64_t begin, end;
+};
+
+__device__ Piece piece_of_block(const List& list) {
+  int i = list.size - 1;
+  while (i > 0 && list.entry[i].first_block > static_cast<int>(blockIdx.x)) --i;
+  const ListEntry& e = list.entry[i];
+  const std::int64_t begin = (static_cast<int>(blockIdx.x) - e.first_block) * kPiece;
+  return {&e, begin, begin + kPiece < e.count ? begin + kPiece : e.count};
+}
+
+template <class T>
+__global__ void sgd_list_kernel(List list, T rate, const double* rate_from) {
+  const Piece piece = piece_of_block(list);
+  const ListEntry& e = *piece.entry;
+  const T step = rate_from != nullptr ? static_cast<T>(*rate_from) : rate;
+  const T *theta = static_cast<const T*>(e.a), *grad = static_cast<const T*>(e.b);
+  T* out = static_cast<T*>(e.p);
+  for (std::int64_t i = piece.begin + threadIdx.x; i < piece.end; i += kThreads)
+    out[i] = theta[e.period == e.count ? i : i % e.period] - step * grad[i];
+}
+
+template <class T>
+struct AdamConstants {
+  T beta1, rest1, beta2, rest2, epsilon, clip;
+};
+
+template <class T>
+__global__ void adam_list_kernel(List list, AdamConstants<T> c, const double* schedule) {
+  const Piece piece = piece_of_block(list);
+  const ListEntry& e = *piece.entry;
+  const T rate = static_cast<T>(schedule[0] * schedule[1]), unbias2 = static_cast<T>(schedule[2]);
+  const T* grad = static_cast<const T*>(e.a);
+  T *theta = static_cast<T*>(e.p), *m = static_cast<T*>(e.q), *v = static_cast<T*>(e.r);
+  for (std::int64_t i = piece.begin + threadIdx.x; i < piece.end; i += kThreads) {
+    const T raw = grad[i];
+    const T g = raw < -c.clip ? -c.clip : (raw > c.clip ? c.clip : raw);  // a NaN stays a NaN
+    const T new_m = c.beta1 * m[i] + c.rest1 * g;
+    const T new_v = c.beta2 * v[i] + c.rest2 * (g * g);
+    m[i] = new_m;
+    v[i] = new_v;
+    theta[i] -= rate * new_m / (sqrt(new_v * unbias2) + c.epsilon);
+  }
+}
+
+/// count = elements of one task; period = tasks.
+template <class T>
+__global__ void mean_list_kernel(List list, double tasks) {
+  const Piece piece = piece_of_block(list);
+  const ListEntry& e = *piece.entry;
+  const T* x = static_cast<const T*>(e.a);
+  T* y = static_cast<T*>(e.p);
+  for (std::int64_t i = piece.begin + threadIdx.x; i < piece.end; i += kThreads) {
+    double total = 0;
+    for (std::int64_t t = 0; t < e.period; ++t) total += static_cast<double>(x[t * e.count + i]);
+    y[i] = static_cast<T>(total / tasks);
+  }
+}
+
+/// Folds `value` over the block in a fixed tree; the result is in thread 0.
+__device__ double block_sum(double value) {
+  IL_SHARED(double, warp_total, [kThreads / 32]);
+  for (int offset = 16; offset > 0; offset /= 2) value += __shfl_down_sync(0xFFFFFFFFu, value, offset);
+  if (threadIdx.x % 32 == 0) warp_total[threadIdx.x / 32] = value;
+  __syncthreads();
+  double total = 0;
+  if (threadIdx.x == 0)
+    for (unsigned w = 0; w < kThreads / 32; ++w) total += warp_total[w];
+  return total;
+}
+
+template <class T>
+__global__ void squares_list_kernel(List list, double* partial) {
+  const Piece piece = piece_of_block(list);
+  const T* x = static_cast<const T*>(piece.entry->a);
+  double squares = 0;
+  for (std::int64_t i = piece.begin + threadIdx.x; i < piece.end; i += kThreads) {
+    const double value = static_cast<double>(x[i]);
+    squares += value * value;
+  }
+  const double total = block_sum(squares);
+  if (threadIdx.x == 0) partial[blockIdx.x] = total;
+}
+
+/// One block a tensor: its partial sums, in a fixed order.
+__global__ void join_partials_kernel(List list, const double* partial, std::int32_t blocks, double* y) {
+  const int i = static_cast<int>(blockIdx.x);
+  const int begin = list.entry[i].first_block, end = i + 1 < list.size ? list.entry[i + 1].first_block : blocks;
+  double mine = 0;
+  for (int b = begin + static_cast<int>(threadIdx.x); b < end; b += static_cast<int>(kThreads)) mine += partial[b];
+  const double total = block_sum(mine);
+  if (threadIdx.x == 0) y[i] = total;
+}
+
+/// Cuts `n` tensors into launches of at most kMaxList: fill(i) makes an entry, whose pieces are counted here, and
+/// go(list, first, blocks) launches.
+template <class Fill, class Go>
+void in_lists(std::size_t n, const Fill& fill, const Go& go) {
+  for (std::size_t first = 0; first < n; first += kMaxList) {
+    List list{};
+    std::int32_t blocks = 0;
+    for (std::size_t i = first; i < n && i < first + kMaxList; ++i) {
+      ListEntry entry = fill(i);
+      entry.first_block = blocks;
+      blocks += static_cast<std::int32_t>((entry.count + kPiece - 1) / kPiece);
+      list.entry[list.size++] = entry;
+    }
+    if (blocks > 0) go(list, first, blocks);
+  }
+}
+
+DType dtype_of(std::span<const ConstView> list) { return list.empty() ? DType::kF32 : list[0].dtype; }
+
+void run_here(const SgdList& k, Context& context) {
+  IL_CHECK(k.theta.size() == k.grad.size() && k.theta.size() == k.out.size(), "sgd_list: {}, {} and {} tensors",
+           k.theta.size(), k.grad.size(), k.out.size());
+  with_float(dtype_of(k.theta), "sgd_list", [&]<class T>(T) {
+    in_lists(
+        k.out.size(),
+        [&](std::size_t i) {
+          return ListEntry{k.theta[i].data, k.grad[i].data,           k.out[i].data,           nullptr,
+                           nullptr,         k.out[i].shape.numel(), k.theta[i].shape.numel(), 0};
+        },
+        [&](const List& list, std::size_t, std::int32_t blocks) {
+          launch(sgd_list_kernel<T>, dim3(static_cast<unsigned>(blocks)), dim3(kThreads), 0, stream_of(context), list,
+                 static_cast<T>(k.rate), k.rate_from.as<double>());
+        });
+  });
+}
+
+void run_here(const AdamList& k, Context& context) {
+  const std::size_t n = k.theta.size();
+  IL_CHECK(k.grad.size() == n && k.m.size() == n && k.v.size() == n, "adam_list: {}, {}, {} and {} tensors",
+           k.grad.size(), n, k.m.size(), k.v.size());
+  with_float(dtype_of(k.grad), "adam_list", [&]<class T>(T) {
+    const AdamConstants<T> constants{static_cast<T>(k.beta1),
+                                     static_cast<T>(1 - k.beta1),
+                                     static_cast<T>(k.beta2),
+                                     static_cast<T>(1 - k.beta2),
+                                     static_cast<T>(k.epsilon),
+                                     k.clip > 0 ? static_cast<T>(k.clip) : static_cast<T>(HUGE_VAL)};
+    in_lists(
+        n,
+        [&](std::size_t i) {
+          const std::int64_t count = k.theta[i].shape.numel();
+          return ListEntry{k.grad[i].data, nullptr, k.theta[i].data, k.m[i].data, k.v[i].data, count, count, 0};
+        },
+        [&](const List& list, std::size_t, std::int32_t blocks) {
+          launch(adam_list_kernel<T>, dim3(static_cast<unsigned>(blocks)), dim3(kThreads), 0, stream_of(context), list,
+                 constants, k.schedule.as<double>());
+        });
+  });
+}
+
+void run_here(const MeanOverTasksList& k, Context& context) {
+  IL_CHECK(k.x.size() == k.y.size(), "mean_over_tasks_list: {} tensors into {}", k.x.size(), k.y.size());
+  with_float(dtype_of(k.x), "mean_over_tasks_list", [&]<class T>(T) {
+    in_lists(
+        k.x.size(),
+        [&](std::size_t i) {
+          const std::int64_t count = k.y[i].shape.numel();
+          return ListEntry{k.x[i].data, nullptr, k.y[i].data, nullptr, nullptr, count, k.x[i].shape[0], 0};
+        },
+        [&](const List& list, std::size_t, std::int32_t blocks) {
+          launch(mean_list_kernel<T>, dim3(static_cast<unsigned>(blocks)), dim3(kThreads), 0, stream_of(context), list,
+                 static_cast<double>(k.tasks));
+        });
+  });
+}
+
+void run_here(const SumOfSquaresList& k, Context& context) {
+  IL_CHECK(k.y.shape.numel() == static_cast<std::int64_t>(k.x.size()), "sum_of_squares_list: {} tensors into {}",
+           k.x.size(), k.y.shape.to_string());
+  with_float(dtype_of(k.x), "sum_of_squares_list", [&]<class T>(T) {
+    in_lists(
+        k.x.size(),
+        [&](std::size_t i) {
+          const std::int64_t count = k.x[i].shape.numel();
+          return ListEntry{k.x[i].data, nullptr, nullptr, nullptr, nullptr, count, count, 0};
+        },
+        [&](const List& list, std::size_t first, std::int32_t blocks) {
+          const auto scratch = context.arena().allocate(static_cast<std::size_t>(blocks) * sizeof(double));
+          double* partial = static_cast<double*>(scratch.get());
+          launch(squares_list_kernel<T>, dim3(static_cast<unsigned>(blocks)), dim3(kThreads), 0, stream_of(context), list,
+                 partial);
+          launch(join_partials_kernel, dim3(static_cast<unsigned>(list.size)), dim3(kThreads), 0, stream_of(context), list,
+                 partial, blocks, k.y.as<double>() + first);
+        });
+  });
+}
+
+IL_REGISTER_KERNEL(SgdList);
+IL_REGISTER_KERNEL(AdamList);
+IL_REGISTER_KERNEL(MeanOverTasksList);
+IL_REGISTER_KERNEL(SumOfSquaresList);
+
+}  // namespace
+}  // namespace innerloop::kernels::IL_TARGET_NAMESPACE

@@ -1,0 +1,76 @@
+// MetaStep: one meta-step as a program that the host need not look into.
+//
+//   draw tasks and augment -> K inner steps -> exact meta-gradient -> clip, optimizer -> a row of figures
+//
+// Parameters, moments, the step counter and the schedule stay where the kernels run, and the figures of a step go into a row
+// of a ring there; the host reads them after a burst of steps. So a burst has no waiting in it, and on a device one step can
+// be recorded once and replayed, with the same bits.
+// Determinism: a pure function of (source, parameters, moments, step), at any number of threads, replayed or not.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "meta/meta_gradient.h"
+#include "meta/optimizer.h"
+#include "meta/task_source.h"
+
+namespace innerloop::meta {
+
+/// What is known of a meta-step afterwards. Losses and accuracies are means over its tasks.
+struct StepFigures {
+  double query_loss = 0, query_accuracy = 0;
+  double inner_loss = 0;  ///< support loss before the last inner step; NaN when there are no inner steps
+  double gradient_norm = 0;
+  bool finite_loss = true, finite_gradient = true, finite_parameters = true;
+};
+
+/// How a device does its steps.
+enum class Replay : std::uint8_t {
+  kOn,   ///< the second step is recorded, and it and all later ones are replays of the record
+  kOff,  ///< every step is launched kernel by kernel
+};
+
+class MetaStep {
+ public:
+  /// The longest burst.
+  static constexpr std::int64_t kMaxBurst = 32;
+
+  /// `net` and `source` must outlive it. `optimizer.iterations` is the number of steps that the schedule has.
+  MetaStep(const nn::ConvNet& net, const TaskSource& source, const OptimizerOptions& optimizer,
+           const MetaOptions& options, Replay replay = Replay::kOn);
+  ~MetaStep();
+  MetaStep(const MetaStep&) = delete;
+  MetaStep& operator=(const MetaStep&) = delete;
+
+  /// Takes copies of the parameters [1, ...] and moments, from wherever they are. state.step is the number of steps done.
+  void set(const std::vector<Tensor>& params, const OptimizerState& state);
+  /// Copies on the host.
+  std::vector<Tensor> params() const;
+  OptimizerState state() const;
+
+  /// `count` more steps (1 to kMaxBurst), and their figures. After figures that are not finite the parameters are worth
+  /// nothing.
+  std::vector<StepFigures> run(std::int64_t count);
+
+ private:
+  struct Program;
+  void one_step();
+  StepFigures read_row(const Tensor& ring, std::int64_t row) const;
+
+  const nn::ConvNet& net_;
+  const TaskSource& source_;
+  const OptimizerOptions optimizer_;
+  const MetaOptions options_;
+  const Replay replay_;
+  std::vector<Tensor> params_;
+  OptimizerState state_;
+  Tensor clock_;     ///< i64 [1]: steps done
+  Tensor table_;     ///< schedule_table()
+  Tensor schedule_;  ///< its row for the step
+  Tensor ring_;      ///< f64 [kMaxBurst, width]
+  std::unique_ptr<Program> program_;
+};
+
+}  // namespace innerloop::meta
