@@ -10,9 +10,19 @@
 #include <utility>
 #include <vector>
 
+#include "tensor/function_ref.h"
 #include "tensor/view.h"
 
 namespace innerloop {
+
+/// Work that was put on a device's queue once and can be put there again as a whole, with the same addresses and
+/// numbers.
+class Recording {
+ public:
+  virtual ~Recording() = default;
+  /// How many kernels, copies and fills it holds.
+  virtual std::size_t nodes() const = 0;
+};
 
 /// Whether the host may read and write device memory by its address, once the queue is empty.
 enum class HostAccess { kNo, kYes };
@@ -50,6 +60,19 @@ class Device {
   virtual void cast(ConstView from, View to) = 0;
   /// Waits for all work; throws what went wrong in it.
   virtual void synchronize() = 0;
+
+  /// Calls `work` and records what it puts on the queue, which runs only when it is replayed. Rethrows what `work`
+  /// throws, and throws Error when it did what cannot be recorded: waiting, uploads, downloads, and memory that its
+  /// arena had to ask the system for. So run the work once before. The device is then as if nothing had been recorded.
+  ///
+  /// A replay uses the memory that the work used, also what the work gave back to its arena. That memory must hold nothing
+  /// else by then and must not go back to the system: give recorded work a Context of its own, keep it while the recording
+  /// lives, and do not trim its arena.
+  virtual std::shared_ptr<Recording> record(FunctionRef<void()> work) = 0;
+  /// Whether record() is under way.
+  virtual bool is_recording() const = 0;
+  /// Puts the work on the queue again. Throws Error for a recording of another device.
+  virtual void replay(const Recording& recording) = 0;
 };
 
 /// Called by the engine for devices that is linked into the program, before main().

@@ -4,8 +4,10 @@
 #include <cstdlib>
 #include <cstring>
 #include <string_view>
+#include <utility>
 
 #include "kernels/cuda/memory.h"
+#include "kernels/cuda/recording.h"
 #include "kernels/cuda/status.h"
 
 namespace innerloop::kernels::cuda {
@@ -76,7 +78,15 @@ std::vector<std::pair<std::string, std::string>> CudaDevice::details() const {
           {"runtime", version(runtime)}};
 }
 
+void CudaDevice::require_not_recording(const char* what) const {
+  IL_CHECK(!recording_, "device cuda: {} while work is recorded; do it before or after", what);
+}
+
 void* CudaDevice::allocate(std::size_t bytes) {
+  IL_CHECK(!recording_,
+           "device cuda: {} bytes were asked of the system while work is recorded; run the work once before it is "
+           "recorded, in the same context, so that its arena holds all that it needs",
+           bytes);
   void* memory = nullptr;
 #if !defined(IL_HOST_EXECUTOR)
   const cudaError_t status =
@@ -92,7 +102,13 @@ void* CudaDevice::allocate(std::size_t bytes) {
   return memory;
 }
 
-void CudaDevice::release(void* memory) noexcept { static_cast<void>(cudaFree(memory)); }
+void CudaDevice::release(void* memory) noexcept {
+  const std::lock_guard lock(released_mutex_);
+  if (recording_)
+    released_.push_back(memory);  // cudaFree would end the capture
+  else
+    static_cast<void>(cudaFree(memory));
+}
 
 Device::Memory CudaDevice::memory() const {
   Memory m;
@@ -101,6 +117,7 @@ Device::Memory CudaDevice::memory() const {
 }
 
 void CudaDevice::upload(void* to, const void* from, std::size_t bytes) {
+  require_not_recording("an upload");
   std::lock_guard lock(staging_mutex_);
   for (std::size_t at = 0; at < bytes; at += kStagingBytes) {
     const std::size_t piece = std::min(kStagingBytes, bytes - at);
@@ -111,6 +128,7 @@ void CudaDevice::upload(void* to, const void* from, std::size_t bytes) {
 }
 
 void CudaDevice::download(void* to, const void* from, std::size_t bytes) {
+  require_not_recording("a download");
   std::lock_guard lock(staging_mutex_);
   for (std::size_t at = 0; at < bytes; at += kStagingBytes) {
     const std::size_t piece = std::min(kStagingBytes, bytes - at);
@@ -127,7 +145,43 @@ void CudaDevice::copy(void* to, const void* from, std::size_t bytes) {
 
 void CudaDevice::fill(View to, double value) { fill_on(stream_, to, value); }
 void CudaDevice::cast(ConstView from, View to) { cast_on(stream_, from, to); }
-void CudaDevice::synchronize() { IL_CUDA_CHECK(cudaStreamSynchronize(stream_)); }
+
+void CudaDevice::synchronize() {
+  require_not_recording("a synchronisation");
+  IL_CUDA_CHECK(cudaStreamSynchronize(stream_));
+}
+
+/// Says that the device is recording, and frees behind it what was released meanwhile.
+class CudaDevice::RecordingScope {
+ public:
+  explicit RecordingScope(CudaDevice& device) : device_(device) {
+    IL_CHECK(!device_.recording_.exchange(true), "device cuda: a recording within a recording");
+  }
+  ~RecordingScope() {
+    const std::lock_guard lock(device_.released_mutex_);
+    device_.recording_ = false;
+    for (void* memory : std::exchange(device_.released_, {})) static_cast<void>(cudaFree(memory));
+  }
+  RecordingScope(const RecordingScope&) = delete;
+  RecordingScope& operator=(const RecordingScope&) = delete;
+
+ private:
+  CudaDevice& device_;
+};
+
+std::shared_ptr<Recording> CudaDevice::record(FunctionRef<void()> work) {
+  const RecordingScope scope(*this);  // outlives the capture
+  StreamCapture capture(stream_);
+  work();
+  return std::make_shared<GraphRecording>(capture.finish());
+}
+
+void CudaDevice::replay(const Recording& recording) {
+  const auto* graph = dynamic_cast<const GraphRecording*>(&recording);
+  IL_CHECK(graph != nullptr, "device cuda: a recording of another device was to be replayed on {}", name_);
+  require_not_recording("a replay");
+  graph->launch(stream_);
+}
 
 namespace {
 [[maybe_unused]] const bool registered =

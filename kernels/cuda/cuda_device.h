@@ -1,13 +1,15 @@
 // CudaDevice: the first CUDA device of the process, its queue (one stream) and its staging memory.
 //
-// Every status is checked and thrown with its expression. Nothing here is called while a stream is captured, except copy()
-// and fill(), which are put on the stream.
+// Every status is checked and thrown with its expression. While work is recorded, copy(), fill() and cast() become part
+// of it, release() waits for its end, and what cannot be recorded throws before it reaches the stream.
 #pragma once
 
 #include <cuda_runtime_api.h>
 
+#include <atomic>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "tensor/context.h"
 #include "tensor/device.h"
@@ -34,6 +36,9 @@ class CudaDevice final : public Device {
   void fill(View to, double value) override;
   void cast(ConstView from, View to) override;
   void synchronize() override;
+  std::shared_ptr<Recording> record(FunctionRef<void()> work) override;
+  bool is_recording() const override { return recording_; }
+  void replay(const Recording& recording) override;
 
   /// Compute capability times ten: 90 for an H100.
   int architecture() const { return architecture_; }
@@ -42,12 +47,18 @@ class CudaDevice final : public Device {
  private:
   static constexpr std::size_t kStagingBytes = std::size_t{8} << 20;
 
+  class RecordingScope;
+  void require_not_recording(const char* what) const;
+
   std::string name_;
   int architecture_ = 0, multiprocessors_ = 0;
   HostAccess host_access_ = HostAccess::kNo;
   cudaStream_t stream_ = nullptr;
   void* staging_ = nullptr;  ///< pinned; uploads and downloads go through it in pieces
   std::mutex staging_mutex_;
+  std::atomic<bool> recording_ = false;
+  std::mutex released_mutex_;
+  std::vector<void*> released_;  ///< during a recording; freed behind it
 };
 
 /// The stream that the kernels of `context` go to.

@@ -8,6 +8,7 @@
 #include "kernels/cuda/host/options.h"
 #include "kernels/cuda/host/runtime.h"
 #include "tests/host_executor/device_array.h"
+#include "tests/host_executor/handles.h"
 #include "tests/host_executor/sample_kernels.h"
 #include "tests/host_executor/seeded_bugs.h"
 
@@ -19,37 +20,6 @@ using host_executor::ScopedOptions;
 using host_executor::StreamOrder;
 
 constexpr int kCount = 64;
-
-Options with_streams(StreamOrder order, std::uint64_t seed = 1) {
-  Options o = host_executor::options();
-  o.streams = order;
-  o.seed = seed;
-  return o;
-}
-
-struct Stream {
-  cudaStream_t handle = nullptr;
-  explicit Stream(unsigned flags = cudaStreamNonBlocking) { require(cudaStreamCreateWithFlags(&handle, flags)); }
-  ~Stream() { cudaStreamDestroy(handle); }
-  Stream(const Stream&) = delete;
-  Stream& operator=(const Stream&) = delete;
-};
-
-struct Event {
-  cudaEvent_t handle = nullptr;
-  Event() { require(cudaEventCreate(&handle)); }
-  ~Event() { cudaEventDestroy(handle); }
-  Event(const Event&) = delete;
-  Event& operator=(const Event&) = delete;
-};
-
-struct Pinned {
-  float* data = nullptr;
-  Pinned() { require(cudaMallocHost(reinterpret_cast<void**>(&data), kCount * sizeof(float))); }
-  ~Pinned() { cudaFreeHost(data); }
-  Pinned(const Pinned&) = delete;
-  Pinned& operator=(const Pinned&) = delete;
-};
 
 /// x * 2 on `first`, then + 1 in place on `second`; what the host sees after waiting for `second`.
 enum class Ordering { kEvent, kNone };
@@ -89,7 +59,7 @@ TEST(Streams, AMissingEventShows) {
 TEST(Streams, AMissingSynchronisationShows) {
   const ScopedOptions scope(with_streams(StreamOrder::kQueued));
   const DeviceArray<float> x(kCount, 1.0f), y(kCount);
-  const Pinned result;
+  const Pinned result(kCount);
   const Stream stream;
   scale_add(y.data(), x.data(), 2.0f, 0.0f, kCount, stream.handle);
   require(cudaMemcpyAsync(result.data, y.data(), kCount * sizeof(float), cudaMemcpyDeviceToHost, stream.handle));
@@ -175,6 +145,43 @@ TEST(Memory, RefusesWhatADeviceRefuses) {
   EXPECT_EQ(cudaMemcpy(host.data(), host.data(), 4, cudaMemcpyDeviceToHost), cudaErrorInvalidValue);
   EXPECT_EQ(cudaFree(x.data() + 1), cudaErrorInvalidValue);
   EXPECT_STREQ(cudaGetErrorName(cudaGetLastError()), "cudaErrorInvalidValue");
+}
+
+TEST(Memory, ManagedMemoryIsForBothSides) {
+  float* memory = nullptr;
+  require(cudaMallocManaged(reinterpret_cast<void**>(&memory), kCount * sizeof(float)));
+  for (int i = 0; i < kCount; ++i) memory[i] = 3.0f;
+  scale_add(memory, memory, 2.0f, 1.0f, kCount, nullptr);
+  require(cudaDeviceSynchronize());
+  EXPECT_EQ(memory[kCount - 1], 7.0f);
+  require(cudaFree(memory));
+}
+
+TEST(Memory, PitchedCopiesLeaveTheGapsAlone) {
+  for (const auto order : {StreamOrder::kImmediate, StreamOrder::kQueued}) {
+    const ScopedOptions scope(with_streams(order));
+    const DeviceArray<float> x(kCount, 1.0f);
+    std::vector<float> host(12);
+    for (std::size_t i = 0; i < host.size(); ++i) host[i] = 10.0f + static_cast<float>(i);
+    // Rows of 2 floats: 4 apart at the host, 8 apart on the device.
+    require(cudaMemcpy2DAsync(x.data(), 32, host.data(), 16, 8, 3, cudaMemcpyHostToDevice, nullptr));
+    host.assign(12, 0.0f);  // allowed: the call has read the source
+    const std::vector<float> got = x.get();
+    for (int i = 0; i < kCount; ++i) {
+      const bool written = i < 24 && i % 8 < 2;
+      EXPECT_EQ(got[static_cast<std::size_t>(i)], written ? 10.0f + static_cast<float>(i / 8 * 4 + i % 8) : 1.0f) << i;
+    }
+    require(cudaMemcpy2DAsync(host.data(), 8, x.data(), 32, 8, 3, cudaMemcpyDeviceToHost, nullptr));
+    EXPECT_EQ(host[5], 19.0f) << "a pageable target is written when the call returns";
+  }
+  const DeviceArray<float> x(kCount, 1.0f);
+  std::vector<float> host(12);
+  EXPECT_EQ(cudaMemcpy2DAsync(x.data(), 4, host.data(), 16, 8, 3, cudaMemcpyHostToDevice, nullptr),
+            cudaErrorInvalidPitchValue);
+  EXPECT_EQ(cudaMemcpy2DAsync(x.data(), 124, host.data(), 16, 16, 3, cudaMemcpyHostToDevice, nullptr),
+            cudaErrorInvalidValue)
+      << "3 rows end 8 bytes behind the allocation";
+  static_cast<void>(cudaGetLastError());
 }
 
 TEST(Memory, FreshMemoryIsPoisonAndAccountedFor) {

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "kernels/cuda/host/graphs.h"
 #include "kernels/cuda/host/streams.h"
 
 namespace innerloop::host_executor {
@@ -16,6 +17,11 @@ void enqueue_launch(LaunchRequest request, cudaStream_t stream) {
   Streams& streams = Streams::instance();
   streams.rethrow_kept();
   Execution::validate(request);
+  const cudaError_t admitted = Captures::instance().admit(streams.stream(stream));
+  if (admitted != cudaSuccess) {
+    throw KernelError(Fault::kLaunch, fmt::format("launch of {}: {}", function_name(request.kernel),
+                                                  cudaGetErrorString(admitted)));
+  }
   streams.enqueue(stream, [request = std::move(request)] { Execution::instance().run(request); });
 }
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "kernels/cuda/host/device_heap.h"
+#include "kernels/cuda/host/graphs.h"
 #include "kernels/cuda/host/runtime.h"
 #include "kernels/cuda/host/runtime_status.h"
 #include "kernels/cuda/host/streams.h"
@@ -25,10 +26,29 @@ struct ErrorName {
 constexpr ErrorName kErrorNames[] = {
     {cudaSuccess, "cudaSuccess", "no error"},
     {cudaErrorInvalidValue, "cudaErrorInvalidValue", "invalid argument"},
+    {cudaErrorInvalidPitchValue, "cudaErrorInvalidPitchValue", "invalid pitch argument"},
     {cudaErrorMemoryAllocation, "cudaErrorMemoryAllocation", "out of memory"},
     {cudaErrorInvalidConfiguration, "cudaErrorInvalidConfiguration", "invalid configuration argument"},
     {cudaErrorInvalidDevice, "cudaErrorInvalidDevice", "invalid device ordinal"},
     {cudaErrorInvalidResourceHandle, "cudaErrorInvalidResourceHandle", "invalid resource handle"},
+    {cudaErrorIllegalState, "cudaErrorIllegalState", "the operation cannot be performed in the present state"},
+    {cudaErrorStreamCaptureUnsupported, "cudaErrorStreamCaptureUnsupported",
+     "operation not permitted when stream is capturing"},
+    {cudaErrorStreamCaptureInvalidated, "cudaErrorStreamCaptureInvalidated",
+     "operation failed due to a previous error during capture"},
+    {cudaErrorStreamCaptureMerge, "cudaErrorStreamCaptureMerge",
+     "operation would result in a merge of separate capture sequences"},
+    {cudaErrorStreamCaptureUnmatched, "cudaErrorStreamCaptureUnmatched",
+     "capture was not ended in the same stream as it began"},
+    {cudaErrorStreamCaptureUnjoined, "cudaErrorStreamCaptureUnjoined", "capturing stream has unjoined work"},
+    {cudaErrorStreamCaptureIsolation, "cudaErrorStreamCaptureIsolation",
+     "dependency created on uncaptured work in another stream"},
+    {cudaErrorStreamCaptureImplicit, "cudaErrorStreamCaptureImplicit",
+     "operation would make the legacy stream depend on a capturing blocking stream"},
+    {cudaErrorCapturedEvent, "cudaErrorCapturedEvent",
+     "operation not permitted on an event last recorded in a capturing stream"},
+    {cudaErrorStreamCaptureWrongThread, "cudaErrorStreamCaptureWrongThread",
+     "attempt to terminate a thread-local capture sequence from another thread"},
     {cudaErrorNotReady, "cudaErrorNotReady", "device not ready"},
     {cudaErrorLaunchFailure, "cudaErrorLaunchFailure", "a kernel failed; the next runtime call says how"},
     {cudaErrorNotSupported, "cudaErrorNotSupported", "not supported by the host executor"},
@@ -134,6 +154,8 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
   const Lock lock(runtime_mutex());
   Streams& streams = Streams::instance();
+  const cudaError_t status = Captures::instance().admit_unrecordable(streams.stream(stream));
+  if (status != cudaSuccess) return note(status);
   streams.rethrow_kept();
   if (streams.stream(stream).kind == CUstream_st::Kind::kDefault) {
     streams.complete_default();
@@ -145,6 +167,7 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
 
 cudaError_t cudaDeviceSynchronize() {
   const Lock lock(runtime_mutex());
+  if (const cudaError_t status = Captures::instance().admit_device_wait(); status != cudaSuccess) return note(status);
   Streams::instance().rethrow_kept();
   Streams::instance().complete_all();
   return cudaSuccess;
@@ -152,7 +175,10 @@ cudaError_t cudaDeviceSynchronize() {
 
 cudaError_t cudaStreamQuery(cudaStream_t stream) {
   const Lock lock(runtime_mutex());
-  return poll(Streams::instance().stream(stream).last);
+  const CUstream_st& target = Streams::instance().stream(stream);
+  const cudaError_t status = Captures::instance().admit_unrecordable(target);
+  if (status != cudaSuccess) return note(status);
+  return poll(target.last);
 }
 
 cudaError_t cudaEventCreate(cudaEvent_t* event) { return cudaEventCreateWithFlags(event, cudaEventDefault); }
@@ -175,6 +201,13 @@ cudaError_t cudaEventDestroy(cudaEvent_t event) {
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
   const Lock lock(runtime_mutex());
   if (events().count(event) == 0) return note(cudaErrorInvalidResourceHandle);
+  CUstream_st& target = Streams::instance().stream(stream);
+  if (const cudaError_t status = Captures::instance().admit(target); status != cudaSuccess) return note(status);
+  if (target.capture != nullptr) {
+    Captures::instance().record_event(target, *event);
+    return cudaSuccess;
+  }
+  event->capture = nullptr;
   auto time = std::make_shared<std::chrono::steady_clock::time_point>();
   event->time = time;
   event->recorded = Streams::instance().enqueue(stream, [time] { *time = std::chrono::steady_clock::now(); });
@@ -184,6 +217,8 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned int) {
   const Lock lock(runtime_mutex());
   if (events().count(event) == 0) return note(cudaErrorInvalidResourceHandle);
+  const cudaError_t status = Captures::instance().wait_event(Streams::instance().stream(stream), *event);
+  if (status != cudaSuccess) return note(status);
   Streams::instance().wait_for(stream, event->recorded);
   return cudaSuccess;
 }
@@ -191,6 +226,8 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned
 cudaError_t cudaEventSynchronize(cudaEvent_t event) {
   const Lock lock(runtime_mutex());
   if (events().count(event) == 0) return note(cudaErrorInvalidResourceHandle);
+  const cudaError_t status = Captures::instance().admit_event_wait(*event);
+  if (status != cudaSuccess) return note(status);
   Streams::instance().rethrow_kept();
   Streams::instance().complete(event->recorded);
   return cudaSuccess;
@@ -199,6 +236,8 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event) {
 cudaError_t cudaEventQuery(cudaEvent_t event) {
   const Lock lock(runtime_mutex());
   if (events().count(event) == 0) return note(cudaErrorInvalidResourceHandle);
+  const cudaError_t status = Captures::instance().admit_event_wait(*event);
+  if (status != cudaSuccess) return note(status);
   return poll(event->recorded);
 }
 

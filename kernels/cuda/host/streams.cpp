@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "kernels/cuda/host/diagnostics.h"
+#include "kernels/cuda/host/graphs.h"
 #include "kernels/cuda/host/options.h"
 
 namespace innerloop::host_executor {
@@ -28,6 +29,7 @@ void Streams::destroy(cudaStream_t handle) {
   CUstream_st& target = stream(handle);
   const auto it = std::find_if(streams_.begin(), streams_.end(), [&](const auto& s) { return s.get() == &target; });
   if (it == streams_.begin()) return;
+  Captures::instance().forget(target);
   if (!target.queue.empty()) retired_.push_back(std::move(*it));
   streams_.erase(it);
 }
@@ -55,6 +57,10 @@ void Streams::add_order(CUstream_st& target, std::vector<WorkId>& after) {
 
 WorkId Streams::enqueue(cudaStream_t handle, WorkFunction run) {
   CUstream_st& target = stream(handle);
+  if (target.capture != nullptr) {
+    target.capture->add(target, std::move(run));
+    return 0;
+  }
   Work work{next_++, std::exchange(target.awaited, {}), std::move(run)};
   add_order(target, work.after);
   const WorkId id = target.last = work.id;
@@ -86,17 +92,21 @@ void Streams::run_head(CUstream_st& target) {
   }
 }
 
+OrderDraws& Streams::draws() {
+  if (!std::exchange(draws_seeded_, true)) draws_.seed(options().seed);
+  return draws_;
+}
+
 // Dependences point to earlier work only, so there is always something that can run.
 void Streams::run_some(WorkId wanted) {
   if (options().streams == StreamOrder::kShuffled) {
-    if (!std::exchange(draws_seeded_, true)) draws_.seed(options().seed);
     std::vector<CUstream_st*> ready;
     for (const auto& list : {&streams_, &retired_}) {
       for (const auto& s : *list) {
         if (can_run(*s)) ready.push_back(s.get());
       }
     }
-    run_head(*ready[draws_.below(static_cast<std::uint32_t>(ready.size()))]);
+    run_head(*ready[draws().below(static_cast<std::uint32_t>(ready.size()))]);
     return;
   }
   // As late as possible: only what `wanted` needs, the deepest need first.

@@ -21,6 +21,8 @@ namespace innerloop::host_executor {
 
 using WorkId = std::uint64_t;  ///< rises with each enqueued piece of work; 0 = none
 using WorkFunction = std::function<void()>;
+using NodeList = std::vector<std::size_t>;  ///< nodes of a graph by index
+struct Capture;                             ///< graphs.h
 
 struct Work {
   WorkId id = 0;
@@ -37,10 +39,14 @@ struct CUstream_st {
   std::deque<innerloop::host_executor::Work> queue;
   innerloop::host_executor::WorkId last = 0;               ///< the latest that was enqueued
   std::vector<innerloop::host_executor::WorkId> awaited;   ///< events that the next work waits for
+  std::shared_ptr<innerloop::host_executor::Capture> capture;  ///< that its work is recorded in, if any
+  innerloop::host_executor::NodeList captured;                 ///< nodes that the next recorded one comes after
 };
 struct CUevent_st {
   innerloop::host_executor::WorkId recorded = 0;
   std::shared_ptr<std::chrono::steady_clock::time_point> time;  ///< when the marker ran
+  std::shared_ptr<innerloop::host_executor::Capture> capture;   ///< that it was last recorded in, if any
+  innerloop::host_executor::NodeList captured;                  ///< nodes that it comes after there
 };
 
 namespace innerloop::host_executor {
@@ -55,7 +61,8 @@ class Streams {
   /// The stream behind a handle, the default one for null and the two special handles. Throws for unknown handles.
   CUstream_st& stream(cudaStream_t handle);
 
-  /// Puts work on a stream; runs it at once when Options::streams says so. Throws what it throws then.
+  /// Puts work on a stream; runs it at once when Options::streams says so. Throws what it throws then. Work on a
+  /// stream that is captured is recorded and has no id (0).
   WorkId enqueue(cudaStream_t handle, WorkFunction run);
   void wait_for(cudaStream_t handle, WorkId work);
 
@@ -71,6 +78,9 @@ class Streams {
   /// For calls that must not throw: keeps `error`; rethrow_kept() throws it later.
   void keep(std::exception_ptr error) { kept_ = kept_ ? kept_ : error; }
   void rethrow_kept();
+
+  /// For StreamOrder::kShuffled.
+  OrderDraws& draws();
 
  private:
   Streams();
