@@ -41,6 +41,13 @@ Array scale_of(const NormCase& c, DType dtype, unsigned seed) {
   return random_array({c.scale == Scale::kShared ? 1 : c.d.t, c.d.k}, dtype, seed, 0.5, 1);  // of both signs
 }
 
+/// Runs a kernel whose outputs the host reads next.
+template <class K>
+void run_now(const K& kernel, Context& context) {
+  run(kernel, context);
+  wait_for_device();
+}
+
 NormReluPoolForward forward_call(NormPrimal& in, Array& p, double epsilon = 1e-5) {
   NormReluPoolForward k;
   k.pool = in.d.pool;
@@ -67,7 +74,7 @@ NormPrimal primal(const NormCase& c, DType dtype) {
                 random_array(d.p(), dtype, 4)};
   Array p(d.p(), dtype);
   Context context(1, harness::one_target());
-  run(forward_call(in, p), context);
+  run_now(forward_call(in, p), context);
   return in;
 }
 
@@ -199,7 +206,7 @@ TEST_P(Norm, ApplyTakesStatisticsSharedByTasks) {
   k.beta = in.beta.view();
   k.p = p.mutable_view(), k.choice = in.choice.mutable_view();
   Context context(2, harness::one_target());
-  run(k, context);
+  run_now(k, context);
   expect_pooled(in, p);
 }
 
@@ -250,7 +257,7 @@ TEST_P(Norm, GradJvp) {
       Array gy(c.d.y(), GetParam()), ggamma(c.d.channels(), GetParam()), gbeta(c.d.channels(), GetParam());
       const NormGradResult primal_want = oracle_grad(in);
       Context context(1, harness::one_target());
-      run(grad_call(in, gy, ggamma, gbeta), context);
+      run_now(grad_call(in, gy, ggamma, gbeta), context);
       gy = absent == 3 ? Array() : Array(c.d.y(), GetParam());
       Array tgy(c.d.y(), GetParam()), tggamma(c.d.channels(), GetParam()), tgbeta(c.d.channels(), GetParam());
       const NormGradResult want = oracle_grad_jvp(in, ggamma, gbeta, tan);
@@ -286,7 +293,7 @@ TEST(NormDifferences, TangentsAreDerivatives) {
     Context context(1, harness::one_target());
     const auto make = [&] { return Array(c.d.channels(), DType::kF64); };
     Array tp(c.d.p(), DType::kF64), tmean = make(), trstd = make();
-    run(jvp_call(in, tan, tp, tmean, trstd), context);
+    run_now(jvp_call(in, tan, tp, tmean, trstd), context);
     tan.tmean = Array(c.d.channels(), DType::kF64, tmean.values());
     tan.trstd = Array(c.d.channels(), DType::kF64, trstd.values());
 
@@ -298,10 +305,10 @@ TEST(NormDifferences, TangentsAreDerivatives) {
       near.beta = moved(in.beta, tan.tbeta, step), near.gp = moved(in.gp, tan.tgp, step);
       p[side] = Array(c.d.p(), DType::kF64), gy[side] = Array(c.d.y(), DType::kF64);
       ggamma[side] = make(), gbeta[side] = make();
-      run(forward_call(near, p[side]), context);
+      run_now(forward_call(near, p[side]), context);
       ASSERT_EQ(near.choice.memory(), in.choice.memory()) << "a decision flipped: the difference means nothing";
       mean[side] = near.mean, rstd[side] = near.rstd;
-      run(grad_call(near, gy[side], ggamma[side], gbeta[side]), context);
+      run_now(grad_call(near, gy[side], ggamma[side], gbeta[side]), context);
     }
     const auto expect = [&](const Array& actual, const Array(&at)[2], const char* what) {
       for (std::size_t i = 0; i < actual.size(); ++i)
@@ -313,8 +320,8 @@ TEST(NormDifferences, TangentsAreDerivatives) {
 
     Array base_gy(c.d.y(), DType::kF64), tgy(c.d.y(), DType::kF64), tggamma = make(), tgbeta = make();
     ggamma[2] = make(), gbeta[2] = make();
-    run(grad_call(in, base_gy, ggamma[2], gbeta[2]), context);
-    run(grad_jvp_call(in, ggamma[2], gbeta[2], tan, base_gy, tgy, tggamma, tgbeta), context);
+    run_now(grad_call(in, base_gy, ggamma[2], gbeta[2]), context);
+    run_now(grad_jvp_call(in, ggamma[2], gbeta[2], tan, base_gy, tgy, tggamma, tgbeta), context);
     expect(tgy, gy, "tgy");
     for (std::size_t i = 0; i < tggamma.size(); ++i) {
       ASSERT_NEAR(tggamma[i], (ggamma[1][i] - ggamma[0][i]) / (2 * kStep), kTolerance);
@@ -390,7 +397,7 @@ TEST_P(Norm, AnEmptyBatchLeavesFiniteStatisticsAndZeroGradients) {
   NormPrimal in = primal({d}, GetParam());
   Array gy(d.y(), GetParam()), ggamma(d.channels(), GetParam()), gbeta(d.channels(), GetParam());
   Context context(2, harness::one_target());
-  run(grad_call(in, gy, ggamma, gbeta), context);
+  run_now(grad_call(in, gy, ggamma, gbeta), context);
   for (std::size_t i = 0; i < ggamma.size(); ++i) {
     EXPECT_EQ(in.mean[i], 0);
     EXPECT_TRUE(std::isfinite(in.rstd[i]));

@@ -1,0 +1,43 @@
+// The step from a norm-ReLU-pool call to the template that serves it: element type, side of the window, width of a vector.
+#pragma once
+
+#include <initializer_list>
+#include <type_traits>
+
+#include "kernels/cuda/dispatch.h"
+#include "kernels/norm.h"
+
+namespace innerloop::kernels::cuda {
+
+/// Whether `width` neighbouring channels of each operand are one aligned access. Absent operands do not matter.
+inline bool can_be_vectors(std::initializer_list<ConstView> operands, std::size_t width) {
+  for (const ConstView& v : operands) {
+    if (!v) continue;
+    if (v.shape[-1] % static_cast<std::int64_t>(width) != 0) return false;
+    if (reinterpret_cast<std::uintptr_t>(v.data) % (width * size_of(v.dtype)) != 0) return false;
+  }
+  return true;
+}
+
+/// Calls f(T{}, width, side) with integral constants for the two numbers. `operands`: those with an element for each pixel or
+/// window.
+template <class F>
+void with_norm(DType dtype, Pool pool, std::string_view op, std::initializer_list<ConstView> operands, const F& f) {
+  with_float(dtype, op, [&]<class T>(T) {
+    constexpr int kWidest = 16 / sizeof(T);
+    const auto with_width = [&](auto width) {
+      if (pool == Pool::kNone) {
+        f(T{}, width, std::integral_constant<int, 1>{});
+      } else {
+        f(T{}, width, std::integral_constant<int, 2>{});
+      }
+    };
+    if (can_be_vectors(operands, kWidest)) {
+      with_width(std::integral_constant<int, kWidest>{});
+    } else {
+      with_width(std::integral_constant<int, 1>{});
+    }
+  });
+}
+
+}  // namespace innerloop::kernels::cuda

@@ -1,0 +1,158 @@
+// Norm-ReLU-pool, forward: statistics in one pass over y, then the maximum of each window in a second.
+//
+// The statistics are sums of y - s and (y - s)^2, where s is the mean of a few pixels spread over the batch: close enough to
+// the true mean that nothing cancels, and one pass instead of two.
+#include "kernels/cuda/norm_dispatch.h"
+#include "kernels/cuda/norm_passes.cuh"
+
+namespace innerloop::kernels::IL_TARGET_NAMESPACE {
+namespace {
+
+constexpr unsigned kSamples = 8;
+
+/// p and choice of one window from its z = (y - mean) * scale + shift.
+template <class T, int kWidth, int kSide>
+__device__ __forceinline__ void write_window(const WindowValues<kSide, T, kWidth>& y, const LineValues<T, kWidth, 3>& lines,
+                                             T* p, std::uint8_t* choice) {
+  Pack<T, kWidth> maximum;
+  Pack<std::uint8_t, kWidth> chosen;
+#pragma unroll
+  for (int v = 0; v < kWidth; ++v) {
+    const T mean = lines.line[0].at[v], scale = lines.line[1].at[v], shift = lines.line[2].at[v];
+    T best = fused_multiply_add(y.pixel[0].at[v] - mean, scale, shift);
+    T nan = best;  // a NaN of the window, where has_nan
+    bool has_nan = best != best;
+    int position = 0;
+#pragma unroll
+    for (int j = 1; j < kSide * kSide; ++j) {
+      const T z = fused_multiply_add(y.pixel[j].at[v] - mean, scale, shift);
+      if (z != z) nan = z, has_nan = true;
+      if (z > best) best = z, position = j;
+    }
+    const bool alive = best > T{0} && !has_nan;
+    maximum.at[v] = has_nan ? nan : (alive ? best : T{0});
+    chosen.at[v] = static_cast<std::uint8_t>(alive ? position : kDead);
+  }
+  store_as(p, maximum);
+  store_as(choice, chosen);
+}
+
+/// NormReluPoolApply: the walk alone.
+template <class T_, int kWidth_, int kSide>
+struct ApplyPass {
+  using T = T_;
+  static constexpr int kWidth = kWidth_, kConstants = 3;  // mean, gamma rstd, beta
+
+  NormGrid grid;
+  const T* y;
+  Line<T> mean, rstd, gamma, beta;
+  T* p;
+  std::uint8_t* choice;
+
+  __device__ __forceinline__ ApplyPass of_task(unsigned task) const {
+    ApplyPass pass = *this;
+    pass.y += task * grid.task_elements();
+    pass.mean = mean.of_task(task), pass.rstd = rstd.of_task(task);
+    pass.gamma = gamma.of_task(task), pass.beta = beta.of_task(task);
+    pass.p += task * grid.pooled_elements(), pass.choice += task * grid.pooled_elements();
+    return pass;
+  }
+  __device__ __forceinline__ void constants(unsigned channel, Column<T> to) const {
+    to[0] = mean.data[channel];
+    to[1] = static_cast<T>(gamma.at_or(channel, 1) * static_cast<double>(rstd.data[channel]));
+    to[2] = beta.data[channel];
+  }
+  IL_HD unsigned cells() const { return grid.windows; }
+  __device__ __forceinline__ void write(unsigned item, unsigned channel, const LineValues<T, kWidth, 3>& lines) const {
+    const WindowPlace<kSide> place(grid, item);
+    const WindowValues<kSide, T, kWidth> values(grid, y + place.first + channel);
+    write_window<T, kWidth, kSide>(values, lines, p + place.pooled + channel, choice + place.pooled + channel);
+  }
+};
+
+template <class T_, int kWidth_, int kSide>
+struct ForwardPass {
+  using T = T_;
+  static constexpr int kWidth = kWidth_, kGiven = 1, kConstants = 3, kUnroll = 4;
+
+  NormGrid grid;
+  double epsilon;
+  const T* y;
+  Line<T> gamma, beta;
+  T *mean, *rstd, *p;
+  std::uint8_t* choice;
+
+  __device__ __forceinline__ ForwardPass of_task(unsigned task) const {
+    ForwardPass pass = *this;
+    pass.y += task * grid.task_elements();
+    pass.gamma = gamma.of_task(task), pass.beta = beta.of_task(task);
+    pass.mean += static_cast<std::int64_t>(task) * grid.channels;
+    pass.rstd += static_cast<std::int64_t>(task) * grid.channels;
+    pass.p += task * grid.pooled_elements(), pass.choice += task * grid.pooled_elements();
+    return pass;
+  }
+
+  IL_HD unsigned terms() const { return grid.pixels; }
+  __device__ __forceinline__ void prepare(unsigned channel, Column<T> given) const {
+    const unsigned samples = min(kSamples, grid.pixels);
+    double sum = 0;
+    for (unsigned i = 0; i < samples; ++i) {
+      const auto at = static_cast<unsigned>((2 * i + 1) * std::uint64_t{grid.pixels} / (2 * samples));
+      sum += static_cast<double>(y[grid.pixel(at) + channel]);
+    }
+    // A quotient: a product could be fused with what comes after it in one kernel and not in another.
+    given[0] = samples == 0 ? T{0} : static_cast<T>(sum / samples);
+  }
+  __device__ __forceinline__ void add(unsigned item, unsigned channel, const LineValues<T, kWidth, 1>& given,
+                                      Pack<T, kWidth>& sum, Pack<T, kWidth>& squares) const {
+    const auto value = load_as<Pack<T, kWidth>>(y + grid.pixel(item) + channel);
+#pragma unroll
+    for (int v = 0; v < kWidth; ++v) {
+      const T d = value.at[v] - given.line[0].at[v];
+      sum.at[v] += d;
+      squares.at[v] = fused_multiply_add(d, d, squares.at[v]);
+    }
+  }
+  __device__ __forceinline__ void finish(unsigned channel, Column<T> given, double sum, double squares,
+                                         Column<T> constants) const {
+    const double offset = sum * grid.per_pixel;
+    const double variance = squares * grid.per_pixel - offset * offset;
+    const T m = static_cast<T>(static_cast<double>(given[0]) + offset);
+    const T r = static_cast<T>(1 / sqrt((variance < 0 ? 0 : variance) + epsilon));
+    mean[channel] = m, rstd[channel] = r;
+    constants[0] = m;
+    constants[1] = static_cast<T>(gamma.at_or(channel, 1) * static_cast<double>(r));
+    constants[2] = beta.data[channel];
+  }
+  IL_HD unsigned cells() const { return grid.windows; }
+  __device__ __forceinline__ void write(unsigned item, unsigned channel, const LineValues<T, kWidth, 3>& lines) const {
+    const WindowPlace<kSide> place(grid, item);
+    const WindowValues<kSide, T, kWidth> values(grid, y + place.first + channel);
+    write_window<T, kWidth, kSide>(values, lines, p + place.pooled + channel, choice + place.pooled + channel);
+  }
+};
+
+void run_here(const NormReluPoolForward& k, Context& context) {
+  const NormGrid grid(k.y.shape, k.pool, k.kName);
+  with_norm(k.y.dtype, k.pool, k.kName, {k.y, k.p, k.choice}, [&]<class T>(T, auto width, auto side) {
+    run_sums_and_walk(ForwardPass<T, width(), side()>{grid, k.epsilon, k.y.as<T>(), Line<T>(k.gamma), Line<T>(k.beta),
+                                                      k.mean.as<T>(), k.rstd.as<T>(), k.p.as<T>(),
+                                                      k.choice.as<std::uint8_t>()},
+                      context);
+  });
+}
+
+void run_here(const NormReluPoolApply& k, Context& context) {
+  const NormGrid grid(k.y.shape, k.pool, k.kName);
+  with_norm(k.y.dtype, k.pool, k.kName, {k.y, k.p, k.choice}, [&]<class T>(T, auto width, auto side) {
+    run_walk(ApplyPass<T, width(), side()>{grid, k.y.as<T>(), Line<T>(k.mean), Line<T>(k.rstd), Line<T>(k.gamma),
+                                           Line<T>(k.beta), k.p.as<T>(), k.choice.as<std::uint8_t>()},
+             context);
+  });
+}
+
+IL_REGISTER_KERNEL(NormReluPoolForward);
+IL_REGISTER_KERNEL(NormReluPoolApply);
+
+}  // namespace
+}  // namespace innerloop::kernels::IL_TARGET_NAMESPACE

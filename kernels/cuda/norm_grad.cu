@@ -1,0 +1,106 @@
+// Norm-ReLU-pool, gradient: the channel sums on the pooled grid, then gy densely as an affine map of y.
+//
+//   gy = A gz + B (y - mean) + C,  A = gamma rstd,  B = -A rstd ggamma/M,  C = -A gbeta/M
+#include "kernels/cuda/norm_dispatch.h"
+#include "kernels/cuda/norm_passes.cuh"
+
+namespace innerloop::kernels::IL_TARGET_NAMESPACE {
+namespace {
+
+template <class T_, int kWidth_, int kSide>
+struct GradPass {
+  using T = T_;
+  static constexpr int kWidth = kWidth_, kGiven = 1, kConstants = 4, kUnroll = 2;
+  enum Constant { kMean, kA, kB, kC };
+
+  NormGrid grid;
+  const T* y;
+  Line<T> mean, rstd, gamma;
+  const std::uint8_t* choice;
+  const T* gp;
+  T *gy, *ggamma, *gbeta;
+
+  __device__ __forceinline__ GradPass of_task(unsigned task) const {
+    GradPass pass = *this;
+    pass.y += task * grid.task_elements(), pass.gy += task * grid.task_elements();
+    pass.choice += task * grid.pooled_elements(), pass.gp += task * grid.pooled_elements();
+    pass.mean = mean.of_task(task), pass.rstd = rstd.of_task(task), pass.gamma = gamma.of_task(task);
+    pass.ggamma += static_cast<std::int64_t>(task) * grid.channels;
+    pass.gbeta += static_cast<std::int64_t>(task) * grid.channels;
+    return pass;
+  }
+
+  IL_HD unsigned terms() const { return grid.windows; }
+  __device__ __forceinline__ void prepare(unsigned channel, Column<T> given) const { given[0] = mean.data[channel]; }
+  __device__ __forceinline__ void add(unsigned item, unsigned channel, const LineValues<T, kWidth, 1>& given,
+                                      Pack<T, kWidth>& sum, Pack<T, kWidth>& dot) const {
+    const WindowPlace<kSide> place(grid, item);
+    const auto chosen = load_as<Pack<std::uint8_t, kWidth>>(choice + place.pooled + channel);
+    const auto cotangent = load_as<Pack<T, kWidth>>(gp + place.pooled + channel);
+    const WindowValues<kSide, T, kWidth> values(grid, y + place.first + channel);
+#pragma unroll
+    for (int v = 0; v < kWidth; ++v) {
+      const T g = chosen.at[v] == kDead ? T{0} : cotangent.at[v];
+      sum.at[v] += g;
+      dot.at[v] = fused_multiply_add(g, values.pick(v, chosen.at[v]) - given.line[0].at[v], dot.at[v]);
+    }
+  }
+  __device__ __forceinline__ void finish(unsigned channel, Column<T> given, double sum, double dot,
+                                         Column<T> constants) const {
+    const auto s = static_cast<double>(rstd.data[channel]);
+    const double a = gamma.at_or(channel, 1) * s, gg = s * dot;
+    gbeta[channel] = static_cast<T>(sum);
+    ggamma[channel] = static_cast<T>(gg);
+    constants[kMean] = given[0];
+    constants[kA] = static_cast<T>(a);
+    constants[kB] = static_cast<T>(-a * s * gg * grid.per_pixel);
+    constants[kC] = static_cast<T>(-a * sum * grid.per_pixel);
+  }
+
+  IL_HD unsigned cells() const { return grid.cells; }
+  __device__ __forceinline__ void write(unsigned item, unsigned channel, const LineValues<T, kWidth, 4>& lines) const {
+    const CellPlace<kSide> place(grid, item);
+    const T* from = y + place.first + channel;
+    Pack<T, kWidth> value[kSide * kSide], hit{};
+    Pack<std::uint8_t, kWidth> chosen{};
+    // All loads before the first store: they are then in flight together.
+#pragma unroll
+    for (int j = 0; j < kSide * kSide; ++j)
+      if (place.has(j)) value[j] = load_as<Pack<T, kWidth>>(from + offset_in_window<kSide>(grid, j));
+    if (place.windowed) {
+      chosen = load_as<Pack<std::uint8_t, kWidth>>(choice + place.pooled + channel);
+      hit = load_as<Pack<T, kWidth>>(gp + place.pooled + channel);
+    }
+#pragma unroll
+    for (int v = 0; v < kWidth; ++v) {
+      hit.at[v] = fused_multiply_add(hit.at[v], lines.line[kA].at[v], lines.line[kC].at[v]);
+      if (!place.windowed) chosen.at[v] = kDead;
+    }
+#pragma unroll
+    for (int j = 0; j < kSide * kSide; ++j) {
+      if (!place.has(j)) continue;
+      Pack<T, kWidth> out;
+#pragma unroll
+      for (int v = 0; v < kWidth; ++v)
+        out.at[v] = fused_multiply_add(value[j].at[v] - lines.line[kMean].at[v], lines.line[kB].at[v],
+                                       chosen.at[v] == j ? hit.at[v] : lines.line[kC].at[v]);
+      store_as(gy + place.first + offset_in_window<kSide>(grid, j) + channel, out);
+    }
+  }
+};
+
+void run_here(const NormReluPoolGrad& k, Context& context) {
+  const NormGrid grid(k.y.shape, k.pool, k.kName);
+  with_norm(k.y.dtype, k.pool, k.kName, {k.y, k.gy, k.gp, k.choice}, [&]<class T>(T, auto width, auto side) {
+    run_sums_and_walk(
+        GradPass<T, width(), side()>{grid, k.y.as<T>(), Line<T>(k.mean), Line<T>(k.rstd), Line<T>(k.gamma),
+                                     k.choice.as<std::uint8_t>(), k.gp.as<T>(), k.gy.as<T>(), k.ggamma.as<T>(),
+                                     k.gbeta.as<T>()},
+        context);
+  });
+}
+
+IL_REGISTER_KERNEL(NormReluPoolGrad);
+
+}  // namespace
+}  // namespace innerloop::kernels::IL_TARGET_NAMESPACE

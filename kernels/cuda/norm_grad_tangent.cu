@@ -1,0 +1,158 @@
+// Norm-ReLU-pool, tangent of the gradient: sums on the pooled grid, then gy and tgy in one dense walk.
+//
+//   gy  = A gz + X (y - mean) + C
+//   tgy = P gz + A tgz + D (y - mean) + X (ty - tmean) + E
+//   A = gamma rstd,  P = tgamma rstd + gamma trstd,  X = -A rstd ggamma/M,  C = -A gbeta/M,
+//   D = -P rstd ggamma/M - A (trstd ggamma + rstd tggamma)/M,  E = -(P gbeta + A tgbeta)/M
+#include "kernels/cuda/norm_dispatch.h"
+#include "kernels/cuda/norm_passes.cuh"
+
+namespace innerloop::kernels::IL_TARGET_NAMESPACE {
+namespace {
+
+template <class T_, int kWidth_, int kSide>
+struct GradTangentPass {
+  using T = T_;
+  static constexpr int kWidth = kWidth_, kGiven = 2, kConstants = 8, kUnroll = 1;
+  enum Constant { kMean, kTMean, kA, kP, kX, kC, kD, kE };
+
+  NormGrid grid;
+  const T *y, *ty, *gp, *tgp;  // ty and tgp null: zero
+  const std::uint8_t* choice;
+  Line<T> mean, rstd, gamma, tmean, trstd, tgamma, ggamma, gbeta;
+  T *gy, *tgy;  // gy null: not wanted
+  T *tggamma, *tgbeta;
+
+  __device__ __forceinline__ GradTangentPass of_task(unsigned task) const {
+    GradTangentPass pass = *this;
+    pass.y += task * grid.task_elements(), pass.ty = cuda::of_task(ty, task, grid.task_elements());
+    pass.gp += task * grid.pooled_elements(), pass.tgp = cuda::of_task(tgp, task, grid.pooled_elements());
+    pass.choice += task * grid.pooled_elements();
+    pass.mean = mean.of_task(task), pass.rstd = rstd.of_task(task), pass.gamma = gamma.of_task(task);
+    pass.tmean = tmean.of_task(task), pass.trstd = trstd.of_task(task), pass.tgamma = tgamma.of_task(task);
+    pass.ggamma = ggamma.of_task(task), pass.gbeta = gbeta.of_task(task);
+    pass.gy = cuda::of_task(gy, task, grid.task_elements()), pass.tgy += task * grid.task_elements();
+    pass.tggamma += static_cast<std::int64_t>(task) * grid.channels;
+    pass.tgbeta += static_cast<std::int64_t>(task) * grid.channels;
+    return pass;
+  }
+
+  IL_HD unsigned terms() const { return grid.windows; }
+  __device__ __forceinline__ void prepare(unsigned channel, Column<T> given) const {
+    given[0] = mean.data[channel];
+    given[1] = static_cast<T>(tmean.at_or(channel, 0));
+  }
+  /// sum of tgz, and of tgz (y - mean) + gz (ty - tmean)
+  __device__ __forceinline__ void add(unsigned item, unsigned channel, const LineValues<T, kWidth, 2>& given,
+                                      Pack<T, kWidth>& sum, Pack<T, kWidth>& dot) const {
+    const WindowPlace<kSide> place(grid, item);
+    const auto chosen = load_as<Pack<std::uint8_t, kWidth>>(choice + place.pooled + channel);
+    const auto cotangent = load_as<Pack<T, kWidth>>(gp + place.pooled + channel);
+    Pack<T, kWidth> moved{};  // ty at the chosen pixels
+    if (ty != nullptr) {
+      const WindowValues<kSide, T, kWidth> tangents(grid, ty + place.first + channel);
+#pragma unroll
+      for (int v = 0; v < kWidth; ++v) moved.at[v] = tangents.pick(v, chosen.at[v]);
+    }
+    if (tgp != nullptr) {
+      const auto tcotangent = load_as<Pack<T, kWidth>>(tgp + place.pooled + channel);
+      const WindowValues<kSide, T, kWidth> values(grid, y + place.first + channel);
+#pragma unroll
+      for (int v = 0; v < kWidth; ++v) {
+        const T tg = chosen.at[v] == kDead ? T{0} : tcotangent.at[v];
+        sum.at[v] += tg;
+        dot.at[v] = fused_multiply_add(tg, values.pick(v, chosen.at[v]) - given.line[0].at[v], dot.at[v]);
+      }
+    }
+#pragma unroll
+    for (int v = 0; v < kWidth; ++v) {
+      const T g = chosen.at[v] == kDead ? T{0} : cotangent.at[v];
+      dot.at[v] = fused_multiply_add(g, moved.at[v] - given.line[1].at[v], dot.at[v]);
+    }
+  }
+  __device__ __forceinline__ void finish(unsigned channel, Column<T> given, double sum, double dot,
+                                         Column<T> constants) const {
+    const double s = static_cast<double>(rstd.data[channel]), ts = trstd.at_or(channel, 0);
+    const double g = gamma.at_or(channel, 1), m = grid.per_pixel;
+    const double gg = static_cast<double>(ggamma.data[channel]), gb = static_cast<double>(gbeta.data[channel]);
+    // sum gz (y - mean) is ggamma/rstd, known from the gradient.
+    const double tgg = s * dot + ts * (gg / s);
+    const double a = g * s, p = tgamma.at_or(channel, 0) * s + g * ts;
+    tgbeta[channel] = static_cast<T>(sum);
+    tggamma[channel] = static_cast<T>(tgg);
+    constants[kMean] = given[0];
+    constants[kTMean] = given[1];
+    constants[kA] = static_cast<T>(a);
+    constants[kP] = static_cast<T>(p);
+    constants[kX] = static_cast<T>(-a * s * gg * m);
+    constants[kC] = static_cast<T>(-a * gb * m);
+    constants[kD] = static_cast<T>(-(p * s * gg + a * (ts * gg + s * tgg)) * m);
+    constants[kE] = static_cast<T>(-(p * gb + a * sum) * m);
+  }
+
+  IL_HD unsigned cells() const { return grid.cells; }
+  __device__ __forceinline__ void write(unsigned item, unsigned channel, const LineValues<T, kWidth, 8>& lines) const {
+    const CellPlace<kSide> place(grid, item);
+    Pack<T, kWidth> value[kSide * kSide], tangent[kSide * kSide] = {};
+    // All loads before the first store: they are then in flight together.
+#pragma unroll
+    for (int j = 0; j < kSide * kSide; ++j) {
+      if (!place.has(j)) continue;
+      const std::int64_t at = place.first + offset_in_window<kSide>(grid, j) + channel;
+      value[j] = load_as<Pack<T, kWidth>>(y + at);
+      if (ty != nullptr) tangent[j] = load_as<Pack<T, kWidth>>(ty + at);
+    }
+    Pack<std::uint8_t, kWidth> chosen{};
+    Pack<T, kWidth> gz{}, tgz{};
+    if (place.windowed) {
+      chosen = load_as<Pack<std::uint8_t, kWidth>>(choice + place.pooled + channel);
+      gz = load_as<Pack<T, kWidth>>(gp + place.pooled + channel);
+      if (tgp != nullptr) tgz = load_as<Pack<T, kWidth>>(tgp + place.pooled + channel);
+    }
+    Pack<T, kWidth> hit, thit;  // A gz + C and P gz + A tgz + E
+#pragma unroll
+    for (int v = 0; v < kWidth; ++v) {
+      if (!place.windowed) chosen.at[v] = kDead;
+      const T a = lines.line[kA].at[v];
+      hit.at[v] = fused_multiply_add(gz.at[v], a, lines.line[kC].at[v]);
+      thit.at[v] = fused_multiply_add(gz.at[v], lines.line[kP].at[v],
+                                      fused_multiply_add(tgz.at[v], a, lines.line[kE].at[v]));
+    }
+#pragma unroll
+    for (int j = 0; j < kSide * kSide; ++j) {
+      if (!place.has(j)) continue;
+      Pack<T, kWidth> out, tout;
+#pragma unroll
+      for (int v = 0; v < kWidth; ++v) {
+        const bool here = chosen.at[v] == j;
+        const T dy = value[j].at[v] - lines.line[kMean].at[v], x = lines.line[kX].at[v];
+        const T dty = tangent[j].at[v] - lines.line[kTMean].at[v];
+        out.at[v] = fused_multiply_add(dy, x, here ? hit.at[v] : lines.line[kC].at[v]);
+        tout.at[v] = fused_multiply_add(
+            dty, x, fused_multiply_add(dy, lines.line[kD].at[v], here ? thit.at[v] : lines.line[kE].at[v]));
+      }
+      const std::int64_t at = place.first + offset_in_window<kSide>(grid, j) + channel;
+      if (gy != nullptr) store_as(gy + at, out);
+      store_as(tgy + at, tout);
+    }
+  }
+};
+
+void run_here(const NormReluPoolGradJvp& k, Context& context) {
+  const NormGrid grid(k.y.shape, k.pool, k.kName);
+  with_norm(k.y.dtype, k.pool, k.kName, {k.y, k.ty, k.gp, k.tgp, k.choice, k.gy, k.tgy},
+            [&]<class T>(T, auto width, auto side) {
+              run_sums_and_walk(
+                  GradTangentPass<T, width(), side()>{
+                      grid, k.y.as<T>(), k.ty.as<T>(), k.gp.as<T>(), k.tgp.as<T>(), k.choice.as<std::uint8_t>(),
+                      Line<T>(k.mean), Line<T>(k.rstd), Line<T>(k.gamma), Line<T>(k.tmean), Line<T>(k.trstd),
+                      Line<T>(k.tgamma), Line<T>(k.ggamma), Line<T>(k.gbeta), k.gy.as<T>(), k.tgy.as<T>(),
+                      k.tggamma.as<T>(), k.tgbeta.as<T>()},
+                  context);
+            });
+}
+
+IL_REGISTER_KERNEL(NormReluPoolGradJvp);
+
+}  // namespace
+}  // namespace innerloop::kernels::IL_TARGET_NAMESPACE

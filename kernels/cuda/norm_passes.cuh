@@ -1,0 +1,320 @@
+// The two passes that every norm-ReLU-pool kernel makes: sums over a task for each channel, then a walk that writes.
+//
+// A pass is a struct with (T, kWidth the channels of a vector):
+//   kGiven, kConstants, kUnroll                         lines of T before and after the sums; items in flight while summing
+//   of_task(task)                                       the same pass with its pointers moved to a task
+//   terms(), prepare(channel, given), add(item, channel, given, sum0, sum1)
+//   finish(channel, given, total0, total1, constants)   writes the outputs of a channel and the constants of the walk
+//   cells(), write(item, channel, constants)
+//
+// Threads lie along channels first, so that a warp reads whole lines of channels-last memory, then along items. A thread's sums
+// are made in T over kRun items at a time and joined in float64: rows of a block by halving, blocks one after the other. All of
+// it is cut by the shape of one task alone, so that a task has the same bits whatever tasks are beside it.
+#pragma once
+
+#include <algorithm>
+#include <bit>
+
+#include "kernels/cuda/cuda_device.h"
+#include "kernels/cuda/launch.cuh"
+#include "kernels/cuda/norm_grid.cuh"
+
+namespace innerloop::kernels::cuda {
+
+inline constexpr unsigned kRun = 32;  ///< terms of one partial in T
+
+/// Up to this many pixels a task, one block does both passes of a task and a few of its channels in one launch: the walk finds
+/// in the caches what the sums have read.
+inline constexpr unsigned kFusedPixels = 4096;
+inline constexpr unsigned kFusedThreads = 512, kFusedChannels = 16;
+inline constexpr unsigned kSplitThreads = 256, kSplitLanes = 32;
+inline constexpr unsigned kFinishLanes = 32, kFinishRows = 8;
+
+/// Lines of channel values, one below the other.
+template <class T>
+struct Lines {
+  T* data;
+  unsigned stride;
+  __device__ __forceinline__ T& operator()(int line, unsigned channel) const { return data[line * stride + channel]; }
+};
+
+/// The same lines at one channel, as the functions of a pass see them.
+template <class T>
+struct Column {
+  T* data;
+  std::int64_t stride;
+  __device__ __forceinline__ T& operator[](int line) const { return data[line * stride]; }
+};
+
+/// A thread's vectors of the lines.
+template <class T, int kWidth, int kLines>
+struct LineValues {
+  Pack<T, kWidth> line[kLines];
+  __device__ __forceinline__ void load(const T* data, std::int64_t stride) {
+#pragma unroll
+    for (int i = 0; i < kLines; ++i) line[i] = load_as<Pack<T, kWidth>>(data + i * stride);
+  }
+};
+
+/// How a block lies over the channels: x along vectors of channels, y along items.
+struct NormBlock {
+  unsigned lanes, rows, tiles;
+  NormBlock(unsigned channels, unsigned width, unsigned threads, unsigned most_lanes) {
+    const unsigned vectors = channels / width;
+    tiles = (vectors + most_lanes - 1) / most_lanes;
+    lanes = (vectors + tiles - 1) / tiles;
+    rows = threads / lanes;
+  }
+  dim3 block() const { return {lanes, rows}; }
+  unsigned threads() const { return lanes * rows; }
+};
+
+__device__ __forceinline__ unsigned thread_of_block() { return threadIdx.y * blockDim.x + threadIdx.x; }
+
+/// total[i] of the rows of a block, added up by halving into sums[i * threads + lane].
+template <int kValues>
+__device__ __forceinline__ void sum_over_rows(const double (&total)[kValues], double* sums, unsigned half) {
+  const unsigned threads = blockDim.x * blockDim.y, thread = thread_of_block();
+#pragma unroll
+  for (int i = 0; i < kValues; ++i) sums[i * threads + thread] = total[i];
+  for (; half > 0; half /= 2) {
+    __syncthreads();
+    if (threadIdx.y < half && threadIdx.y + half < blockDim.y) {
+#pragma unroll
+      for (int i = 0; i < kValues; ++i) sums[i * threads + thread] += sums[i * threads + thread + half * blockDim.x];
+    }
+  }
+  __syncthreads();
+}
+
+/// A thread's share of the items [begin, end): sum 0 of each channel, then sum 1.
+template <class Pass>
+__device__ __forceinline__ void add_items(const Pass& pass, unsigned begin, unsigned end, unsigned channel,
+                                          const LineValues<typename Pass::T, Pass::kWidth, Pass::kGiven>& given,
+                                          double (&total)[2 * Pass::kWidth]) {
+  const unsigned rows = blockDim.y;
+  for (unsigned item = begin + threadIdx.y; item < end; item += kRun * rows) {
+    Pack<typename Pass::T, Pass::kWidth> sum0{}, sum1{};
+    const unsigned count = min(kRun, (end - item + rows - 1) / rows);
+#pragma unroll Pass::kUnroll
+    for (unsigned i = 0; i < count; ++i) pass.add(item + i * rows, channel, given, sum0, sum1);
+#pragma unroll
+    for (int v = 0; v < Pass::kWidth; ++v) {
+      total[v] += static_cast<double>(sum0.at[v]);
+      total[Pass::kWidth + v] += static_cast<double>(sum1.at[v]);
+    }
+  }
+}
+
+/// Shared memory of a block that sums, and what each part of it is for.
+template <class Pass>
+struct SumMemory {
+  using T = typename Pass::T;
+  double* sums;
+  Lines<T> given, constants;
+
+  static std::size_t bytes(const NormBlock& block) {
+    return block.threads() * 2 * Pass::kWidth * sizeof(double) +
+           block.lanes * Pass::kWidth * (Pass::kGiven + Pass::kConstants) * sizeof(T);
+  }
+  __device__ __forceinline__ explicit SumMemory(double* memory) : sums(memory), given{}, constants{} {
+    const unsigned threads = blockDim.x * blockDim.y, tile = blockDim.x * Pass::kWidth;
+    T* lines = reinterpret_cast<T*>(memory + threads * 2 * Pass::kWidth);
+    given = {lines, tile};
+    constants = {lines + Pass::kGiven * tile, tile};
+  }
+  __device__ __forceinline__ double sum(int which, unsigned channel_of_tile) const {
+    const unsigned lane = channel_of_tile / Pass::kWidth, v = channel_of_tile % Pass::kWidth;
+    return sums[(which * Pass::kWidth + v) * blockDim.x * blockDim.y + lane];
+  }
+};
+
+/// body(channel, place of it in the tile) for the channels of a block's tile, spread over its threads.
+template <class Pass, class Body>
+__device__ __forceinline__ void for_channels_of_tile(const Pass& pass, unsigned first, const Body& body) {
+  const unsigned threads = blockDim.x * blockDim.y, tile = blockDim.x * Pass::kWidth;
+  for (unsigned i = thread_of_block(); i < tile; i += threads)
+    if (first + i < pass.grid.channels) body(first + i, i);
+}
+
+/// The sums of a block over [begin, end), left in `memory`.
+template <class Pass>
+__device__ __forceinline__ void sum_block(const Pass& pass, unsigned begin, unsigned end, unsigned first, unsigned half,
+                                          const SumMemory<Pass>& memory) {
+  for_channels_of_tile(pass, first, [&](unsigned channel, unsigned i) {
+    pass.prepare(channel, Column<typename Pass::T>{&memory.given(0, i), memory.given.stride});
+  });
+  __syncthreads();
+  const unsigned channel = first + threadIdx.x * Pass::kWidth;
+  double total[2 * Pass::kWidth] = {};
+  if (channel < pass.grid.channels) {
+    LineValues<typename Pass::T, Pass::kWidth, Pass::kGiven> given;
+    given.load(&memory.given(0, threadIdx.x * Pass::kWidth), memory.given.stride);
+    add_items(pass, begin, end, channel, given, total);
+  }
+  sum_over_rows(total, memory.sums, half);
+}
+
+/// The walk over [begin, end) with the constants at `lines`.
+template <class Pass>
+__device__ __forceinline__ void write_block(const Pass& pass, unsigned begin, unsigned end, unsigned channel,
+                                            const typename Pass::T* lines, std::int64_t stride) {
+  LineValues<typename Pass::T, Pass::kWidth, Pass::kConstants> constants;
+  constants.load(lines, stride);
+  for (unsigned item = begin + threadIdx.y; item < end; item += blockDim.y) pass.write(item, channel, constants);
+}
+
+/// Both passes over one task and one tile of its channels. Block x: tile + tiles * task.
+template <class Pass>
+__global__ void __launch_bounds__(kFusedThreads) norm_fused_kernel(Pass all, unsigned tiles, unsigned half) {
+  using T = typename Pass::T;
+  IL_DYNAMIC_SHARED(double, shared);
+  const SumMemory<Pass> memory(shared);
+  const Pass pass = all.of_task(blockIdx.x / tiles);
+  const unsigned first = blockIdx.x % tiles * blockDim.x * Pass::kWidth;
+  sum_block(pass, 0, pass.terms(), first, half, memory);
+  for_channels_of_tile(pass, first, [&](unsigned channel, unsigned i) {
+    pass.finish(channel, Column<T>{&memory.given(0, i), memory.given.stride}, memory.sum(0, i), memory.sum(1, i),
+                Column<T>{&memory.constants(0, i), memory.constants.stride});
+  });
+  __syncthreads();
+  const unsigned channel = first + threadIdx.x * Pass::kWidth;
+  if (channel < pass.grid.channels)
+    write_block(pass, 0, pass.cells(), channel, &memory.constants(0, threadIdx.x * Pass::kWidth), memory.constants.stride);
+}
+
+/// The part of a task that a block has: block x is part + parts * (tile + tiles * task).
+struct Share {
+  unsigned part, tile, task, begin, end;
+  __device__ __forceinline__ Share(unsigned parts, unsigned tiles, unsigned items)
+      : part(blockIdx.x % parts), tile(blockIdx.x / parts % tiles), task(blockIdx.x / parts / tiles), begin(0), end(0) {
+    set(part, parts, items);
+  }
+  __device__ __forceinline__ void set(unsigned which, unsigned parts, unsigned items) {
+    const unsigned length = (items + parts - 1) / parts;
+    begin = min(items, which * length), end = min(items, begin + length);
+  }
+};
+
+/// partials [task, part, 2, channel]
+template <class Pass>
+__global__ void __launch_bounds__(kSplitThreads)
+    norm_partial_kernel(Pass all, unsigned tiles, unsigned parts, unsigned half, double* partials) {
+  IL_DYNAMIC_SHARED(double, shared);
+  const SumMemory<Pass> memory(shared);
+  const Share share(parts, tiles, all.terms());
+  const unsigned first = share.tile * blockDim.x * Pass::kWidth;
+  sum_block(all.of_task(share.task), share.begin, share.end, first, half, memory);
+  double* to = partials + (static_cast<std::int64_t>(share.task) * parts + share.part) * 2 * all.grid.channels;
+  for_channels_of_tile(all, first, [&](unsigned channel, unsigned i) {
+    to[channel] = memory.sum(0, i);
+    to[all.grid.channels + channel] = memory.sum(1, i);
+  });
+}
+
+/// Joins the partials of a task; constants [task, kConstants, channel]. Block x: tile + tiles * task.
+template <class Pass>
+__global__ void __launch_bounds__(kFinishLanes* kFinishRows)
+    norm_finish_kernel(Pass all, unsigned tiles, unsigned parts, const double* partials, typename Pass::T* constants) {
+  using T = typename Pass::T;
+  IL_SHARED(double, sums, [2 * kFinishLanes * kFinishRows]);
+  const unsigned task = blockIdx.x / tiles, channels = all.grid.channels;
+  const unsigned channel = blockIdx.x % tiles * kFinishLanes + threadIdx.x;
+  double total[2] = {};
+  if (channel < channels) {
+    for (unsigned part = threadIdx.y; part < parts; part += kFinishRows) {
+      const double* from = partials + (static_cast<std::int64_t>(task) * parts + part) * 2 * channels + channel;
+      total[0] += from[0];
+      total[1] += from[channels];
+    }
+  }
+  sum_over_rows(total, sums, kFinishRows / 2);
+  if (channel >= channels || threadIdx.y != 0) return;
+  const Pass pass = all.of_task(task);
+  T given[Pass::kGiven];
+  pass.prepare(channel, Column<T>{given, 1});
+  pass.finish(channel, Column<T>{given, 1}, sums[threadIdx.x], sums[kFinishLanes * kFinishRows + threadIdx.x],
+              Column<T>{constants + static_cast<std::int64_t>(task) * Pass::kConstants * channels + channel, channels});
+}
+
+/// The walk. It goes from the last part to the first, and so begins with what the sums have left in the cache.
+template <class Pass>
+__global__ void __launch_bounds__(kSplitThreads)
+    norm_write_kernel(Pass all, unsigned tiles, unsigned parts, const typename Pass::T* constants) {
+  Share share(parts, tiles, all.cells());
+  share.set(parts - 1 - share.part, parts, all.cells());
+  const unsigned channel = (share.tile * blockDim.x + threadIdx.x) * Pass::kWidth, channels = all.grid.channels;
+  if (channel >= channels) return;
+  write_block(all.of_task(share.task), share.begin, share.end, channel,
+              constants + static_cast<std::int64_t>(share.task) * Pass::kConstants * channels + channel, channels);
+}
+
+/// The walk of a pass whose constants need no sums.
+template <class Pass>
+__global__ void __launch_bounds__(kSplitThreads) norm_direct_kernel(Pass all, unsigned tiles, unsigned parts) {
+  using T = typename Pass::T;
+  IL_DYNAMIC_SHARED(T, memory);
+  const Share share(parts, tiles, all.cells());
+  const Pass pass = all.of_task(share.task);
+  const unsigned tile = blockDim.x * Pass::kWidth, first = share.tile * tile;
+  const Lines<T> constants{memory, tile};
+  for_channels_of_tile(pass, first, [&](unsigned channel, unsigned i) {
+    pass.constants(channel, Column<T>{&constants(0, i), tile});
+  });
+  __syncthreads();
+  const unsigned channel = first + threadIdx.x * Pass::kWidth;
+  if (channel < pass.grid.channels)
+    write_block(pass, share.begin, share.end, channel, &constants(0, threadIdx.x * Pass::kWidth), tile);
+}
+
+/// Blocks along the items of a task, at least `each` items a thread.
+inline unsigned parts_of(unsigned items, unsigned rows, unsigned each, unsigned most) {
+  const std::uint64_t block = std::uint64_t{rows} * each;
+  return static_cast<unsigned>(std::clamp<std::uint64_t>((items + block - 1) / block, 1, most));
+}
+
+/// The first step of sum_over_rows for `rows` rows.
+inline unsigned half_of(unsigned rows) { return std::bit_ceil(rows) / 2; }
+
+inline constexpr unsigned kSumItems = 16, kMostSumParts = 256, kWriteItems = 8, kMostWriteParts = 4096;
+
+template <class Pass>
+void run_sums_and_walk(const Pass& pass, Context& context) {
+  using T = typename Pass::T;
+  const NormGrid& grid = pass.grid;
+  if (grid.tasks == 0 || grid.channels == 0) return;
+  const cudaStream_t stream = stream_of(context);
+  if (grid.pixels <= kFusedPixels) {
+    const NormBlock block(grid.channels, Pass::kWidth, kFusedThreads, kFusedChannels / Pass::kWidth);
+    launch(norm_fused_kernel<Pass>, dim3(block.tiles * grid.tasks), block.block(), SumMemory<Pass>::bytes(block), stream,
+           pass, block.tiles, half_of(block.rows));
+    return;
+  }
+  const NormBlock block(grid.channels, Pass::kWidth, kSplitThreads, kSplitLanes);
+  const unsigned sum_parts = parts_of(pass.terms(), block.rows, kSumItems, kMostSumParts);
+  const unsigned write_parts = parts_of(pass.cells(), block.rows, kWriteItems, kMostWriteParts);
+  const std::size_t lines = std::size_t{grid.tasks} * grid.channels;
+  const auto partials = context.arena().allocate(lines * 2 * sum_parts * sizeof(double));
+  const auto constants = context.arena().allocate(lines * Pass::kConstants * sizeof(T));
+  launch(norm_partial_kernel<Pass>, dim3(block.tiles * sum_parts * grid.tasks), block.block(),
+         SumMemory<Pass>::bytes(block), stream, pass, block.tiles, sum_parts, half_of(block.rows),
+         static_cast<double*>(partials.get()));
+  const unsigned finish_tiles = (grid.channels + kFinishLanes - 1) / kFinishLanes;
+  launch(norm_finish_kernel<Pass>, dim3(finish_tiles * grid.tasks), dim3(kFinishLanes, kFinishRows), 0, stream, pass,
+         finish_tiles, sum_parts, static_cast<const double*>(partials.get()), static_cast<T*>(constants.get()));
+  launch(norm_write_kernel<Pass>, dim3(block.tiles * write_parts * grid.tasks), block.block(), 0, stream, pass, block.tiles,
+         write_parts, static_cast<const T*>(constants.get()));
+}
+
+template <class Pass>
+void run_walk(const Pass& pass, Context& context) {
+  const NormGrid& grid = pass.grid;
+  if (grid.tasks == 0 || grid.channels == 0 || pass.cells() == 0) return;
+  const NormBlock block(grid.channels, Pass::kWidth, kSplitThreads, kSplitLanes);
+  const unsigned parts = parts_of(pass.cells(), block.rows, kWriteItems, kMostWriteParts);
+  launch(norm_direct_kernel<Pass>, dim3(block.tiles * parts * grid.tasks), block.block(),
+         std::size_t{block.lanes} * Pass::kWidth * Pass::kConstants * sizeof(typename Pass::T), stream_of(context), pass,
+         block.tiles, parts);
+}
+
+}  // namespace innerloop::kernels::cuda

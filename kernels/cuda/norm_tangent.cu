@@ -1,0 +1,96 @@
+// Norm-ReLU-pool, tangent of the forward pass: two sums over all pixels, then tp on the pooled grid as an affine map of y and
+// ty at the chosen pixels.
+//
+//   tp = B (y - mean) + A (ty - tmean) + tbeta,  A = gamma rstd,  B = rstd (tgamma - A t),  t = mean(ty xhat)
+#include "kernels/cuda/norm_dispatch.h"
+#include "kernels/cuda/norm_passes.cuh"
+
+namespace innerloop::kernels::IL_TARGET_NAMESPACE {
+namespace {
+
+template <class T_, int kWidth_, int kSide>
+struct TangentPass {
+  using T = T_;
+  static constexpr int kWidth = kWidth_, kGiven = 1, kConstants = 5, kUnroll = 4;
+  enum Constant { kMean, kTMean, kA, kB, kTBeta };
+
+  NormGrid grid;
+  const T *y, *ty;  // ty null: zero
+  Line<T> mean, rstd, gamma, tgamma, tbeta;
+  const std::uint8_t* choice;
+  T *tp, *tmean, *trstd;
+
+  __device__ __forceinline__ TangentPass of_task(unsigned task) const {
+    TangentPass pass = *this;
+    pass.y += task * grid.task_elements(), pass.ty = cuda::of_task(ty, task, grid.task_elements());
+    pass.choice += task * grid.pooled_elements(), pass.tp += task * grid.pooled_elements();
+    pass.mean = mean.of_task(task), pass.rstd = rstd.of_task(task), pass.gamma = gamma.of_task(task);
+    pass.tgamma = tgamma.of_task(task), pass.tbeta = tbeta.of_task(task);
+    pass.tmean += static_cast<std::int64_t>(task) * grid.channels;
+    pass.trstd += static_cast<std::int64_t>(task) * grid.channels;
+    return pass;
+  }
+
+  IL_HD unsigned terms() const { return ty == nullptr ? 0 : grid.pixels; }
+  __device__ __forceinline__ void prepare(unsigned channel, Column<T> given) const { given[0] = mean.data[channel]; }
+  __device__ __forceinline__ void add(unsigned item, unsigned channel, const LineValues<T, kWidth, 1>& given,
+                                      Pack<T, kWidth>& sum, Pack<T, kWidth>& dot) const {
+    const std::int64_t at = grid.pixel(item) + channel;
+    const auto value = load_as<Pack<T, kWidth>>(y + at), tangent = load_as<Pack<T, kWidth>>(ty + at);
+#pragma unroll
+    for (int v = 0; v < kWidth; ++v) {
+      sum.at[v] += tangent.at[v];
+      dot.at[v] = fused_multiply_add(tangent.at[v], value.at[v] - given.line[0].at[v], dot.at[v]);
+    }
+  }
+  __device__ __forceinline__ void finish(unsigned channel, Column<T> given, double sum, double dot,
+                                         Column<T> constants) const {
+    const double s = static_cast<double>(rstd.data[channel]), a = gamma.at_or(channel, 1) * s;
+    const double tm = sum * grid.per_pixel, along = s * dot * grid.per_pixel;
+    tmean[channel] = static_cast<T>(tm);
+    trstd[channel] = static_cast<T>(-s * s * along);
+    constants[kMean] = given[0];
+    constants[kTMean] = static_cast<T>(tm);
+    constants[kA] = static_cast<T>(a);
+    constants[kB] = static_cast<T>(s * (tgamma.at_or(channel, 0) - a * along));
+    constants[kTBeta] = static_cast<T>(tbeta.at_or(channel, 0));
+  }
+
+  IL_HD unsigned cells() const { return grid.windows; }
+  __device__ __forceinline__ void write(unsigned item, unsigned channel, const LineValues<T, kWidth, 5>& lines) const {
+    const WindowPlace<kSide> place(grid, item);
+    const auto chosen = load_as<Pack<std::uint8_t, kWidth>>(choice + place.pooled + channel);
+    const WindowValues<kSide, T, kWidth> values(grid, y + place.first + channel);
+    Pack<T, kWidth> out;
+#pragma unroll
+    for (int v = 0; v < kWidth; ++v)
+      out.at[v] = fused_multiply_add(values.pick(v, chosen.at[v]) - lines.line[kMean].at[v], lines.line[kB].at[v],
+                                     lines.line[kTBeta].at[v]);
+    if (ty != nullptr) {
+      const WindowValues<kSide, T, kWidth> tangents(grid, ty + place.first + channel);
+#pragma unroll
+      for (int v = 0; v < kWidth; ++v)
+        out.at[v] = fused_multiply_add(tangents.pick(v, chosen.at[v]) - lines.line[kTMean].at[v], lines.line[kA].at[v],
+                                       out.at[v]);
+    }
+#pragma unroll
+    for (int v = 0; v < kWidth; ++v) out.at[v] = chosen.at[v] == kDead ? T{0} : out.at[v];
+    store_as(tp + place.pooled + channel, out);
+  }
+};
+
+void run_here(const NormReluPoolJvp& k, Context& context) {
+  const NormGrid grid(k.y.shape, k.pool, k.kName);
+  with_norm(k.y.dtype, k.pool, k.kName, {k.y, k.ty, k.tp, k.choice}, [&]<class T>(T, auto width, auto side) {
+    run_sums_and_walk(
+        TangentPass<T, width(), side()>{grid, k.y.as<T>(), k.ty.as<T>(), Line<T>(k.mean), Line<T>(k.rstd),
+                                        Line<T>(k.gamma), Line<T>(k.tgamma), Line<T>(k.tbeta),
+                                        k.choice.as<std::uint8_t>(), k.tp.as<T>(), k.tmean.as<T>(), k.trstd.as<T>()},
+        context);
+  });
+}
+
+IL_REGISTER_KERNEL(NormReluPoolJvp);
+
+}  // namespace
+}  // namespace innerloop::kernels::IL_TARGET_NAMESPACE
