@@ -64,7 +64,6 @@ void update(const OptimizerOptions& options, const Tensor& schedule, std::vector
     const auto from = views(params), g = views(gradient);
     kernels::run(kernels::SgdList{.rate_from = schedule.view(), .theta = from, .grad = g, .out = theta}, context);
   }
-  ++state.step;
 }
 
 }  // namespace innerloop::meta
