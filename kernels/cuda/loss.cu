@@ -135,8 +135,8 @@ __global__ void __launch_bounds__(kBlock)
   }
 }
 
-/// A block is a task. The first largest logit is the largest pair of (logit, lower class), which threads may find in any
-/// order; to be the same, a NaN in class 0 counts as the largest there is, and a NaN elsewhere as the smallest.
+/// A block is a task. The first largest logit is the largest pair of (logit, lower class), which threads may find in
+/// any order; to be the same, a NaN in class 0 counts as the largest there is, and a NaN elsewhere as the smallest.
 template <class In, class Out>
 __global__ void __launch_bounds__(kBlock)
     accuracy_kernel(const In* logits, const std::int64_t* labels, Out* accuracy, std::int64_t samples,

@@ -1,12 +1,12 @@
 // Matrix product by tiles in shared memory: a block has a tile of the output, 16 x 16 threads each kRowsOf x kColumnsOf
 // elements of it, and walks along k.
 //
-// Heads of networks are thin: 5 to 20 classes on one side, up to 100 samples on another, thousands of features on the third.
-// So a tile is 64 or 16 wide on either side, as the output asks, and where an output has few tiles its sum is split between
-// blocks whose partial outputs a second launch joins in order. The sum of an output element runs over segments
-// (task, pair, slice of k), in that order; a slice is short and is added up apart, so that the rounding error grows with
-// the length of a slice plus the number of slices, not with k. The cut into splits depends on the shape of one output
-// alone: an output's bits are the same however many tasks there are.
+// Heads of networks are thin: 5 to 20 classes on one side, up to 100 samples on another, thousands of features on the
+// third. So a tile is 64 or 16 wide on either side, as the output asks, and where an output has few tiles its sum is
+// split between blocks whose partial outputs a second launch joins in order. The sum of an output element runs over
+// segments (task, pair, slice of k), in that order; a slice is short and is added up apart, so that the rounding error
+// grows with the length of a slice plus the number of slices, not with k. The cut into splits depends on the shape of
+// one output alone: its bits are the same however many tasks there are.
 #include "kernels/matmul.h"
 
 #include <algorithm>
@@ -36,13 +36,14 @@ struct Side {
 template <class T>
 struct Problem {
   Side<T> a[2], b[2];
-  std::int64_t m, n, depth, slices;
-  std::int64_t pairs, segments, per_split, splits;
+  std::int64_t outputs, m, n, depth;
+  std::int64_t slices, pairs, segments;  ///< segments: of one output's sum
+  std::int64_t per_split, splits;
   T* out;  ///< [outputs, splits, m, n]
 };
 
-/// The elements [begin, begin + kTile) x [k0, k0 + kDepth) of an operand on their way to shared memory. What lies outside
-/// is zero. Loads come a step before they are needed, so that they travel while the tile before is multiplied.
+/// The elements [begin, begin + kTile) x [k0, k0 + kDepth) of an operand on their way to shared memory. What lies
+/// outside is zero. Loads come a step before they are needed, so that they travel while the tile before is multiplied.
 template <class T, int kTile>
 struct Staged {
   static constexpr int kCount = kTile * kDepth / kThreads;  // elements a thread
@@ -113,7 +114,7 @@ __device__ __forceinline__ void read_row(const T* row, T (&to)[kCount]) {
   }
 }
 
-/// blockIdx: x a tile, y a split, z an output.
+/// blockIdx: x a tile of an output, output after output; y a split.
 template <class T, int kRowsOf, int kColumnsOf>
 __global__ void __launch_bounds__(kThreads) product_kernel(Problem<T> p) {
   constexpr int kTileM = kSide * kRowsOf, kTileN = kSide * kColumnsOf;
@@ -121,8 +122,9 @@ __global__ void __launch_bounds__(kThreads) product_kernel(Problem<T> p) {
   constexpr int kPitchM = kTileM + kPack<T>, kPitchN = kTileN + kPack<T>;
   IL_SHARED(T, tile_a, [kDepth][kPitchM]);
   IL_SHARED(T, tile_b, [kDepth][kPitchN]);
-  const std::int64_t tiles_n = (p.n + kTileN - 1) / kTileN;
-  const std::int64_t m0 = blockIdx.x / tiles_n * kTileM, n0 = blockIdx.x % tiles_n * kTileN;
+  const std::int64_t tiles_n = (p.n + kTileN - 1) / kTileN, line = blockIdx.x / tiles_n;
+  const std::int64_t tiles_m = (p.m + kTileM - 1) / kTileM, output = line / tiles_m;
+  const std::int64_t m0 = (line - output * tiles_m) * kTileM, n0 = (blockIdx.x - line * tiles_n) * kTileN;
   const int row = static_cast<int>(threadIdx.x) / kSide * kRowsOf;
   const int column = static_cast<int>(threadIdx.x) % kSide * kColumnsOf;
   const std::int64_t first = blockIdx.y * p.per_split, last = min(p.segments, first + p.per_split);
@@ -131,7 +133,7 @@ __global__ void __launch_bounds__(kThreads) product_kernel(Problem<T> p) {
   Staged<T, kTileN> next_b;
   const auto fetch = [&](std::int64_t segment, std::int64_t step) {
     const std::int64_t slice = segment % p.slices, pair = segment / p.slices % p.pairs;
-    const std::int64_t task = gridDim.z == 1 ? segment / p.slices / p.pairs : blockIdx.z;
+    const std::int64_t task = p.outputs == 1 ? segment / p.slices / p.pairs : output;
     const std::int64_t k0 = slice * kSlice + step * kDepth, k_end = min(p.depth, (slice + 1) * kSlice);
     const Side<T>&a = p.a[pair], &b = p.b[pair];
     next_a.load(a, a.data + task * a.task, m0, p.m, k0, k_end);
@@ -172,7 +174,7 @@ __global__ void __launch_bounds__(kThreads) product_kernel(Problem<T> p) {
 #pragma unroll
       for (int j = 0; j < kColumnsOf; ++j) total[i][j] += sum[i][j];
   }
-  T* const out = p.out + (blockIdx.z * p.splits + blockIdx.y) * p.m * p.n;
+  T* const out = p.out + (output * p.splits + blockIdx.y) * p.m * p.n;
 #pragma unroll
   for (int i = 0; i < kRowsOf; ++i)
 #pragma unroll
@@ -217,7 +219,7 @@ template <class T>
 void product(const Matmul& k, Context& context) {
   const Shape& out = k.out.shape;
   Problem<T> p{};
-  p.m = out[1], p.n = out[2];
+  p.outputs = out[0], p.m = out[1], p.n = out[2];
   p.depth = k.transpose_a == Transpose::kNo ? k.a[0].shape[2] : k.a[0].shape[1];
   p.pairs = k.a[1] ? 2 : 1;
   std::int64_t tasks = 1;
@@ -226,27 +228,30 @@ void product(const Matmul& k, Context& context) {
     p.b[i] = side_of<T>(k.b[i], k.transpose_b == Transpose::kNo ? 2 : 1);
     tasks = std::max({tasks, k.a[i].shape[0], k.b[i].shape[0]});
   }
-  const std::int64_t outputs = out[0], size = p.m * p.n;
-  if (outputs * size == 0) return;
+  const std::int64_t size = p.m * p.n;
+  if (p.outputs * size == 0) return;
   const std::int64_t rows_of = p.m > kSide ? 4 : 1, columns_of = p.n > 2 * kSide ? 4 : 1;
   const auto ceil_div = [](std::int64_t x, std::int64_t y) { return (x + y - 1) / y; };
   const std::int64_t tiles = ceil_div(p.m, kSide * rows_of) * ceil_div(p.n, kSide * columns_of);
   p.slices = ceil_div(p.depth, kSlice);
-  p.segments = (outputs == 1 ? tasks : 1) * p.pairs * p.slices;
+  p.segments = (p.outputs == 1 ? tasks : 1) * p.pairs * p.slices;
   const std::int64_t wanted = std::clamp<std::int64_t>(kEnoughTiles / tiles, 1, kMaxSplits);
   p.per_split = std::max<std::int64_t>(1, ceil_div(p.segments, wanted));
   p.splits = std::max<std::int64_t>(1, ceil_div(p.segments, p.per_split));
   std::shared_ptr<void> scratch;
-  if (p.splits > 1) scratch = context.arena().allocate(static_cast<std::size_t>(outputs * p.splits * size) * sizeof(T));
+  if (p.splits > 1)
+    scratch = context.arena().allocate(static_cast<std::size_t>(p.outputs * p.splits * size) * sizeof(T));
   p.out = p.splits > 1 ? static_cast<T*>(scratch.get()) : k.out.as<T>();
-  const dim3 grid(static_cast<unsigned>(tiles), static_cast<unsigned>(p.splits), static_cast<unsigned>(outputs));
-  const auto start = [&](void (*kernel)(Problem<T>)) { launch(kernel, grid, dim3(kThreads), 0, stream_of(context), p); };
+  const dim3 grid(static_cast<unsigned>(p.outputs * tiles), static_cast<unsigned>(p.splits));
+  const auto start = [&](void (*kernel)(Problem<T>)) {
+    launch(kernel, grid, dim3(kThreads), 0, stream_of(context), p);
+  };
   if (rows_of == 4)
     start(columns_of == 4 ? product_kernel<T, 4, 4> : product_kernel<T, 4, 1>);
   else
     start(columns_of == 4 ? product_kernel<T, 1, 4> : product_kernel<T, 1, 1>);
   if (p.splits == 1) return;
-  for_each_pack<T>(stream_of(context), outputs * size, packs_fit({p.out, k.out.data}, kPack<T>, {size}),
+  for_each_pack<T>(stream_of(context), p.outputs * size, packs_fit({p.out, k.out.data}, kPack<T>, {size}),
                    JoinBody<T>{p.out, k.out.as<T>(), size, p.splits});
 }
 

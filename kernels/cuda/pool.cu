@@ -1,5 +1,6 @@
-// Pooling over any window. A thread has a pack of neighbouring channels of one output pixel. The scatters are written as
-// gathers: a pixel of gx looks at the windows that hold it, in window order, so that no two threads add to one element.
+// Pooling over any window. A thread has a pack of neighbouring channels of one output pixel. The scatters are written
+// as gathers: a pixel of gx looks at the windows that hold it, in window order, so that no two threads add to one
+// element.
 #include "kernels/pool.h"
 
 #include "kernels/cuda/cuda_device.h"

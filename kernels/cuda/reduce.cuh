@@ -2,9 +2,9 @@
 // (reduce_plan.h):
 //   rows     it is reduced: a group of threads folds the elements of one output, neighbours beside each other
 //   columns  it is kept: a block has threads along the line of outputs and threads along what is reduced
-// What one output folds is cut into at most kMaxPieces pieces, by its own size alone, so that few large outputs fill the
-// device and an output's bits do not depend on how many others there are. Pieces become float64 partials, which a second
-// launch joins.
+// What one output folds is cut into at most kMaxPieces pieces, by its own size alone, so that few large outputs fill
+// the device and an output's bits do not depend on how many others there are. Pieces become float64 partials, which a
+// second launch joins.
 #pragma once
 
 #include <type_traits>
