@@ -14,8 +14,8 @@ constexpr unsigned kSamples = 8;
 template <class T, int kWidth, int kSide>
 __device__ __forceinline__ void write_window(const WindowValues<kSide, T, kWidth>& y, const LineValues<T, kWidth, 3>& lines,
                                              T* p, std::uint8_t* choice) {
-  Pack<T, kWidth> maximum;
-  Pack<std::uint8_t, kWidth> chosen;
+  Channels<T, kWidth> maximum;
+  Channels<std::uint8_t, kWidth> chosen;
 #pragma unroll
   for (int v = 0; v < kWidth; ++v) {
     const T mean = lines.line[0].at[v], scale = lines.line[1].at[v], shift = lines.line[2].at[v];
@@ -104,8 +104,8 @@ struct ForwardPass {
     given[0] = samples == 0 ? T{0} : static_cast<T>(sum / samples);
   }
   __device__ __forceinline__ void add(unsigned item, unsigned channel, const LineValues<T, kWidth, 1>& given,
-                                      Pack<T, kWidth>& sum, Pack<T, kWidth>& squares) const {
-    const auto value = load_as<Pack<T, kWidth>>(y + grid.pixel(item) + channel);
+                                      Channels<T, kWidth>& sum, Channels<T, kWidth>& squares) const {
+    const auto value = load_as<Channels<T, kWidth>>(y + grid.pixel(item) + channel);
 #pragma unroll
     for (int v = 0; v < kWidth; ++v) {
       const T d = value.at[v] - given.line[0].at[v];

@@ -33,10 +33,10 @@ struct GradPass {
   IL_HD unsigned terms() const { return grid.windows; }
   __device__ __forceinline__ void prepare(unsigned channel, Column<T> given) const { given[0] = mean.data[channel]; }
   __device__ __forceinline__ void add(unsigned item, unsigned channel, const LineValues<T, kWidth, 1>& given,
-                                      Pack<T, kWidth>& sum, Pack<T, kWidth>& dot) const {
+                                      Channels<T, kWidth>& sum, Channels<T, kWidth>& dot) const {
     const WindowPlace<kSide> place(grid, item);
-    const auto chosen = load_as<Pack<std::uint8_t, kWidth>>(choice + place.pooled + channel);
-    const auto cotangent = load_as<Pack<T, kWidth>>(gp + place.pooled + channel);
+    const auto chosen = load_as<Channels<std::uint8_t, kWidth>>(choice + place.pooled + channel);
+    const auto cotangent = load_as<Channels<T, kWidth>>(gp + place.pooled + channel);
     const WindowValues<kSide, T, kWidth> values(grid, y + place.first + channel);
 #pragma unroll
     for (int v = 0; v < kWidth; ++v) {
@@ -61,15 +61,15 @@ struct GradPass {
   __device__ __forceinline__ void write(unsigned item, unsigned channel, const LineValues<T, kWidth, 4>& lines) const {
     const CellPlace<kSide> place(grid, item);
     const T* from = y + place.first + channel;
-    Pack<T, kWidth> value[kSide * kSide], hit{};
-    Pack<std::uint8_t, kWidth> chosen{};
+    Channels<T, kWidth> value[kSide * kSide], hit{};
+    Channels<std::uint8_t, kWidth> chosen{};
     // All loads before the first store: they are then in flight together.
 #pragma unroll
     for (int j = 0; j < kSide * kSide; ++j)
-      if (place.has(j)) value[j] = load_as<Pack<T, kWidth>>(from + offset_in_window<kSide>(grid, j));
+      if (place.has(j)) value[j] = load_as<Channels<T, kWidth>>(from + offset_in_window<kSide>(grid, j));
     if (place.windowed) {
-      chosen = load_as<Pack<std::uint8_t, kWidth>>(choice + place.pooled + channel);
-      hit = load_as<Pack<T, kWidth>>(gp + place.pooled + channel);
+      chosen = load_as<Channels<std::uint8_t, kWidth>>(choice + place.pooled + channel);
+      hit = load_as<Channels<T, kWidth>>(gp + place.pooled + channel);
     }
 #pragma unroll
     for (int v = 0; v < kWidth; ++v) {
@@ -79,7 +79,7 @@ struct GradPass {
 #pragma unroll
     for (int j = 0; j < kSide * kSide; ++j) {
       if (!place.has(j)) continue;
-      Pack<T, kWidth> out;
+      Channels<T, kWidth> out;
 #pragma unroll
       for (int v = 0; v < kWidth; ++v)
         out.at[v] = fused_multiply_add(value[j].at[v] - lines.line[kMean].at[v], lines.line[kB].at[v],

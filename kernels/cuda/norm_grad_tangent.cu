@@ -44,18 +44,18 @@ struct GradTangentPass {
   }
   /// sum of tgz, and of tgz (y - mean) + gz (ty - tmean)
   __device__ __forceinline__ void add(unsigned item, unsigned channel, const LineValues<T, kWidth, 2>& given,
-                                      Pack<T, kWidth>& sum, Pack<T, kWidth>& dot) const {
+                                      Channels<T, kWidth>& sum, Channels<T, kWidth>& dot) const {
     const WindowPlace<kSide> place(grid, item);
-    const auto chosen = load_as<Pack<std::uint8_t, kWidth>>(choice + place.pooled + channel);
-    const auto cotangent = load_as<Pack<T, kWidth>>(gp + place.pooled + channel);
-    Pack<T, kWidth> moved{};  // ty at the chosen pixels
+    const auto chosen = load_as<Channels<std::uint8_t, kWidth>>(choice + place.pooled + channel);
+    const auto cotangent = load_as<Channels<T, kWidth>>(gp + place.pooled + channel);
+    Channels<T, kWidth> moved{};  // ty at the chosen pixels
     if (ty != nullptr) {
       const WindowValues<kSide, T, kWidth> tangents(grid, ty + place.first + channel);
 #pragma unroll
       for (int v = 0; v < kWidth; ++v) moved.at[v] = tangents.pick(v, chosen.at[v]);
     }
     if (tgp != nullptr) {
-      const auto tcotangent = load_as<Pack<T, kWidth>>(tgp + place.pooled + channel);
+      const auto tcotangent = load_as<Channels<T, kWidth>>(tgp + place.pooled + channel);
       const WindowValues<kSide, T, kWidth> values(grid, y + place.first + channel);
 #pragma unroll
       for (int v = 0; v < kWidth; ++v) {
@@ -93,23 +93,23 @@ struct GradTangentPass {
   IL_HD unsigned cells() const { return grid.cells; }
   __device__ __forceinline__ void write(unsigned item, unsigned channel, const LineValues<T, kWidth, 8>& lines) const {
     const CellPlace<kSide> place(grid, item);
-    Pack<T, kWidth> value[kSide * kSide], tangent[kSide * kSide] = {};
+    Channels<T, kWidth> value[kSide * kSide], tangent[kSide * kSide] = {};
     // All loads before the first store: they are then in flight together.
 #pragma unroll
     for (int j = 0; j < kSide * kSide; ++j) {
       if (!place.has(j)) continue;
       const std::int64_t at = place.first + offset_in_window<kSide>(grid, j) + channel;
-      value[j] = load_as<Pack<T, kWidth>>(y + at);
-      if (ty != nullptr) tangent[j] = load_as<Pack<T, kWidth>>(ty + at);
+      value[j] = load_as<Channels<T, kWidth>>(y + at);
+      if (ty != nullptr) tangent[j] = load_as<Channels<T, kWidth>>(ty + at);
     }
-    Pack<std::uint8_t, kWidth> chosen{};
-    Pack<T, kWidth> gz{}, tgz{};
+    Channels<std::uint8_t, kWidth> chosen{};
+    Channels<T, kWidth> gz{}, tgz{};
     if (place.windowed) {
-      chosen = load_as<Pack<std::uint8_t, kWidth>>(choice + place.pooled + channel);
-      gz = load_as<Pack<T, kWidth>>(gp + place.pooled + channel);
-      if (tgp != nullptr) tgz = load_as<Pack<T, kWidth>>(tgp + place.pooled + channel);
+      chosen = load_as<Channels<std::uint8_t, kWidth>>(choice + place.pooled + channel);
+      gz = load_as<Channels<T, kWidth>>(gp + place.pooled + channel);
+      if (tgp != nullptr) tgz = load_as<Channels<T, kWidth>>(tgp + place.pooled + channel);
     }
-    Pack<T, kWidth> hit, thit;  // A gz + C and P gz + A tgz + E
+    Channels<T, kWidth> hit, thit;  // A gz + C and P gz + A tgz + E
 #pragma unroll
     for (int v = 0; v < kWidth; ++v) {
       if (!place.windowed) chosen.at[v] = kDead;
@@ -121,7 +121,7 @@ struct GradTangentPass {
 #pragma unroll
     for (int j = 0; j < kSide * kSide; ++j) {
       if (!place.has(j)) continue;
-      Pack<T, kWidth> out, tout;
+      Channels<T, kWidth> out, tout;
 #pragma unroll
       for (int v = 0; v < kWidth; ++v) {
         const bool here = chosen.at[v] == j;

@@ -14,7 +14,7 @@ namespace innerloop::kernels::cuda {
 
 /// Neighbouring channels of one pixel, read and written by one access.
 template <class T, int kWidth>
-struct alignas(sizeof(T) * kWidth) Pack {
+struct alignas(sizeof(T) * kWidth) Channels {
   T at[kWidth];
 };
 
@@ -134,12 +134,12 @@ __device__ __forceinline__ std::int64_t offset_in_window(const NormGrid& grid, i
 template <int kSide, class T, int kWidth>
 struct WindowValues {
   static constexpr int kCount = kSide * kSide;
-  Pack<T, kWidth> pixel[kCount];
+  Channels<T, kWidth> pixel[kCount];
 
   __device__ __forceinline__ WindowValues(const NormGrid& grid, const T* first) {
 #pragma unroll
     for (int j = 0; j < kCount; ++j)
-      pixel[j] = load_as<Pack<T, kWidth>>(first + offset_in_window<kSide>(grid, j));
+      pixel[j] = load_as<Channels<T, kWidth>>(first + offset_in_window<kSide>(grid, j));
   }
   /// Channel v at position `choice`; of the first pixel where the window is dead.
   __device__ __forceinline__ T pick(int v, std::uint8_t choice) const {

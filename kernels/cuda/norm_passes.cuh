@@ -49,10 +49,10 @@ struct Column {
 /// A thread's vectors of the lines.
 template <class T, int kWidth, int kLines>
 struct LineValues {
-  Pack<T, kWidth> line[kLines];
+  Channels<T, kWidth> line[kLines];
   __device__ __forceinline__ void load(const T* data, std::int64_t stride) {
 #pragma unroll
-    for (int i = 0; i < kLines; ++i) line[i] = load_as<Pack<T, kWidth>>(data + i * stride);
+    for (int i = 0; i < kLines; ++i) line[i] = load_as<Channels<T, kWidth>>(data + i * stride);
   }
 };
 
@@ -94,7 +94,7 @@ __device__ __forceinline__ void add_items(const Pass& pass, unsigned begin, unsi
                                           double (&total)[2 * Pass::kWidth]) {
   const unsigned rows = blockDim.y;
   for (unsigned item = begin + threadIdx.y; item < end; item += kRun * rows) {
-    Pack<typename Pass::T, Pass::kWidth> sum0{}, sum1{};
+    Channels<typename Pass::T, Pass::kWidth> sum0{}, sum1{};
     const unsigned count = min(kRun, (end - item + rows - 1) / rows);
 #pragma unroll Pass::kUnroll
     for (unsigned i = 0; i < count; ++i) pass.add(item + i * rows, channel, given, sum0, sum1);

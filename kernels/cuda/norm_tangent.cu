@@ -34,9 +34,9 @@ struct TangentPass {
   IL_HD unsigned terms() const { return ty == nullptr ? 0 : grid.pixels; }
   __device__ __forceinline__ void prepare(unsigned channel, Column<T> given) const { given[0] = mean.data[channel]; }
   __device__ __forceinline__ void add(unsigned item, unsigned channel, const LineValues<T, kWidth, 1>& given,
-                                      Pack<T, kWidth>& sum, Pack<T, kWidth>& dot) const {
+                                      Channels<T, kWidth>& sum, Channels<T, kWidth>& dot) const {
     const std::int64_t at = grid.pixel(item) + channel;
-    const auto value = load_as<Pack<T, kWidth>>(y + at), tangent = load_as<Pack<T, kWidth>>(ty + at);
+    const auto value = load_as<Channels<T, kWidth>>(y + at), tangent = load_as<Channels<T, kWidth>>(ty + at);
 #pragma unroll
     for (int v = 0; v < kWidth; ++v) {
       sum.at[v] += tangent.at[v];
@@ -59,9 +59,9 @@ struct TangentPass {
   IL_HD unsigned cells() const { return grid.windows; }
   __device__ __forceinline__ void write(unsigned item, unsigned channel, const LineValues<T, kWidth, 5>& lines) const {
     const WindowPlace<kSide> place(grid, item);
-    const auto chosen = load_as<Pack<std::uint8_t, kWidth>>(choice + place.pooled + channel);
+    const auto chosen = load_as<Channels<std::uint8_t, kWidth>>(choice + place.pooled + channel);
     const WindowValues<kSide, T, kWidth> values(grid, y + place.first + channel);
-    Pack<T, kWidth> out;
+    Channels<T, kWidth> out;
 #pragma unroll
     for (int v = 0; v < kWidth; ++v)
       out.at[v] = fused_multiply_add(values.pick(v, chosen.at[v]) - lines.line[kMean].at[v], lines.line[kB].at[v],

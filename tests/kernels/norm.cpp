@@ -29,6 +29,11 @@ std::vector<NormCase> cases() {
       {{1, 5, 14, 14, 16, pool}, Scale::kAbsent, -20},
       {{1, 4, 28, 28, 64, pool}, Scale::kPerTask, 1},  // several chunks of work
       {{1, 2, 5, 301, 17, pool}},                      // long rows, odd both ways
+      // Past 4096 pixels a device takes several blocks a task: whole vectors of channels, single ones, no windows.
+      {{2, 1, 67, 64, 20, pool}, Scale::kPerTask, 2},
+      {{1, 3, 31, 47, 9, pool}, Scale::kShared, -1},
+      {{1, 1, 4099, 1, 40, none}, Scale::kAbsent, 5},
+      {{1, 1, 1, 4100, 2, pool}},  // rows of no window
   };
 }
 

@@ -39,9 +39,12 @@ struct Allocator {
   Allocator(const Allocator<U>&) {}  // NOLINT: as the standard's
   T* allocate(std::size_t n) {
     if (!has_device_engine()) return std::allocator<T>().allocate(n);
-    void* memory = default_device()->allocate(n * sizeof(T));
-    IL_CHECK(memory != nullptr, "tests: no device memory for {} bytes", n * sizeof(T));
-    default_device()->synchronize();
+    const std::size_t bytes = n * sizeof(T);
+    void* memory = default_device()->allocate(bytes);
+    IL_CHECK(memory != nullptr, "tests: no device memory for {} bytes", bytes);
+    // What the host writes by address is unknown to the checked executor, which would call it uninitialised.
+    const std::vector<unsigned char> zeros(bytes);
+    default_device()->upload(memory, zeros.data(), bytes);
     return static_cast<T*>(memory);
   }
   void deallocate(T* memory, std::size_t n) {

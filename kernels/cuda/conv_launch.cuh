@@ -1,0 +1,114 @@
+// The host's side that the three convolutions share: operands from sizes, a tile that suits them, and the launch.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "kernels/cpu/conv_check.h"
+#include "kernels/cuda/conv_gemm.cuh"
+#include "kernels/cuda/conv_index.cuh"
+#include "kernels/cuda/conv_own.h"
+#include "kernels/cuda/conv_tile_ffma.cuh"
+#include "kernels/cuda/cuda_device.h"
+#include "kernels/cuda/launch.cuh"
+
+namespace innerloop::kernels::cuda {
+
+inline std::int64_t conv_ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+/// Blocks that give each multiprocessor of an H100 one.
+inline constexpr std::int64_t kFullWave = 132;
+
+/// One spatial axis of a gather, before it is narrowed.
+struct AxisPlan {
+  std::int64_t in = 0, out = 0, in_step = 1, first = 0, taps = 0, tap_step = 1;
+};
+
+/// `channels` of the group out of `pitch` of the source.
+inline Gather make_gather(const AxisPlan& h, const AxisPlan& w, std::int64_t images, std::int64_t channels,
+                          std::int64_t pitch) {
+  Gather g;
+  const auto axis = [](const AxisPlan& a) {
+    return GatherAxis{static_cast<int>(a.in), static_cast<int>(a.in_step), static_cast<int>(a.first),
+                      static_cast<int>(a.tap_step)};
+  };
+  g.h = axis(h), g.w = axis(w);
+  g.pixels = static_cast<int>(images * h.out * w.out);
+  g.columns = static_cast<int>(h.taps * w.taps * channels);
+  g.channels = static_cast<int>(channels);
+  g.taps_w = static_cast<int>(w.taps);
+  g.pixels_image = static_cast<int>(h.out * w.out);
+  g.pixels_row = static_cast<int>(w.out);
+  g.image = static_cast<int>(h.in * w.in * pitch);
+  g.line = static_cast<int>(w.in * pitch);
+  g.step = static_cast<int>(pitch);
+  g.by_image = FastDivisor(g.pixels_image);
+  g.by_row = FastDivisor(g.pixels_row);
+  g.by_channels = FastDivisor(g.channels);
+  g.by_taps_w = FastDivisor(g.taps_w);
+  return g;
+}
+
+/// Offsets within a task are 32-bit; so is every coordinate, however far the padding puts it outside.
+inline void check_extents(std::string_view op, const ConvGeometry& g, const ConvSizes& z) {
+  constexpr std::int64_t kLimit = std::int64_t{1} << 30;
+  const std::int64_t reach_h = z.h + g.pad_top + z.p * g.stride_h + z.r * g.dilation_h;
+  const std::int64_t reach_w = z.w + g.pad_left + z.q * g.stride_w + z.s * g.dilation_w;
+  IL_CHECK(z.x_size() < kLimit && z.y_size() < kLimit && z.w_size() < kLimit && z.images * z.p * z.q < kLimit &&
+               (reach_h * (z.w + z.q) + reach_w) * std::max(z.c, z.k) < kLimit / 2,
+           "{}: one task's image, weight or output is too large for the CUDA kernels (2^30 elements)", op);
+}
+
+inline bool aligned(const ConstView& v) { return reinterpret_cast<std::uintptr_t>(v.data) % 16 == 0; }
+
+/// How a kernel is to be tiled. Nothing in it changes an output's order of summation, but for `math`.
+struct TileChoice {
+  ConvMath math = ConvMath::kFp32;
+  bool vectors = false;  ///< four elements at a time, from 16-byte aligned addresses
+  bool large = false;
+};
+
+template <class Tile>
+std::int64_t tiles_of(std::int64_t rows, std::int64_t columns) {
+  return conv_ceil_div(rows, Tile::kBlockM) * conv_ceil_div(columns, Tile::kBlockN);
+}
+
+/// Calls body.operator()<Tile, kVector>(). kMajorA and kMajorB are how the operands lie in memory; without vectors that does not
+/// matter, and both are staged row by row.
+template <class T, Major kMajorA, Major kMajorB, class Body>
+void with_tile(const TileChoice& choice, const Body& body) {
+  constexpr Major kAny = Major::kAcrossK;
+  if constexpr (sizeof(T) == 8) {
+    body.template operator()<FfmaTile<T, 64, 32, kAny, kAny>, 1>();
+  } else if (choice.vectors) {
+    if (choice.large) body.template operator()<FfmaTile<T, 128, 64, kMajorA, kMajorB>, 4>();
+    else body.template operator()<FfmaTile<T, 64, 32, kMajorA, kMajorB>, 4>();
+  } else {
+    if (choice.large) body.template operator()<FfmaTile<T, 128, 64, kAny, kAny>, 1>();
+    else body.template operator()<FfmaTile<T, 64, 32, kAny, kAny>, 1>();
+  }
+}
+
+inline constexpr std::int64_t kLargeM = 128, kLargeN = 64, kSmallM = 64, kSmallN = 32;
+
+/// The large tile where its columns are used and it fills the device.
+inline bool large_tile(std::int64_t rows, std::int64_t columns, std::int64_t copies) {
+  return columns > kSmallN && rows > kSmallM &&
+         conv_ceil_div(rows, kLargeM) * conv_ceil_div(columns, kLargeN) * copies >= kFullWave;
+}
+
+/// Fills in the tiles of `gemm` and launches kernel(params) on the grid that follows.
+template <class Tile, class Params>
+void launch_conv(std::string_view op, void (*kernel)(Params), Params& params, std::int64_t rows, std::int64_t out_tasks,
+                 unsigned parts, Context& context) {
+  auto& gemm = params.gemm;
+  gemm.tiles_m = static_cast<int>(conv_ceil_div(rows, Tile::kBlockM));
+  gemm.tiles_n = static_cast<int>(conv_ceil_div(gemm.columns, Tile::kBlockN));
+  const std::int64_t blocks = out_tasks * gemm.piece_groups * gemm.groups * gemm.tiles_m * gemm.tiles_n;
+  IL_CHECK(blocks < (std::int64_t{1} << 31), "{}: too many tiles for one launch ({})", op, blocks);
+  constexpr std::size_t kShared =
+      sizeof(typename Tile::Element) * Tile::kStages * (Tile::kBlockM + Tile::kBlockN) * kDepth;
+  launch(kernel, dim3(static_cast<unsigned>(blocks), parts), dim3(Tile::kThreads), kShared, stream_of(context), params);
+}
+
+}  // namespace innerloop::kernels::cuda
