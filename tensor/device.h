@@ -65,9 +65,9 @@ class Device {
   /// throws, and throws Error when it did what cannot be recorded: waiting, uploads, downloads, and memory that its
   /// arena had to ask the system for. So run the work once before. The device is then as if nothing had been recorded.
   ///
-  /// A replay uses the memory that the work used, also what the work gave back to its arena. That memory must hold nothing
-  /// else by then and must not go back to the system: give recorded work a Context of its own, keep it while the recording
-  /// lives, and do not trim its arena.
+  /// A replay uses the memory that the work used, also what the work gave back to its arena. That memory must hold
+  /// nothing else by then and must not go back to the system: give recorded work a Context of its own, keep it while the
+  /// recording lives, and do not trim its arena.
   virtual std::shared_ptr<Recording> record(FunctionRef<void()> work) = 0;
   /// Whether record() is under way.
   virtual bool is_recording() const = 0;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "kernels/cuda/memory.h"
+#include "kernels/cuda/nvtx.h"
 #include "kernels/cuda/recording.h"
 #include "kernels/cuda/status.h"
 
@@ -49,6 +50,7 @@ void require_device() {
 
 CudaDevice::CudaDevice() : host_access_(asked_host_access()) {
   require_device();
+  trace_if_asked();
   IL_CUDA_CHECK(cudaSetDevice(0));
   cudaDeviceProp properties;
   IL_CUDA_CHECK(cudaGetDeviceProperties(&properties, 0));
