@@ -6,6 +6,7 @@
 #include "autograd/ops/alias.h"
 #include "autograd/transforms.h"
 #include "tensor/context.h"
+#include "tensor/trace.h"
 
 namespace innerloop::autograd {
 namespace {
@@ -106,6 +107,7 @@ Vars apply_op(std::shared_ptr<const Op> op, Vars inputs) {
   Context& context = Context::current();
   const std::vector<Tensor> operands = values(inputs);
   check_place(*op, operands, context);
+  const TraceRange range(op->name().data());  // literals, all of them
   std::vector<Tensor> results = op->forward(operands);
   if (context.finite_check() == FiniteCheck::kOn) check_finite(*op, results);
 

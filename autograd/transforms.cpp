@@ -7,6 +7,7 @@
 #include "autograd/op.h"
 #include "autograd/ops/alias.h"
 #include "autograd/ops/elementwise.h"
+#include "tensor/trace.h"
 
 namespace innerloop::autograd {
 namespace {
@@ -124,6 +125,7 @@ class CheckpointOp final : public Op {
 }  // namespace
 
 Vars vjp(const Vars& outputs, const Vars& cotangents, const Vars& inputs, Record record) {
+  const TraceRange range("reverse walk");
   RecordScope scope(record == Record::kGraph);
   const Region region(outputs, inputs);
   Slots slots;
@@ -159,6 +161,7 @@ Vars vjp(const Vars& outputs, const Vars& cotangents, const Vars& inputs, Record
 }
 
 Vars jvp(const Vars& outputs, const Vars& inputs, const Vars& tangents, Record record) {
+  const TraceRange range("tangent walk");
   RecordScope scope(record == Record::kGraph);
   IL_CHECK(inputs.size() == tangents.size(), "jvp: {} tangents for {} inputs", tangents.size(), inputs.size());
   const Region region(outputs, inputs);
