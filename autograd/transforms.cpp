@@ -149,6 +149,7 @@ Vars vjp(const Vars& outputs, const Vars& cotangents, const Vars& inputs, Record
     const Vars node_outputs = outputs_of(node);
     Call call{node->inputs, node_outputs, {}};
     for (const Var& v : node->inputs) call.wanted.push_back(region.depends_on_inputs(v));
+    const LayerScope layer(node->layer);
     const Vars gx = node->op->vjp(call, gy);
     for (std::size_t i = 0; i < node->inputs.size() && i < gx.size(); ++i) {
       const Var& input = node->inputs[i];
@@ -187,6 +188,7 @@ Vars jvp(const Vars& outputs, const Vars& inputs, const Vars& tangents, Record r
       if (any) {
         const Vars node_outputs = outputs_of(node);
         const Call call{node->inputs, node_outputs, {}};
+        const LayerScope layer(node->layer);
         const Vars ty = node->op->jvp(call, tx);
         for (std::size_t i = 0; i < ty.size(); ++i) {
           if (!ty[i].defined()) continue;

@@ -8,7 +8,6 @@
 #include "autograd/ops/pool.h"
 #include "autograd/ops/reduce.h"
 #include "tensor/philox.h"
-#include "tensor/trace.h"
 
 namespace innerloop::nn {
 namespace {
@@ -106,7 +105,7 @@ std::vector<Tensor> ConvNet::init(std::uint64_t seed) const {
 }
 
 Var ConvNet::head(const Vars& params, const Var& p) const {
-  const TraceRange range("head");
+  const autograd::LayerScope layer("head");
   const Shape& s = p.shape();
   const Var features = options_.head == Head::kMean ? autograd::global_average_pool(p)
                                                     : autograd::reshape(p, {s[0], s[1], s[2] * s[3] * s[4]});
@@ -124,7 +123,7 @@ Var ConvNet::logits(const Vars& params, const Var& x) const {
   check_input(params.size(), x.shape());
   Var a = x;
   for (const Block& b : blocks_) {
-    const TraceRange range(b.name.c_str());
+    const autograd::LayerScope layer(b.name.c_str());
     const Var scale = options_.norm_scale == NormScale::kYes ? params[b.scale] : Var();
     a = options_.form == BlockForm::kFused
             ? autograd::conv_block(a, params[b.weight], scale, params[b.shift], b.options).p
