@@ -56,14 +56,14 @@ struct LineValues {
   }
 };
 
-/// How a block lies over the channels: x along vectors of channels, y along items.
+/// How a block lies over the channels: x along vectors of channels, y along items; no more rows than there are pixels.
 struct NormBlock {
   unsigned lanes, rows, tiles;
-  NormBlock(unsigned channels, unsigned width, unsigned threads, unsigned most_lanes) {
-    const unsigned vectors = channels / width;
+  NormBlock(const NormGrid& grid, unsigned width, unsigned threads, unsigned most_lanes) {
+    const unsigned vectors = grid.channels / width;
     tiles = (vectors + most_lanes - 1) / most_lanes;
     lanes = (vectors + tiles - 1) / tiles;
-    rows = threads / lanes;
+    rows = std::clamp(grid.pixels, 1u, threads / lanes);
   }
   dim3 block() const { return {lanes, rows}; }
   unsigned threads() const { return lanes * rows; }
@@ -285,12 +285,12 @@ void run_sums_and_walk(const Pass& pass, Context& context) {
   if (grid.tasks == 0 || grid.channels == 0) return;
   const cudaStream_t stream = stream_of(context);
   if (grid.pixels <= kFusedPixels) {
-    const NormBlock block(grid.channels, Pass::kWidth, kFusedThreads, kFusedChannels / Pass::kWidth);
+    const NormBlock block(grid, Pass::kWidth, kFusedThreads, kFusedChannels / Pass::kWidth);
     launch(norm_fused_kernel<Pass>, dim3(block.tiles * grid.tasks), block.block(), SumMemory<Pass>::bytes(block), stream,
            pass, block.tiles, half_of(block.rows));
     return;
   }
-  const NormBlock block(grid.channels, Pass::kWidth, kSplitThreads, kSplitLanes);
+  const NormBlock block(grid, Pass::kWidth, kSplitThreads, kSplitLanes);
   const unsigned sum_parts = parts_of(pass.terms(), block.rows, kSumItems, kMostSumParts);
   const unsigned write_parts = parts_of(pass.cells(), block.rows, kWriteItems, kMostWriteParts);
   const std::size_t lines = std::size_t{grid.tasks} * grid.channels;
@@ -310,7 +310,7 @@ template <class Pass>
 void run_walk(const Pass& pass, Context& context) {
   const NormGrid& grid = pass.grid;
   if (grid.tasks == 0 || grid.channels == 0 || pass.cells() == 0) return;
-  const NormBlock block(grid.channels, Pass::kWidth, kSplitThreads, kSplitLanes);
+  const NormBlock block(grid, Pass::kWidth, kSplitThreads, kSplitLanes);
   const unsigned parts = parts_of(pass.cells(), block.rows, kWriteItems, kMostWriteParts);
   launch(norm_direct_kernel<Pass>, dim3(block.tiles * parts * grid.tasks), block.block(),
          std::size_t{block.lanes} * Pass::kWidth * Pass::kConstants * sizeof(typename Pass::T), stream_of(context), pass,

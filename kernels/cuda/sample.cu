@@ -142,15 +142,15 @@ __global__ void __launch_bounds__(kGatherThreads) gather_augment_kernel(const __
   if (!plain)
     for (unsigned a = 0; a < k.augmentations; ++a) total.x += moves[a].x, total.y += moves[a].y;
   Traveller quad[kQuad];
-  unsigned pixel = first / k.channels, channel = first - pixel * k.channels;
+  const unsigned pixel = first / k.channels;
+  unsigned channel = first - pixel * k.channels, row = pixel / k.width, column = pixel - row * k.width;
 #pragma unroll
   for (Traveller& t : quad) {
-    const unsigned row = pixel / k.width;
-    t.value = 0;
-    t.y = static_cast<std::int32_t>(row) - total.y;
-    t.x = static_cast<std::int32_t>(pixel - row * k.width) - total.x;
-    t.channel = channel;
-    if (++channel == k.channels) channel = 0, ++pixel;
+    t = {0, static_cast<std::int32_t>(row) - total.y, static_cast<std::int32_t>(column) - total.x, channel};
+    if (++channel == k.channels) {
+      channel = 0;
+      if (++column == k.width) column = 0, ++row;
+    }
   }
   if (exists && k.aligned && total.x == 0 && total.y == 0) {
     const auto bytes = load_as<uchar4>(from + first);
