@@ -1,5 +1,5 @@
-// ConvBackend: how a library joins the convolutions. kernels/cuda/conv.cpp includes no library's headers; a library's
-// own file registers itself before main(), and a program that links none has our own kernels alone.
+// ConvBackend: how a library joins the convolutions. kernels/cuda/conv.cpp includes no library's headers; a module of
+// the program (vendor/) holds what does and registers it when it is loaded.
 #pragma once
 
 #include <memory>
@@ -32,5 +32,10 @@ using ConvBackendFactory = std::unique_ptr<ConvBackend> (*)(Context& context);
 bool register_conv_backend(ConvEngine engine, ConvBackendFactory make);
 /// nullptr where nobody registered.
 ConvBackendFactory conv_backend_factory(ConvEngine engine);
+
+/// Loads the module libinnerloop_vendor.so, at the first call, from beside the program or along the loader's path.
+/// The module registers its engines; where there is none, or its libraries are missing, nobody registers, and the text
+/// says why. Else empty.
+const std::string& load_conv_module();
 
 }  // namespace innerloop::kernels::cuda

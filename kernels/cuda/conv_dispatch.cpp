@@ -21,6 +21,8 @@ namespace {
 /// Rises when our own kernels become faster or slower, so that choices are measured again.
 constexpr int kOwnRevision = 1;
 
+constexpr ConvEngine kLibraries[] = {ConvEngine::kCudnn, ConvEngine::kGemm};
+
 std::array<ConvBackendFactory, kConvEngineCount>& factories() {
   static std::array<ConvBackendFactory, kConvEngineCount> all{};
   return all;
@@ -42,11 +44,14 @@ class Engines {
     const Precision precision = math == ConvMath::kTf32 ? Precision::kTf32 : Precision::kStrict;
     const ConvPhase phase = context.device()->is_recording() ? ConvPhase::kRecording : ConvPhase::kRunning;
     std::vector<ConvCandidate> candidates{{ConvEngine::kOwn, "", [&] { run_own(op, math, context); }}};
-    for (int i = 0; i < kConvEngineCount; ++i) {
-      ConvBackend* const backend = backends_[static_cast<std::size_t>(i)].get();
-      if (backend == nullptr) continue;
-      candidates.push_back({static_cast<ConvEngine>(i), backend->why_not(op, precision),
-                            [&, backend] { backend->run(op, precision, context); }});
+    for (const ConvEngine engine : kLibraries) {
+      ConvBackend* const backend = backends_[static_cast<std::size_t>(engine)].get();
+      if (backend == nullptr) {
+        candidates.push_back({engine, fmt::format("this program has no library for it ({})", load_conv_module()), {}});
+        continue;
+      }
+      candidates.push_back(
+          {engine, backend->why_not(op, precision), [&, backend] { backend->run(op, precision, context); }});
     }
     chooser_.run(conv_key(op, name_of(math)), conv_engine(), phase, candidates);
   }
@@ -103,6 +108,7 @@ ConvBackendFactory conv_backend_factory(ConvEngine engine) { return factories()[
 void run_conv(const ConvOp& op, Context& context) {
   const ConvMath math = conv_math();
   if (conv_engine() == ConvEngine::kOwn) return run_own(op, math, context);
+  load_conv_module();  // before the lock, which registering takes
   const std::lock_guard lock(engines_mutex());
   if (engines() == nullptr) {
     IL_CHECK(!context.device()->is_recording(),
