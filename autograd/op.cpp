@@ -11,12 +11,14 @@ namespace innerloop::autograd {
 namespace {
 
 thread_local bool t_recording = true;
+thread_local const char* t_layer = nullptr;
 std::atomic<std::uint64_t> g_next_id{1};
 
 std::shared_ptr<Node> make_node(std::shared_ptr<const Op> op) {
   auto node = std::make_shared<Node>();
   node->id = g_next_id.fetch_add(1, std::memory_order_relaxed);
   node->op = std::move(op);
+  node->layer = t_layer;
   return node;
 }
 
@@ -106,6 +108,7 @@ Vars apply_op(std::shared_ptr<const Op> op, Vars inputs) {
   Context& context = Context::current();
   const std::vector<Tensor> operands = values(inputs);
   check_place(*op, operands, context);
+  const TraceRange range(op->name().data());  // literals, all of them
   std::vector<Tensor> results = op->forward(operands);
   if (context.finite_check() == FiniteCheck::kOn) check_finite(*op, results);
 
@@ -150,6 +153,13 @@ Vars outputs_of(const std::shared_ptr<Node>& node) {
 bool recording() { return t_recording; }
 RecordScope::RecordScope(bool on) : previous_(t_recording) { t_recording = on; }
 RecordScope::~RecordScope() { t_recording = previous_; }
+
+LayerScope::LayerScope(const char* name) : previous_(t_layer) {
+  // A walk re-enters the layer for each of its ops: only a change of layer is a range.
+  if (name != nullptr && name != previous_) range_.emplace(name);
+  t_layer = name;
+}
+LayerScope::~LayerScope() { t_layer = previous_; }
 
 Vars Op::reference(const Vars&) const { fail("{}: a plain op has no reference", name()); }
 

@@ -11,11 +11,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
 
 #include "autograd/var.h"
+#include "tensor/trace.h"
 
 namespace innerloop::autograd {
 
@@ -59,6 +61,7 @@ struct Node {
   std::shared_ptr<const Op> op;  ///< null for a leaf
   Vars inputs;
   std::vector<Output> outputs;
+  const char* layer = nullptr;  ///< the LayerScope in which the op was used
 
   Node() = default;
   Node(const Node&) = delete;
@@ -88,6 +91,21 @@ class RecordScope {
 
  private:
   bool previous_;
+};
+
+/// Names the layer that ops on this thread belong to while it lives, for traces. The walks give the rules of an op the layer
+/// of its use, so that derivatives of every order carry the name of their layer. `name` must outlive the record; nullptr is
+/// no layer.
+class LayerScope {
+ public:
+  explicit LayerScope(const char* name);
+  ~LayerScope();
+  LayerScope(const LayerScope&) = delete;
+  LayerScope& operator=(const LayerScope&) = delete;
+
+ private:
+  const char* previous_;
+  std::optional<TraceRange> range_;
 };
 
 /// Outputs of `node` as Vars with their place in the record, so that a rule may read and differentiate them.

@@ -7,6 +7,7 @@
 #include "autograd/op.h"
 #include "autograd/ops/alias.h"
 #include "autograd/ops/elementwise.h"
+#include "tensor/trace.h"
 
 namespace innerloop::autograd {
 namespace {
@@ -124,6 +125,7 @@ class CheckpointOp final : public Op {
 }  // namespace
 
 Vars vjp(const Vars& outputs, const Vars& cotangents, const Vars& inputs, Record record) {
+  const TraceRange range("reverse walk");
   RecordScope scope(record == Record::kGraph);
   const Region region(outputs, inputs);
   Slots slots;
@@ -147,6 +149,7 @@ Vars vjp(const Vars& outputs, const Vars& cotangents, const Vars& inputs, Record
     const Vars node_outputs = outputs_of(node);
     Call call{node->inputs, node_outputs, {}};
     for (const Var& v : node->inputs) call.wanted.push_back(region.depends_on_inputs(v));
+    const LayerScope layer(node->layer);
     const Vars gx = node->op->vjp(call, gy);
     for (std::size_t i = 0; i < node->inputs.size() && i < gx.size(); ++i) {
       const Var& input = node->inputs[i];
@@ -159,6 +162,7 @@ Vars vjp(const Vars& outputs, const Vars& cotangents, const Vars& inputs, Record
 }
 
 Vars jvp(const Vars& outputs, const Vars& inputs, const Vars& tangents, Record record) {
+  const TraceRange range("tangent walk");
   RecordScope scope(record == Record::kGraph);
   IL_CHECK(inputs.size() == tangents.size(), "jvp: {} tangents for {} inputs", tangents.size(), inputs.size());
   const Region region(outputs, inputs);
@@ -184,6 +188,7 @@ Vars jvp(const Vars& outputs, const Vars& inputs, const Vars& tangents, Record r
       if (any) {
         const Vars node_outputs = outputs_of(node);
         const Call call{node->inputs, node_outputs, {}};
+        const LayerScope layer(node->layer);
         const Vars ty = node->op->jvp(call, tx);
         for (std::size_t i = 0; i < ty.size(); ++i) {
           if (!ty[i].defined()) continue;

@@ -1,4 +1,7 @@
-// Parameter updates: SGD and Adam, in place, and the clip that may come before them.
+// Parameter updates: SGD and Adam, in place, and the clip that may come before them; the clock of a replayed step.
+//
+// A recorded step (a CUDA graph) is replayed with the same arguments each time. What changes from step to step then comes from
+// memory beside the outputs: `rate_from` and `schedule` here, `clock` in kernels/sample.h; AdvanceClock moves them on.
 //
 // Shapes: all views of one update have the same shape. Dtypes: f32 or f64, the same throughout. Determinism: each element is
 // computed alone. Aliasing: `out` of Sgd may be `theta`. Traffic: each view read once, outputs written once.
@@ -14,6 +17,7 @@ struct Sgd {
   double rate = 0;
   ConstView theta, grad;
   View out;
+  ConstView rate_from{};  ///< f64 [1], replaces `rate`; may be absent
 };
 
 /// Kingma and Ba, "Adam", ICLR 2015, algorithm 1; step counts from 1.
@@ -24,6 +28,18 @@ struct Adam {
   std::int64_t step = 1;
   ConstView grad;
   View theta, m, v;
+  /// f64 [3] = {rate, 1/(1-b1^step), 1/(1-b2^step)}, replaces `rate` and `step`; may be absent.
+  ConstView schedule{};
+};
+
+/// The end of a replayed step: schedule = table[clock], or the table's last line once the clock is past it (its first before
+/// 0); then clock += 1. So line i of the table is what the update of step i reads, with AdvanceClock run before the update and
+/// everything that reads the clock itself before that.
+/// Shapes: table f64 [S, 3], S >= 1; clock i64 [1]; schedule f64 [3].
+struct AdvanceClock {
+  static constexpr std::string_view kName = "advance_clock";
+  ConstView table;
+  View clock, schedule;
 };
 
 /// x = min(max(x, -limit), limit), in place; a NaN stays a NaN.

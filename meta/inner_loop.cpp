@@ -23,7 +23,7 @@ std::vector<Tensor> sgd_step(const std::vector<Tensor>& theta, const std::vector
   for (const Tensor& t : theta) out.push_back(Tensor::empty(t.shape(), t.dtype()));
   const auto from = views(theta), along = views(grad);
   const auto to = mutable_views(out);
-  kernels::run(kernels::SgdList{.rate = rate, .theta = from, .grad = along, .out = to}, Context::current());
+  kernels::run(kernels::SgdList{.rate = rate, .rate_from = {}, .theta = from, .grad = along, .out = to}, Context::current());
   return out;
 }
 

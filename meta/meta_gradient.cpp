@@ -11,6 +11,7 @@
 #include "kernels/update_lists.h"
 #include "meta/finite.h"
 #include "meta/views.h"
+#include "tensor/trace.h"
 
 namespace innerloop::meta {
 namespace {
@@ -41,6 +42,7 @@ struct StepRecord {
 
 StepRecord record_step(const nn::ConvNet& net, const std::vector<Tensor>& theta, const TaskBatch& tasks,
                        LossReduction reduction) {
+  const TraceRange range("inner step");
   StepRecord r;
   r.theta = variables(theta);
   const Var loss = autograd::softmax_cross_entropy(net.logits(r.theta, tasks.support_x), tasks.support_y, reduction);
@@ -51,6 +53,7 @@ StepRecord record_step(const nn::ConvNet& net, const std::vector<Tensor>& theta,
 
 /// lambda <- lambda - rate * H lambda, the Hessian-vector product as a tangent pass over the recorded gradient.
 void apply_transposed_step(const StepRecord& step, double rate, std::vector<Tensor>& lambda) {
+  const TraceRange range("hessian-vector product");
   const Vars along(lambda.begin(), lambda.end());
   const Vars product = autograd::jvp(step.grad, step.theta, along, Record::kValues);
   std::vector<ConstView> from, by;
@@ -61,12 +64,13 @@ void apply_transposed_step(const StepRecord& step, double rate, std::vector<Tens
     by.push_back(product[i].value().view());
     to.push_back(lambda[i].mutable_view());
   }
-  kernels::run(kernels::SgdList{.rate = rate, .theta = from, .grad = by, .out = to}, Context::current());
+  kernels::run(kernels::SgdList{.rate = rate, .rate_from = {}, .theta = from, .grad = by, .out = to}, Context::current());
 }
 
 /// The query loss at theta, its gradient (when wanted) and the accuracy.
 std::vector<Tensor> query_gradient(const nn::ConvNet& net, const std::vector<Tensor>& theta, const TaskBatch& tasks,
                                    LossReduction reduction, ProgramResult& result) {
+  const TraceRange range("query gradient");
   const Vars at = variables(theta);
   const Var logits = net.logits(at, tasks.query_x);
   const Var loss = autograd::softmax_cross_entropy(logits, tasks.query_y, reduction);
@@ -140,39 +144,48 @@ void mean_over_tasks(const std::vector<ProgramResult>& programs, std::size_t par
   });
 }
 
-/// Rows [T'] of the programs, one after another.
+/// Rows [T', ...] of the programs, one after another.
 Tensor concatenate(const std::vector<Tensor>& parts) {
   if (parts.size() == 1) return parts[0];
   std::int64_t rows = 0;
   for (const Tensor& p : parts) rows += p.shape()[0];
-  Tensor out = Tensor::empty({rows}, parts[0].dtype());
+  Tensor out = Tensor::empty(parts[0].shape().with(0, rows), parts[0].dtype());
   std::int64_t at = 0;
   for (const Tensor& p : parts) {
-    if (p.dtype() == DType::kF32)
-      std::ranges::copy(p.data<float>(), out.mutable_data<float>().begin() + at);
-    else
-      std::ranges::copy(p.data<double>(), out.mutable_data<double>().begin() + at);
+    out.slice(at, p.shape()[0]).copy_from(p);
     at += p.shape()[0];
   }
   return out;
+}
+
+/// The mean over all tasks of each parameter's lambda.
+void mean_over_programs(const std::vector<ProgramResult>& programs, std::int64_t tasks, std::vector<Tensor>& gradient) {
+  if (programs.size() > 1 && Context::current().device() == nullptr) {
+    // One pass over the lambdas where they lie, by all threads: a copy of them side by side would be the largest thing of all.
+    for (std::size_t i = 0; i < gradient.size(); ++i) {
+      if (gradient[i].dtype() == DType::kF32)
+        mean_over_tasks<float>(programs, i, tasks, gradient[i]);
+      else
+        mean_over_tasks<double>(programs, i, tasks, gradient[i]);
+    }
+    return;
+  }
+  std::vector<Tensor> lambda;
+  for (std::size_t i = 0; i < gradient.size(); ++i) {
+    std::vector<Tensor> parts;
+    for (const ProgramResult& p : programs) parts.push_back(p.lambda[i]);
+    lambda.push_back(concatenate(parts));
+  }
+  const auto x = views(lambda);
+  const auto y = mutable_views(gradient);
+  kernels::run(kernels::MeanOverTasksList{tasks, x, y}, Context::current());
 }
 
 MetaResult join(const std::vector<ProgramResult>& programs, const std::vector<Tensor>& params, std::int64_t tasks,
                 int steps) {
   MetaResult result;
   for (const Tensor& p : params) result.gradient.push_back(Tensor::empty(p.shape(), p.dtype()));
-  if (programs.size() == 1) {
-    const auto x = views(programs[0].lambda);
-    const auto y = mutable_views(result.gradient);
-    kernels::run(kernels::MeanOverTasksList{tasks, x, y}, Context::current());
-  } else {
-    for (std::size_t i = 0; i < params.size(); ++i) {
-      if (params[i].dtype() == DType::kF32)
-        mean_over_tasks<float>(programs, i, tasks, result.gradient[i]);
-      else
-        mean_over_tasks<double>(programs, i, tasks, result.gradient[i]);
-    }
-  }
+  mean_over_programs(programs, tasks, result.gradient);
   std::vector<Tensor> loss, accuracy;
   for (const ProgramResult& p : programs) {
     loss.push_back(p.query_loss);
@@ -214,8 +227,6 @@ MetaResult meta_gradient(const nn::ConvNet& net, const std::vector<Tensor>& para
   Context& context = Context::current();
   const std::int64_t whole = context.device() != nullptr ? tasks.tasks() : 1;
   const std::int64_t each = options.tasks_per_program > 0 ? options.tasks_per_program : whole;
-  IL_CHECK(context.device() == nullptr || each >= tasks.tasks(),
-           "meta-gradient: {} tasks in programs of {}; a device runs all tasks as one program", tasks.tasks(), each);
   const std::int64_t programs = (tasks.tasks() + each - 1) / each;
   std::vector<ProgramResult> results(static_cast<std::size_t>(programs));
   context.threads().parallel_for(programs, [&](std::int64_t i) {

@@ -35,7 +35,7 @@ struct MetaOptions {
   Method method = Method::kMixed;
   StepMemory memory = StepMemory::kRecompute;
   /// Tasks that run as one batched program; the others run beside them. 0: one a program on a CPU, where they run side by
-  /// side, and all in one on a device.
+  /// side, and all in one on a device. On a device programs run one after another: fewer tasks in each take less memory.
   std::int64_t tasks_per_program = 0;
 };
 

@@ -7,6 +7,7 @@
 #include "kernels/update.h"
 #include "kernels/update_lists.h"
 #include "meta/views.h"
+#include "tensor/trace.h"
 
 namespace innerloop::meta {
 namespace {
@@ -62,6 +63,7 @@ RowLayout layout_of(const TaskSource& source, const MetaOptions& options, std::s
 struct MetaStep::Program {
   std::unique_ptr<Context> context;  ///< none on a CPU: the caller's
   bool warm = false;                 ///< one step was launched: all blocks, plans and choices are there
+  std::shared_ptr<Recording> recording;
 };
 
 MetaStep::MetaStep(const nn::ConvNet& net, const TaskSource& source, const OptimizerOptions& optimizer,
@@ -90,6 +92,7 @@ void MetaStep::set(const std::vector<Tensor>& params, const OptimizerState& stat
   ring_ = Tensor::zeros({kMaxBurst, layout_of(source_, options_, params.size(), 2 * state.m.size()).width()},
                         DType::kF64);
   program_->warm = false;
+  program_->recording = nullptr;
 }
 
 std::vector<Tensor> MetaStep::params() const { return on_host(params_); }
@@ -98,9 +101,11 @@ OptimizerState MetaStep::state() const { return {state_.step, on_host(state_.m),
 
 void MetaStep::one_step() {
   Context& context = Context::current();
+  const TraceRange range("meta-step");
   const TaskBatch tasks = source_.draw(clock_);
   MetaResult result = meta_gradient(net_, params_, tasks, options_);
   const Tensor gradient = sums_of_squares(result.gradient);
+  const TraceRange outer("outer update");
   kernels::run(kernels::AdvanceClock{.table = table_.view(),
                                      .clock = clock_.mutable_view(),
                                      .schedule = schedule_.mutable_view()},
@@ -113,13 +118,31 @@ void MetaStep::one_step() {
   kernels::run(kernels::PackRow{parts, clock_.view(), ring_.mutable_view()}, context);
 }
 
+void MetaStep::launch_or_replay() {
+  Device* device = Context::current().device();
+  if (device == nullptr || replay_ == Replay::kOff || !program_->warm) {
+    one_step();
+    program_->warm = true;
+    return;
+  }
+  if (program_->recording == nullptr) program_->recording = device->record([this] { one_step(); });
+  device->replay(*program_->recording);
+}
+
+std::int64_t MetaStep::recorded_nodes() const {
+  return program_->recording != nullptr ? program_->recording->nodes() : 0;
+}
+
 std::vector<StepFigures> MetaStep::run(std::int64_t count) {
   IL_CHECK(count >= 1 && count <= kMaxBurst, "meta-step: a burst of {} steps; 1 to {} are possible", count, kMaxBurst);
   IL_CHECK(state_.step + count <= optimizer_.iterations, "meta-step: {} steps after {} of {}", count, state_.step,
            optimizer_.iterations);
   ContextScope scope(program_->context ? *program_->context : Context::current());
   const std::int64_t first = state_.step + 1;
-  for (std::int64_t i = 0; i < count; ++i) one_step();
+  for (std::int64_t i = 0; i < count; ++i) {
+    launch_or_replay();
+    ++state_.step;
+  }
   const Tensor ring = ring_.to_host();
   std::vector<StepFigures> figures;
   for (std::int64_t step = first; step < first + count; ++step) figures.push_back(read_row(ring, step % kMaxBurst));

@@ -54,9 +54,13 @@ class MetaStep {
   /// nothing.
   std::vector<StepFigures> run(std::int64_t count);
 
+  /// Kernels and copies in the record of a step; 0 before there is one.
+  std::int64_t recorded_nodes() const;
+
  private:
   struct Program;
   void one_step();
+  void launch_or_replay();
   StepFigures read_row(const Tensor& ring, std::int64_t row) const;
 
   const nn::ConvNet& net_;

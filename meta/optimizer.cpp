@@ -62,9 +62,8 @@ void update(const OptimizerOptions& options, const Tensor& schedule, std::vector
     if (options.clip > 0)
       for (Tensor& g : gradient) kernels::run(kernels::ClipValue{options.clip, g.mutable_view()}, context);
     const auto from = views(params), g = views(gradient);
-    kernels::run(kernels::SgdList{.rate_from = schedule.view(), .theta = from, .grad = g, .out = theta}, context);
+    kernels::run(kernels::SgdList{.rate = 0, .rate_from = schedule.view(), .theta = from, .grad = g, .out = theta}, context);
   }
-  ++state.step;
 }
 
 }  // namespace innerloop::meta

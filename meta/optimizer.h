@@ -39,7 +39,7 @@ OptimizerState init_optimizer(const OptimizerOptions& options, const std::vector
 Tensor schedule_table(const OptimizerOptions& options);
 
 /// One more update, in place: the parameters and the moments change, and the gradient may (by the clip). `schedule` is f64 [3], the row
-/// of the table for this step.
+/// of the table for this step. state.step is the caller's to count: a replayed step does not come by here.
 void update(const OptimizerOptions& options, const Tensor& schedule, std::vector<Tensor>& params, OptimizerState& state,
             std::vector<Tensor>& gradient);
 

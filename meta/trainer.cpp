@@ -142,8 +142,8 @@ class Run {
   }
 
   /// Watching every op for a NaN needs the host between them.
-  static Replay replay() {
-    return Context::current().finite_check() == FiniteCheck::kOn ? Replay::kOff : Replay::kOn;
+  Replay replay() const {
+    return Context::current().finite_check() == FiniteCheck::kOn ? Replay::kOff : options_.replay;
   }
 
   void check_held_out() const {

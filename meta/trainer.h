@@ -14,6 +14,7 @@
 #include "io/config.h"
 #include "io/run_log.h"
 #include "meta/evaluator.h"
+#include "meta/meta_step.h"
 
 namespace innerloop::meta {
 
@@ -38,6 +39,7 @@ struct TrainOptions {
   RunStart start = RunStart::kNew;
   io::BadFiles bad_files =
       io::BadFiles::kStop;  ///< kSkip: unreadable files are left out, named in the report, and again on resume
+  Replay replay = Replay::kOn;  ///< on a device: whether steps are replays of one record; the bits are the same
   const std::atomic<bool>* stop = nullptr;  ///< when it turns true: save and return, within one meta-step or episode
   TrainCallbacks callbacks;
 };

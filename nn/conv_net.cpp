@@ -56,7 +56,7 @@ ConvNet::ConvNet(ConvNetOptions options) : options_(std::move(options)) {
     IL_CHECK(h >= 1 && w >= 1,
              "model: a {}x{} image is used up in block {} of {}; raise data.size, or use fewer model.filters", o.height,
              o.width, i + 1, o.filters.size());
-    Block place{b, names_.size(), 0, 0};
+    Block place{block, b, names_.size(), 0, 0};
     names_.push_back(block + ".conv.weight");
     shapes_.push_back(weight);
     if (o.norm_scale == NormScale::kYes) {
@@ -105,6 +105,7 @@ std::vector<Tensor> ConvNet::init(std::uint64_t seed) const {
 }
 
 Var ConvNet::head(const Vars& params, const Var& p) const {
+  const autograd::LayerScope layer("head");
   const Shape& s = p.shape();
   const Var features = options_.head == Head::kMean ? autograd::global_average_pool(p)
                                                     : autograd::reshape(p, {s[0], s[1], s[2] * s[3] * s[4]});
@@ -122,6 +123,7 @@ Var ConvNet::logits(const Vars& params, const Var& x) const {
   check_input(params.size(), x.shape());
   Var a = x;
   for (const Block& b : blocks_) {
+    const autograd::LayerScope layer(b.name.c_str());
     const Var scale = options_.norm_scale == NormScale::kYes ? params[b.scale] : Var();
     a = options_.form == BlockForm::kFused
             ? autograd::conv_block(a, params[b.weight], scale, params[b.shift], b.options).p

@@ -79,6 +79,7 @@ class ConvNet {
 
  private:
   struct Block {
+    std::string name;
     autograd::ConvBlockOptions options;
     std::size_t weight, scale, shift;  ///< places in the parameter list; scale unused without norm_scale
   };

@@ -95,11 +95,18 @@ Tensor Tensor::slice(std::int64_t begin, std::int64_t count) const {
 Tensor Tensor::clone() const {
   if (device_ != Context::current().device()) return to_context();
   Tensor t = empty(shape_, dtype_);
-  if (device_ != nullptr)
-    device_->copy(t.data_.get(), data_.get(), bytes());
-  else
-    std::memcpy(t.data_.get(), data_.get(), bytes());
+  t.copy_from(*this);
   return t;
+}
+
+void Tensor::copy_from(const Tensor& source) {
+  IL_CHECK(source.shape_ == shape_ && source.dtype_ == dtype_ && source.device_ == device_,
+           "tensor: a copy from {} {} into {} {}, which have to be of one shape, dtype and place", name_of(source.dtype_),
+           source.shape_.to_string(), name_of(dtype_), shape_.to_string());
+  if (device_ != nullptr)
+    device_->copy(data_.get(), source.data_.get(), bytes());
+  else if (bytes() > 0)
+    std::memcpy(data_.get(), source.data_.get(), bytes());
 }
 
 Tensor Tensor::to_host() const {

@@ -75,6 +75,8 @@ class Tensor {
   Tensor reshape(const Shape& shape) const;
   /// Rows [begin, begin + count) of the leading axis; shares memory.
   Tensor slice(std::int64_t begin, std::int64_t count) const;
+  /// Fills this tensor, just made, with the elements of one of equal shape, dtype and place.
+  void copy_from(const Tensor& source);
   /// A copy in memory of its own.
   Tensor clone() const;
   /// A copy in another dtype (between f32 and f64, or from an integer type to either).

@@ -27,6 +27,7 @@ struct Options {
   CommonOptions common;
   PresetOption preset;
   BadFileOption bad_files;
+  GraphOption graph;
   std::string data, out;
   bool resume = false, help_keys = false;
 };
@@ -162,6 +163,7 @@ int run(const Options& o) {
   options.start = o.resume ? meta::RunStart::kResume : meta::RunStart::kNew;
   options.bad_files = o.bad_files.choice();
   options.stop = &stop;
+  options.replay = o.graph.choice();
   meta::TrainResult result;
   {
     TrainDisplay display(options.config, origin_of(o));
@@ -195,6 +197,7 @@ void add_train(CommandLine& line) {
                    "go on from the run folder's checkpoint, under its own configuration and data");
   o->bad_files.add_to(command);
   command.add_flag("--help-keys", o->help_keys, "list every key of the configuration and exit");
+  o->graph.add_to(command);
   o->common.add_to(command, training_short_forms());
   line.on_run(command, [o] { return run(*o); });
 }

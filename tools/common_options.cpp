@@ -79,6 +79,14 @@ io::Config CommonOptions::resolve(io::Config config) const {
   return config;
 }
 
+void GraphOption::add_to(CLI::App& command) {
+  command.add_option("--graph", value_, "on a GPU: replay the program as one CUDA graph, or launch its kernels one by one; "
+                                        "the bits are the same")
+      ->check(CLI::IsMember({"on", "off"}))
+      ->capture_default_str()
+      ->type_name("on|off");
+}
+
 std::string no_gpu_reason() {
   try {
     static_cast<void>(default_device());

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "io/config.h"
+#include "meta/meta_step.h"
 #include "tensor/context.h"
 
 namespace innerloop::tools {
@@ -55,6 +56,16 @@ class CommonOptions {
   std::vector<std::string> overrides_;
   std::vector<Given> given_;
   bool json_ = false, check_finite_ = false;
+};
+
+/// --graph on|off, for commands that repeat one program on a GPU.
+class GraphOption {
+ public:
+  void add_to(CLI::App& command);
+  meta::Replay choice() const { return value_ == "on" ? meta::Replay::kOn : meta::Replay::kOff; }
+
+ private:
+  std::string value_ = "on";
 };
 
 /// Why `--device cuda` cannot be had here; empty where it can.

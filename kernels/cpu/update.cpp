@@ -2,6 +2,7 @@
 #include "kernels/update.h"
 
 #include "kernels/cpu/dispatch.h"
+#include "kernels/update_check.h"
 
 namespace innerloop::kernels::IL_TARGET_NAMESPACE {
 namespace {
@@ -10,7 +11,7 @@ template <class T>
 void sgd(const Sgd& k, Context& context) {
   const std::int64_t n = k.out.shape.numel(), period = k.theta.shape.numel();
   if (n == 0) return;
-  const T rate = static_cast<T>(k.rate);
+  const T rate = static_cast<T>(k.rate_from ? k.rate_from.as<double>()[0] : k.rate);
   // theta repeats for every task when it has none: cut along tasks, so that a piece never wraps round.
   const std::int64_t piece = smaller(period, kChunkElements), pieces = ceil_div(period, piece);
   parallel_chunks(context, n / period * pieces, larger(1, kChunkElements / piece),
@@ -30,11 +31,17 @@ void sgd(const Sgd& k, Context& context) {
 template <class T>
 void adam(const Adam& k, Context& context) {
   // The bias corrections and the products of constants are formed in float64 once, not in T for each element.
-  const double correction1 = 1 - __builtin_pow(k.beta1, static_cast<double>(k.step));
-  const double correction2 = 1 - __builtin_pow(k.beta2, static_cast<double>(k.step));
+  double step_rate, second_unbias;
+  if (k.schedule) {
+    const auto* schedule = k.schedule.as<double>();
+    step_rate = schedule[0] * schedule[1], second_unbias = schedule[2];
+  } else {
+    step_rate = k.rate / (1 - __builtin_pow(k.beta1, static_cast<double>(k.step)));
+    second_unbias = 1 / (1 - __builtin_pow(k.beta2, static_cast<double>(k.step)));
+  }
   const T b1 = static_cast<T>(k.beta1), c1 = static_cast<T>(1 - k.beta1);
   const T b2 = static_cast<T>(k.beta2), c2 = static_cast<T>(1 - k.beta2);
-  const T rate = static_cast<T>(k.rate / correction1), unbias2 = static_cast<T>(1 / correction2);
+  const T rate = static_cast<T>(step_rate), unbias2 = static_cast<T>(second_unbias);
   const T epsilon = static_cast<T>(k.epsilon);
   const T* grad = k.grad.as<T>();
   T *theta = k.theta.as<T>(), *m = k.m.as<T>(), *v = k.v.as<T>();
@@ -52,10 +59,12 @@ void adam(const Adam& k, Context& context) {
 }
 
 void run_here(const Sgd& k, Context& context) {
+  check(k);
   with_float(k.out.dtype, "sgd", [&](auto tag) { sgd<decltype(tag)>(k, context); });
 }
 
 void run_here(const Adam& k, Context& context) {
+  check(k);
   with_float(k.theta.dtype, "adam", [&](auto tag) { adam<decltype(tag)>(k, context); });
 }
 
@@ -70,6 +79,16 @@ void run_here(const ClipValue& k, Context& context) {
   });
 }
 
+void run_here(const AdvanceClock& k, Context&) {
+  check(k);
+  std::int64_t& clock = *k.clock.as<std::int64_t>();
+  const std::int64_t last = k.table.shape[0] - 1, line = clock < 0 ? 0 : smaller(clock, last);
+  const double* from = k.table.as<double>() + line * 3;
+  for (int i = 0; i < 3; ++i) k.schedule.as<double>()[i] = from[i];
+  ++clock;
+}
+
+IL_REGISTER_KERNEL(AdvanceClock);
 IL_REGISTER_KERNEL(Sgd);
 IL_REGISTER_KERNEL(Adam);
 IL_REGISTER_KERNEL(ClipValue);

@@ -5,8 +5,8 @@
 //   };
 //   for_each_pack<T>(stream, n, fits, body)
 //
-// A pack of kPack<T> elements is 16 bytes, one wide access. What is left over at the end, and everything where an address
-// is not a multiple of 16, goes element by element.
+// A pack of kPack<T> elements is 16 bytes, one wide access. What is left over at the end, and everything where an
+// address is not a multiple of 16, goes element by element.
 #pragma once
 
 #include <cstdint>

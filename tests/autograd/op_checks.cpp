@@ -169,7 +169,7 @@ TEST_P(OpCheck, SameBitsTwiceAndAtAnyNumberOfThreads) {
         const std::vector<Tensor> first = evaluate(level.f, in);
         EXPECT_TRUE(same_bits(first, evaluate(level.f, in))) << level.name << " twice";
         for (int threads : {1, 2, 3}) {
-          Context context(threads);
+          Context context(threads, Context::current().target());
           ContextScope scope(context);
           EXPECT_TRUE(same_bits(first, evaluate(level.f, in))) << level.name << " at " << threads << " threads";
         }

@@ -143,7 +143,7 @@ TEST(Transforms, BadCallsAreNamed) {
 }
 
 TEST(Transforms, FiniteCheckNamesTheOp) {
-  Context context(1);
+  Context context(1, Context::current().target());
   ContextScope scope(context);
   for (DType dtype : {DType::kF32, DType::kF64}) {
     const Var x = Tensor::full({2, 3}, dtype, -1), zero = Tensor::zeros({2, 3}, dtype);
@@ -178,7 +178,7 @@ TEST(Record, ADroppedValueIsAnErrorOnlyWhereARuleReadsIt) {
 }
 
 TEST(Record, KeepsOnlyWhatRulesRead) {
-  Context context(1);
+  Context context(1, Context::current().target());
   ContextScope scope(context);
   const Shape shape{1024};
   const std::size_t bytes = 1024 * sizeof(double);
@@ -197,7 +197,7 @@ TEST(Record, KeepsOnlyWhatRulesRead) {
 }
 
 TEST(Record, GivesItsMemoryBackToTheByte) {
-  Context context(1);
+  Context context(1, Context::current().target());
   ContextScope scope(context);
   const std::size_t before = context.arena().stats().current;
   {
@@ -220,7 +220,7 @@ TEST(Record, GivesItsMemoryBackToTheByte) {
 
 TEST(Record, ALongChainIsWalkedAndFreedWithoutRecursion) {
   constexpr int kNodes = 200'000;
-  Context context(1);
+  Context context(1, Context::current().target());
   ContextScope scope(context);
   {
     const Var x = variable(scalar(0));
@@ -233,7 +233,7 @@ TEST(Record, ALongChainIsWalkedAndFreedWithoutRecursion) {
 }
 
 TEST(Checkpoint, LowersThePeakAndChangesNoBit) {
-  Context context(1);
+  Context context(1, Context::current().target());
   ContextScope scope(context);
   constexpr int kSegments = 8, kSteps = 8;
   const auto segment = [](const Vars& x) {

@@ -174,6 +174,7 @@ TEST(LossDifferences, EachOrderFromTheOneBelow) {
         context);
     run(SoftmaxCrossEntropyGrad{p.reduction, prob.view(), p.labels.view(), moved_g.view(), out.mutable_view()},
         context);
+    harness::wait_for_device();
     losses = value.values(), grads = out.values();
   };
   evaluate(-kStep, loss[0], glogits[0]);
@@ -188,6 +189,7 @@ TEST(LossDifferences, EachOrderFromTheOneBelow) {
   run(SoftmaxCrossEntropyGradJvp{p.reduction, prob.view(), p.labels.view(), p.g.view(), p.tlogits.view(), p.tg.view(),
                                  out.mutable_view()},
       context);
+  harness::wait_for_device();
   for (std::size_t i = 0; i < out.size(); ++i)
     EXPECT_NEAR(out[i], (glogits[1][i] - glogits[0][i]) / (2 * kStep), 1e-8) << i;
 }

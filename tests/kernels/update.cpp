@@ -1,5 +1,7 @@
 #include "kernels/update.h"
 
+#include <algorithm>
+
 #include "tests/kernels/harness.h"
 
 namespace innerloop::kernels {
@@ -76,6 +78,101 @@ TEST_P(Update, AdamFollowsAlgorithmOne) {
           expect_near(theta, want_theta, 12, "theta");
         });
   }
+}
+
+TEST_P(Update, SgdTakesItsRateFromMemory) {
+  const Array theta = random_array({2, 517}, GetParam(), 1), grad = random_array({2, 517}, GetParam(), 2);
+  const Array rate({1}, DType::kF64, {0.125});
+  Array out(theta.shape(), GetParam());
+  std::vector<Num> want;
+  for (std::size_t i = 0; i < out.size(); ++i) want.push_back(Num(theta[i]) - Num(0.125) * Num(grad[i]));
+  run_everywhere(
+      {&out},
+      [&](Context& c) {
+        run(Sgd{77, theta.view(), grad.view(), out.mutable_view(), rate.view()}, c);
+      },
+      [&] { expect_near(out, want, 2, "out"); });
+}
+
+/// Three steps of Adam whose rate changes and whose step is known to the schedule only.
+TEST_P(Update, AdamFollowsItsSchedule) {
+  constexpr double kBeta1 = 0.9, kBeta2 = 0.999, kEpsilon = 1e-8, kRates[3] = {0.01, 0.02, 0.005};
+  const Shape shape{1031};
+  std::vector<double> lines;
+  for (int step = 1; step <= 3; ++step)
+    for (const double x : {kRates[step - 1], 1 / (1 - std::pow(kBeta1, step)), 1 / (1 - std::pow(kBeta2, step))})
+      lines.push_back(x);
+  const Array table({3, 3}, DType::kF64, lines);
+  Array clock({1}, DType::kI64, {0}), schedule({3}, DType::kF64);
+  Array grad[3];
+  for (unsigned s = 0; s < 3; ++s) grad[s] = random_array(shape, GetParam(), s + 1);
+  const std::vector<double> zeros(1031, 0.0);
+  Array theta = random_array(shape, GetParam(), 9), m(shape, GetParam(), zeros), v(shape, GetParam(), zeros);
+  const std::vector<double> start = theta.values();
+  run_everywhere(
+      {&theta, &m, &v, &clock, &schedule},
+      [&](Context& c) {
+        for (int step = 1; step <= 3; ++step) {
+          run(AdvanceClock{table.view(), clock.mutable_view(), schedule.mutable_view()}, c);
+          run(Adam{-1, kBeta1, kBeta2, kEpsilon, 1000, grad[step - 1].view(), theta.mutable_view(), m.mutable_view(),
+                   v.mutable_view(), schedule.view()},
+              c);
+        }
+      },
+      [&] {
+        std::vector<Num> want;
+        for (std::size_t i = 0; i < theta.size(); ++i) {
+          Num mi(0.0), vi(0.0), x(start[i]);
+          for (int step = 1; step <= 3; ++step) {
+            const Num g(grad[step - 1][i]);
+            mi = Num(kBeta1) * mi + Num(1 - kBeta1) * g;
+            vi = Num(kBeta2) * vi + Num(1 - kBeta2) * g * g;
+            const double unbiased = static_cast<double>(vi.v) / (1 - std::pow(kBeta2, step));
+            x = x - Num(kRates[step - 1] / (1 - std::pow(kBeta1, step)) / (std::sqrt(unbiased) + kEpsilon)) * mi;
+          }
+          want.push_back(x);
+        }
+        expect_near(theta, want, 12, "theta");
+        EXPECT_EQ(clock[0], 3);
+      });
+}
+
+TEST(AdvanceClock, GivesTheLineOfTheClockAndStaysOnTheLast) {
+  const Array table({3, 3}, DType::kF64, {1, 2, 3, 4, 5, 6, 7, 8, 9});
+  for (const std::int64_t start : {0, 1, 2, 3, 40, -2}) {
+    SCOPED_TRACE(start);
+    Array clock({1}, DType::kI64, {static_cast<double>(start)}), schedule({3}, DType::kF64);
+    const double first = static_cast<double>(1 + 3 * std::clamp<std::int64_t>(start, 0, 2));
+    run_everywhere(
+        {&clock, &schedule},
+        [&](Context& c) {
+          run(AdvanceClock{table.view(), clock.mutable_view(), schedule.mutable_view()}, c);
+        },
+        [&] {
+          EXPECT_EQ(schedule.values(), (std::vector<double>{first, first + 1, first + 2}));
+          EXPECT_EQ(clock[0], static_cast<double>(start + 1));
+        });
+  }
+}
+
+TEST(AdvanceClock, NamesWhatDoesNotFit) {
+  Array table({2, 2}, DType::kF64, {1, 2, 3, 4}), clock({1}, DType::kI64, {0}), schedule({3}, DType::kF64);
+  Context context(1, one_target());
+  const auto error = [&](const auto& kernel) -> std::string {
+    try {
+      run(kernel, context);
+    } catch (const Error& e) {
+      return e.what();
+    }
+    return "";
+  };
+  EXPECT_EQ(error(AdvanceClock{table.view(), clock.mutable_view(), schedule.mutable_view()}),
+            "advance_clock: table is f64 [2, 2]; it must be f64 [S, 3] with at least one line");
+  table = Array({1, 3}, DType::kF64, {1, 2, 3});
+  EXPECT_EQ(error(AdvanceClock{table.view(), schedule.mutable_view(), schedule.mutable_view()}),
+            "advance_clock: clock is f64 [3]; it must be i64 [1]");
+  EXPECT_EQ(error(AdvanceClock{table.view(), clock.mutable_view(), clock.mutable_view()}),
+            "advance_clock: schedule is i64 [1]; it must be f64 [3]");
 }
 
 TEST_P(Update, ClipKeepsNaN) {

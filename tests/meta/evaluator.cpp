@@ -34,7 +34,7 @@ TEST(Evaluator, SameBitsAtAnyNumberOfThreads) {
   const io::ImageSet set = tiny_set({8, 8, 8, 8});
   const nn::ConvNet net(test::tiny_net());
   const auto run = [&](int threads, EvalNorm norm) {
-    Context context(threads);
+    Context context(threads, Context::current().target());
     ContextScope scope(context);
     EvalOptions o = options_of();
     o.norm = norm;

@@ -164,7 +164,7 @@ TEST(MetaGradient, SameBitsWhetherStepsAreKeptOrComputedAgain) {
 TEST(MetaGradient, SameBitsAtAnyNumberOfThreads) {
   const auto p = test::random_problem(test::tiny_net(), 5, DType::kF32);
   const auto with = [&](int threads, std::int64_t each) {
-    Context context(threads);
+    Context context(threads, Context::current().target());
     ContextScope scope(context);
     MetaOptions o = options_of(2);
     o.tasks_per_program = each;
@@ -176,7 +176,7 @@ TEST(MetaGradient, SameBitsAtAnyNumberOfThreads) {
 }
 
 std::size_t peak_bytes(const test::RandomProblem& p, const MetaOptions& o) {
-  Context context(1);
+  Context context(1, Context::current().target());
   ContextScope scope(context);
   meta_gradient(p.net, p.params, p.tasks, o);
   return context.arena().stats().peak;

@@ -31,7 +31,6 @@ TEST(Optimizer, AdamMeetsThePaperFormulaOverThreeSteps) {
       theta[i] -= 0.1 * (m[i] / (1 - std::pow(0.9, s))) / (std::sqrt(v[i] / (1 - std::pow(0.999, s))) + 1e-8);
       EXPECT_NEAR(params[0].item(i), theta[i], 1e-14);
     }
-    EXPECT_EQ(state.step, s);
   }
 }
 

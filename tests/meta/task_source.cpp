@@ -96,7 +96,7 @@ TEST(TaskSource, AnyBatchCanBeDrawnAgainAloneAtAnyNumberOfThreads) {
   const TaskSource source(set, o);
   const TaskBatch first = source.draw(7);
   source.draw(8);
-  Context context(2);
+  Context context(2, Context::current().target());
   ContextScope scope(context);
   const TaskBatch again = TaskSource(set, o).draw(7), part = source.draw(7, 2), other = source.draw(8);
   EXPECT_TRUE(test::same_bits({first.support_x, first.query_x}, {again.support_x, again.query_x}));

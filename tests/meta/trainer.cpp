@@ -202,7 +202,7 @@ TEST_F(Trainer, ALongerRunGoesOnFromAShorterOne) {
 
 TEST_F(Trainer, TheNumberOfThreadsDoesNotShow) {
   for (const int threads : {1, 2}) {
-    Context context(threads);
+    Context context(threads, Context::current().target());
     ContextScope scope(context);
     io::Config c = test::tiny_config();
     c.run.threads = threads;
