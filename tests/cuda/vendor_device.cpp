@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <memory>
 #include <type_traits>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "kernels/cuda/cublas/handle.h"
 #include "kernels/cuda/cudnn/autotune.h"
 #include "kernels/cuda/cudnn/conv_runner.h"
+#include "kernels/cuda/device_buffer.h"
 #include "tensor/philox.h"
 
 namespace innerloop::kernels {
@@ -112,7 +114,10 @@ void expect_convolution(const ConvCase& z, ConvKind kind) {
     if constexpr (std::is_same_v<K, ConvInputGrad>) kernel.gx = to;
     if constexpr (std::is_same_v<K, ConvWeightGrad>) kernel.gw = to;
     runner.prepare(kernel);
-    runner.run(kernel);
+    runner.run(kernel, [](std::size_t bytes) {
+      const auto buffer = std::make_shared<cuda::DeviceBuffer>(bytes);
+      return std::shared_ptr<void>(buffer, buffer->data());
+    });
   };
   auto x = [](auto& k) -> auto& { return k.x; };
   auto w = [](auto& k) -> auto& { return k.w; };

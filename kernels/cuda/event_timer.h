@@ -1,0 +1,14 @@
+// How long work on a stream takes.
+#pragma once
+
+#include <cuda_runtime_api.h>
+
+#include "tensor/function_ref.h"
+
+namespace innerloop::kernels::cuda {
+
+/// Calls `put` once untimed, which may load kernels and make plans, and five times between events: the median, in
+/// milliseconds, of what it puts on `stream`. Waits for the stream; not while it is captured.
+double median_milliseconds(cudaStream_t stream, FunctionRef<void()> put);
+
+}  // namespace innerloop::kernels::cuda
