@@ -74,7 +74,7 @@ TEST(Evaluator, CountsWhatTheEpisodesSay) {
       const auto truth = static_cast<int>(e.tasks.query_y.item(n));
       right += best == truth ? 1 : 0;
       loss += (std::log(total) - logits.item(n * 3 + truth)) / 81;
-      confusion.add(e.classes[static_cast<std::size_t>(truth)], e.classes[static_cast<std::size_t>(best)]);
+      confusion.add(e.classes[0][static_cast<std::size_t>(truth)], e.classes[0][static_cast<std::size_t>(best)]);
     }
     EXPECT_DOUBLE_EQ(r.accuracies[static_cast<std::size_t>(i)], right / 9.0);
   }
