@@ -71,17 +71,22 @@ struct NormBlock {
 
 __device__ __forceinline__ unsigned thread_of_block() { return threadIdx.y * blockDim.x + threadIdx.x; }
 
-/// total[i] of the rows of a block, added up by halving into sums[i * threads + lane].
+/// Doubles from one line of a block's sums to the next. With the padding, the four lines of a vector start in different banks:
+/// threads that each take a channel then read without conflicts.
+IL_HD constexpr unsigned sum_stride(unsigned threads) { return threads + 4; }
+
+/// total[i] of the rows of a block, added up by halving into sums[i * sum_stride(threads) + lane].
 template <int kValues>
 __device__ __forceinline__ void sum_over_rows(const double (&total)[kValues], double* sums, unsigned half) {
-  const unsigned threads = blockDim.x * blockDim.y, thread = thread_of_block();
+  const unsigned stride = sum_stride(blockDim.x * blockDim.y);
+  double* mine = sums + thread_of_block();
 #pragma unroll
-  for (int i = 0; i < kValues; ++i) sums[i * threads + thread] = total[i];
+  for (int i = 0; i < kValues; ++i) mine[i * stride] = total[i];
   for (; half > 0; half /= 2) {
     __syncthreads();
     if (threadIdx.y < half && threadIdx.y + half < blockDim.y) {
 #pragma unroll
-      for (int i = 0; i < kValues; ++i) sums[i * threads + thread] += sums[i * threads + thread + half * blockDim.x];
+      for (int i = 0; i < kValues; ++i) mine[i * stride] += mine[i * stride + half * blockDim.x];
     }
   }
   __syncthreads();
@@ -114,18 +119,18 @@ struct SumMemory {
   Lines<T> given, constants;
 
   static std::size_t bytes(const NormBlock& block) {
-    return block.threads() * 2 * Pass::kWidth * sizeof(double) +
+    return sum_stride(block.threads()) * 2 * Pass::kWidth * sizeof(double) +
            block.lanes * Pass::kWidth * (Pass::kGiven + Pass::kConstants) * sizeof(T);
   }
   __device__ __forceinline__ explicit SumMemory(double* memory) : sums(memory), given{}, constants{} {
-    const unsigned threads = blockDim.x * blockDim.y, tile = blockDim.x * Pass::kWidth;
-    T* lines = reinterpret_cast<T*>(memory + threads * 2 * Pass::kWidth);
+    const unsigned tile = blockDim.x * Pass::kWidth;
+    T* lines = reinterpret_cast<T*>(memory + sum_stride(blockDim.x * blockDim.y) * 2 * Pass::kWidth);
     given = {lines, tile};
     constants = {lines + Pass::kGiven * tile, tile};
   }
   __device__ __forceinline__ double sum(int which, unsigned channel_of_tile) const {
     const unsigned lane = channel_of_tile / Pass::kWidth, v = channel_of_tile % Pass::kWidth;
-    return sums[(which * Pass::kWidth + v) * blockDim.x * blockDim.y + lane];
+    return sums[(which * Pass::kWidth + v) * sum_stride(blockDim.x * blockDim.y) + lane];
   }
 };
 
@@ -217,7 +222,8 @@ template <class Pass>
 __global__ void __launch_bounds__(kFinishLanes* kFinishRows)
     norm_finish_kernel(Pass all, unsigned tiles, unsigned parts, const double* partials, typename Pass::T* constants) {
   using T = typename Pass::T;
-  IL_SHARED(double, sums, [2 * kFinishLanes * kFinishRows]);
+  constexpr unsigned kStride = sum_stride(kFinishLanes * kFinishRows);
+  IL_SHARED(double, sums, [2 * kStride]);
   const unsigned task = blockIdx.x / tiles, channels = all.grid.channels;
   const unsigned channel = blockIdx.x % tiles * kFinishLanes + threadIdx.x;
   double total[2] = {};
@@ -233,7 +239,7 @@ __global__ void __launch_bounds__(kFinishLanes* kFinishRows)
   const Pass pass = all.of_task(task);
   T given[Pass::kGiven];
   pass.prepare(channel, Column<T>{given, 1});
-  pass.finish(channel, Column<T>{given, 1}, sums[threadIdx.x], sums[kFinishLanes * kFinishRows + threadIdx.x],
+  pass.finish(channel, Column<T>{given, 1}, sums[threadIdx.x], sums[kStride + threadIdx.x],
               Column<T>{constants + static_cast<std::int64_t>(task) * Pass::kConstants * channels + channel, channels});
 }
 
