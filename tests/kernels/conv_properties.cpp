@@ -118,7 +118,7 @@ TEST(ConvProperties, EmptyBatches) {
 
 TEST(ConvProperties, BadCallsNameTheOp) {
   Context context(1, harness::one_target());
-  std::vector<float> data(4096);
+  harness::Memory<float> data(4096);
   const auto view = [&](const Shape& shape, DType dtype = DType::kF32) { return View{data.data(), dtype, shape}; };
   const auto message = [&](const ConvForward& op) -> std::string {
     try {
