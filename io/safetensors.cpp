@@ -263,8 +263,10 @@ void write_safetensors(const std::string& path, const TensorFile& file) {
   const Bytes header_bytes = header.size();
   out.write(std::as_bytes(std::span(&header_bytes, 1)));
   out.write(header);
-  for (const auto& [name, tensor] : file.tensors)
-    out.write({static_cast<const std::byte*>(tensor.view().data), tensor.bytes()});
+  for (const auto& [name, tensor] : file.tensors) {
+    const Tensor on_host = tensor.to_host();
+    out.write({static_cast<const std::byte*>(on_host.view().data), on_host.bytes()});
+  }
   out.commit();
 }
 

@@ -46,7 +46,7 @@ struct OneHot {
 
 /// accuracy[t] = (samples whose first largest logit is the label's) / N; NaN where N = 0. A NaN logit is larger than
 /// nothing, and nothing is larger than a NaN in class 0. logits f32 or f64 [T, N, C], labels i64 [T, N]; accuracy [T], f32
-/// or f64 whichever the logits are.
+/// or f64.
 struct Accuracy {
   static constexpr std::string_view kName = "accuracy";
   ConstView logits, labels;

@@ -46,7 +46,8 @@ struct Augmentation {
 /// Shapes: images u8 [M, H, W, C]; index i64 [T, N] in [0, M); out f32 [T, N, H, W, C].
 /// Limits: image0 + N <= kMaxImagesPerTask, H * W * C <= 4 * kBlocksPerAugmentation when anything is augmented.
 /// Traffic: one byte read and four written a value, and once more through the nearest cache for each augmentation.
-/// Errors: other shapes or dtypes, an index or a parameter out of its range.
+/// Errors: other shapes or dtypes, an index or a parameter out of its range. On a device the index is not known to the host:
+/// an image whose index is out of range becomes NaN.
 struct GatherAugment {
   static constexpr std::string_view kName = "gather_augment";
   ConstView images, index;
@@ -57,6 +58,8 @@ struct GatherAugment {
   /// whose class is one image, plain_period = shots keeps a class's first support image and augments its copies.
   std::uint32_t plain_period = 0;
   View out;
+  /// i64 [1] beside `out`; the step of the address is then step + clock[0], modulo 2^32. It lets a recorded launch be replayed.
+  ConstView clock{};
 };
 
 enum class TaskScheme : std::uint8_t { kGroups, kInstances };
@@ -77,8 +80,10 @@ enum class TaskScheme : std::uint8_t { kGroups, kInstances };
 /// Shapes: offsets i64 [G+1] and members i64 [M]: group g holds the images members[offsets[g] .. offsets[g+1]);
 /// support_index i64 [T, ways*shots], query_index i64 [T, ways*queries] (no view when queries = 0). kInstances draws
 /// from `members`, or from 0 .. image_count-1 where there are no members, and has no offsets.
-/// Errors: fewer groups (or images) than ways, a group with fewer images than shots, other shapes or dtypes.
-/// Cost: ways * (1 + shots) Philox blocks and O(ways^2 + ways * shots^2) comparisons a task, no memory but the outputs.
+/// Errors: fewer groups (or images) than ways, a group with fewer images than shots, other shapes or dtypes. On a device the
+/// offsets are not known to the host: the images of a group that is too small, or that is not inside `members`, are all -1.
+/// Cost: ways * (1 + shots) Philox blocks and O(ways^2 + ways * shots^2) comparisons a task, no memory but the outputs; on a
+/// device 4 * ways * (2 + shots) bytes a task besides.
 struct DrawTasks {
   static constexpr std::string_view kName = "draw_tasks";
   TaskScheme scheme = TaskScheme::kGroups;
@@ -89,6 +94,7 @@ struct DrawTasks {
   Stream stream = Stream::kTask;
   std::uint32_t step = 0, task0 = 0;
   View support_index, query_index;
+  ConstView clock{};  ///< as GatherAugment's
 };
 
 }  // namespace innerloop::kernels

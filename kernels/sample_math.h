@@ -112,6 +112,11 @@ IL_HD_INLINE float add_noise(float x, float normal, float std) {
   return floor < 1.0f ? floor : 1.0f;
 }
 
+/// The step of an address: `step`, moved on by a clock where there is one.
+IL_HD_INLINE std::uint32_t step_at(std::uint32_t step, const std::int64_t* clock) {
+  return clock == nullptr ? step : step + static_cast<std::uint32_t>(*clock);
+}
+
 struct Offset {
   std::int32_t x, y;
 };
@@ -130,25 +135,33 @@ struct TaskAddress {
   std::uint32_t step, task;
 };
 
-/// n distinct numbers of [0, total), in random order, to out[0], out[stride], ...: draw i reads the block
-/// first + i * address_stride. n <= total < 2^32.
-///
-/// A Fisher-Yates shuffle stopped after n steps, whose array of `total` numbers is never made. Step i swaps the places
-/// i and r_i >= i; out[i] is what then stands at i. Read backwards, the number at place p came, at each step j < i with
-/// r_j = p, from place j. The r_i are first kept in `out` itself and resolved from the last on, when the earlier ones
-/// still stand.
+// n distinct numbers of [0, total), in random order: a Fisher-Yates shuffle stopped after n steps, whose array of `total`
+// numbers is never made. Step i swaps the places i and r_i >= i; draw i is what then stands at i. Read backwards, the number at
+// place p came, at each step j < i with r_j = p, from place j.
+
+/// The place r_i that step i of a shuffle swaps with: block `first + i * address_stride`. i < total < 2^32.
+IL_HD_INLINE std::uint32_t swap_place(const TaskAddress& at, std::uint32_t first, std::uint32_t address_stride,
+                                      std::uint32_t i, std::uint32_t total) {
+  const PhiloxBlock block = random_block(at.seed, at.stream, at.step, at.task, first + i * address_stride);
+  return i + uniform_below(block.word[0], total - i);
+}
+
+/// Draw i of a shuffle from its swap places r_0 to r_i, which are places[0], places[stride], ...
+template <class Place>
+IL_HD_INLINE Place resolve_draw(const Place* places, std::int64_t stride, std::uint32_t i) {
+  Place place = places[i * stride];
+  for (std::uint32_t j = i; j-- > 0;)
+    if (places[j * stride] == place) place = static_cast<Place>(j);
+  return place;
+}
+
+/// n draws into out[0], out[stride], ... The r_i are first kept in `out` itself and resolved from the last on, when the earlier
+/// ones still stand.
 IL_HD_INLINE void draw_distinct(const TaskAddress& at, std::uint32_t first, std::uint32_t address_stride,
                                 std::uint32_t n, std::uint32_t total, std::int64_t* out, std::uint32_t stride) {
-  for (std::uint32_t i = 0; i < n; ++i) {
-    const PhiloxBlock block = random_block(at.seed, at.stream, at.step, at.task, first + i * address_stride);
-    out[std::int64_t{i} * stride] = i + uniform_below(block.word[0], total - i);
-  }
-  for (std::uint32_t i = n; i-- > 0;) {
-    std::int64_t place = out[std::int64_t{i} * stride];
-    for (std::uint32_t j = i; j-- > 0;)
-      if (out[std::int64_t{j} * stride] == place) place = j;
-    out[std::int64_t{i} * stride] = place;
-  }
+  for (std::uint32_t i = 0; i < n; ++i)
+    out[std::int64_t{i} * stride] = swap_place(at, first, address_stride, i, total);
+  for (std::uint32_t i = n; i-- > 0;) out[std::int64_t{i} * stride] = resolve_draw(out, stride, i);
 }
 
 /// One task of kernels/sample.h's DrawTasks: support [ways*shots] and query [ways*queries] are its rows of the outputs.

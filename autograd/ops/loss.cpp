@@ -140,7 +140,7 @@ Var softmax_cross_entropy(const Var& logits, const Tensor& labels, LossReduction
 
 Tensor accuracy(const Tensor& logits, const Tensor& labels) {
   check_labels(logits.shape(), labels);
-  Tensor out = Tensor::empty({logits.shape()[0]}, logits.dtype());
+  Tensor out = Tensor::empty({logits.shape()[0]}, DType::kF64);
   kernels::run(kernels::Accuracy{.logits = logits.view(), .labels = labels.view(), .accuracy = out.mutable_view()},
                Context::current());
   return out;

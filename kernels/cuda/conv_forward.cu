@@ -14,7 +14,7 @@ struct ForwardParams {
 };
 
 template <class Tile, int kVector>
-__global__ void __launch_bounds__(Tile::kThreads)
+__global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocksSm)
     conv_forward_kernel(const __grid_constant__ ForwardParams<typename Tile::Element> p) {
   conv_block<Tile, kVector>(p.gemm, p.a.gather.pixels, p.steps, p.a, p.b, [&](int row) { return row * p.b.pitch; });
 }
@@ -41,10 +41,10 @@ void forward(const ConvForward& op, const ConvSizes& z, int pairs, ConvMath math
                                 {z.w, z.q, g.stride_w, -g.pad_left, z.s, g.dilation_w}, z.images, z.group_c(), z.c);
   const int depth = params.a.gather.columns;
   params.b = {gemm.columns, depth, static_cast<int>(z.k)};
-  params.steps = static_cast<int>(conv_ceil_div(depth, kDepth));
+  params.steps = static_cast<int>(conv_ceil_div(depth, kTileK));
 
   const std::int64_t rows = params.a.gather.pixels;
-  const TileChoice choice{math, vectors, large_tile(rows, gemm.columns, z.tasks * z.groups)};
+  const TileChoice choice = choose_tile(math, vectors, rows, gemm.columns, depth, z.tasks * z.groups);
   with_tile<T, Major::kAlongK, Major::kAcrossK>(choice, [&]<class Tile, int kVector>() {
     launch_conv<Tile>(ConvForward::kName, conv_forward_kernel<Tile, kVector>, params, rows, z.tasks, 1, context);
   });
@@ -54,8 +54,9 @@ void forward(const ConvForward& op, const ConvSizes& z, int pairs, ConvMath math
 
 void conv_own(const ConvForward& op, ConvMath math, Context& context) {
   const int pairs = count_pairs(ConvForward::kName, op.x, op.w);
-  const ConvSizes z = conv_sizes(ConvForward::kName, op.geometry, pairs, [&](int n) { return op.x[n]; },
-                                 [&](int n) { return op.w[n]; }, [&](int) -> ConstView { return op.y; });
+  const ConvSizes z = conv_sizes(
+      ConvForward::kName, op.geometry, pairs, [&](int n) { return op.x[n]; }, [&](int n) { return op.w[n]; },
+      [&](int) -> ConstView { return op.y; });
   if (op.y.shape.numel() == 0) return;
   check_extents(ConvForward::kName, op.geometry, z);
   with_float(op.y.dtype, ConvForward::kName, [&]<class T>(T) { forward<T>(op, z, pairs, math, context); });

@@ -1,9 +1,9 @@
 // The block program that the three convolutions share: a tile of the output, summed over pieces of the k axis.
 //
 //   blockIdx.x   tile over rows, fastest, then tile over columns, group, piece group, task of the output
-//   a piece      one task's share of a sum: a task of a sum over tasks, cut by shape into chunks of k. A block sums each of its
-//                pieces from zero and adds it to the output in order, so that the bits depend neither on how many blocks share
-//                the pieces nor on how many tasks a call has.
+//   a piece      a task of a sum over tasks, cut by shape into chunks of k. A block sums each of its pieces from zero
+//                and adds it to the output in order, so that the bits depend neither on how many blocks share the
+//                pieces nor on how many tasks a call has.
 //   within it    pair 0 over its k, then pair 1 over the same k, into one accumulator
 #pragma once
 
@@ -26,25 +26,29 @@ struct ConvGemm {
   std::int64_t out_task = 0, out_piece = 0;  ///< out_piece is 0 where one block sums all pieces
   int pieces_here = 1;                       ///< pieces that one block sums
   int piece_groups = 1;                      ///< blocks that share an output's pieces
-  int chunks = 1, steps_chunk = 1 << 30;     ///< chunks of a task, steps of kDepth in a full chunk
+  int chunks = 1, steps_chunk = 1 << 30;     ///< chunks of a task, steps of kTileK in a full chunk
   int tiles_m = 1, tiles_n = 1, groups = 1;
 };
 
-/// The staged loop: copies run kStages - 1 tiles ahead of the products.
-template <class Tile, class LoaderA, class LoaderB>
+/// The staged loop: copies run kStages - 1 tiles ahead of the products. `a` and `b` are the operands of pair 0 and
+/// point_to_second(a, b) turns them to those of pair 1.
+template <class Tile, class LoaderA, class LoaderB, class PointToSecond>
 __device__ __forceinline__ void multiply_piece(Tile& tile, const LoaderA& left, const LoaderB& right,
-                                               const typename Tile::Element* const (&a)[2],
-                                               const typename Tile::Element* const (&b)[2], int pairs, int first_step,
+                                               const typename Tile::Element* a, const typename Tile::Element* b,
+                                               const PointToSecond& point_to_second, int pairs, int first_step,
                                                int steps, typename Tile::Element* shared) {
-  constexpr int kSizeA = Tile::kBlockM * kDepth, kSize = kSizeA + Tile::kBlockN * kDepth, kStages = Tile::kStages;
-  const int total = pairs * steps;
-  int load_step = 0, pair = 0;  // the next to load
+  constexpr int kSizeA = Tile::kBlockM * kTileK, kSize = kSizeA + Tile::kBlockN * kTileK, kStages = Tile::kStages;
+  const int total = pairs * steps, first_k = first_step * kTileK, last_k = first_k + steps * kTileK;
+  int next_k = first_k;  // of the next load
   const auto load = [&](int stage) {
     auto* const to = shared + stage * kSize;
-    const int k = (first_step + load_step) * kDepth;
-    left.load(pair == 0 ? a[0] : a[1], k, to);
-    right.load(pair == 0 ? b[0] : b[1], k, to + kSizeA);
-    if (++load_step == steps) load_step = 0, pair = 1;
+    left.load(a, next_k, to);
+    right.load(b, next_k, to + kSizeA);
+    next_k += kTileK;
+    if (next_k == last_k) {
+      next_k = first_k;
+      if (pairs > 1) point_to_second(a, b);
+    }
   };
   __syncthreads();  // the piece before may still read its last stage
 #pragma unroll
@@ -53,6 +57,7 @@ __device__ __forceinline__ void multiply_piece(Tile& tile, const LoaderA& left, 
     async_copy_commit();
   }
   int read_stage = 0, write_stage = kStages - 1;
+#pragma unroll 1
   for (int i = 0; i < total; ++i) {
     async_copy_wait<kStages - 2>();
     __syncthreads();  // stage i has arrived for all, and nobody still reads the stage that is loaded next
@@ -71,10 +76,11 @@ struct alignas(kCount * sizeof(T)) Together {
   T v[kCount];
 };
 
-/// A block's tile over `rows` rows and `steps` steps of kDepth; kVector elements of both operands are contiguous and aligned; `map` gives the place of an output row.
+/// A block's tile over `rows` rows and `steps` steps of kTileK; kVector elements of both operands are contiguous and
+/// aligned; `map` gives the place of an output row.
 template <class Tile, int kVector, class OperandA, class OperandB, class RowMap>
-__device__ __forceinline__ void conv_block(const ConvGemm<typename Tile::Element>& gemm, int rows, int steps, const OperandA& operand_a,
-                                           const OperandB& operand_b, const RowMap& map) {
+__device__ __forceinline__ void conv_block(const ConvGemm<typename Tile::Element>& gemm, int rows, int steps,
+                                           const OperandA& operand_a, const OperandB& operand_b, const RowMap& map) {
   using T = typename Tile::Element;
   constexpr int kTogether = kVector < Tile::kRun ? kVector : Tile::kRun;
   IL_DYNAMIC_SHARED(T, shared);
@@ -94,24 +100,25 @@ __device__ __forceinline__ void conv_block(const ConvGemm<typename Tile::Element
 
   const int thread = static_cast<int>(threadIdx.x);
   const TileLoader<T, OperandA, Tile::kLeft, kVector, Tile::kBlockM, Tile::kThreads> left(operand_a, first_row, thread);
-  const TileLoader<T, OperandB, Tile::kRight, kVector, Tile::kBlockN, Tile::kThreads> right(operand_b, first_column, thread);
+  const TileLoader<T, OperandB, Tile::kRight, kVector, Tile::kBlockN, Tile::kThreads> right(operand_b, first_column,
+                                                                                            thread);
   Tile tile(thread);
-  T* const out = gemm.out + out_task * gemm.out_task + piece_group * gemm.out_piece + group * gemm.out_group + first_column;
+  T* const out =
+      gemm.out + out_task * gemm.out_task + piece_group * gemm.out_piece + group * gemm.out_group + first_column;
 
   for (int i = 0; i < gemm.pieces_here; ++i) {
     const int piece = piece_group * gemm.pieces_here + i;
     const int task_piece = piece / gemm.chunks, chunk = piece - task_piece * gemm.chunks;
     // Outputs of all tasks: one task a block. A sum over tasks: out_task is 0 and the pieces walk over the tasks.
     const std::int64_t task = out_task + task_piece;
-    const T* const a[2] = {gemm.a[0] + task * gemm.a_task[0] + group * gemm.a_group,
-                           gemm.a[1] + task * gemm.a_task[1] + group * gemm.a_group};
-    const T* const b[2] = {gemm.b[0] + task * gemm.b_task[0] + group * gemm.b_group,
-                           gemm.b[1] + task * gemm.b_task[1] + group * gemm.b_group};
+    const auto left_of = [&](int pair) { return gemm.a[pair] + task * gemm.a_task[pair] + group * gemm.a_group; };
+    const auto right_of = [&](int pair) { return gemm.b[pair] + task * gemm.b_task[pair] + group * gemm.b_group; };
     const int first_step = chunk * gemm.steps_chunk;
     const int left_over = steps - first_step;
     tile.clear();
-    multiply_piece(tile, left, right, a, b, gemm.pairs, first_step,
-                   left_over < gemm.steps_chunk ? left_over : gemm.steps_chunk, shared);
+    multiply_piece(
+        tile, left, right, left_of(0), right_of(0), [&](const T*& a, const T*& b) { a = left_of(1), b = right_of(1); },
+        gemm.pairs, first_step, left_over < gemm.steps_chunk ? left_over : gemm.steps_chunk, shared);
     tile.for_each_run([&](int row, int column, const T(&run)[Tile::kRun]) {
       if (first_row + row >= rows || first_column + column >= gemm.columns) return;
       T* const to = out + map(first_row + row) + column;

@@ -1,9 +1,9 @@
-// From a convolution's geometry to the operands of a matrix product: which element of a tensor stands at which place of an
-// operand matrix that is never built (implicit GEMM).
+// From a convolution's geometry to the operands of a matrix product: which element of a tensor stands at which place of
+// an operand matrix that is never built (implicit GEMM).
 //
-// An operand answers in two steps: outer(i), the state of a row that a thread keeps over many k, and inner(k), once a step;
-// their offset is that element's place in the task's part of the tensor, or negative where the matrix holds a zero.
-// Offsets are 32-bit: a task's part of any tensor has fewer than 2^30 elements (conv_launch.h checks).
+// An operand answers in two steps: outer(i), the state of a row that a thread keeps over many k, and inner(k), once a
+// step; their offset is that element's place in the task's part of the tensor, or negative where the matrix holds a
+// zero. Offsets are 32-bit: a task's part of any tensor has fewer than 2^30 elements (conv_launch.h checks).
 #pragma once
 
 #include <bit>
@@ -108,8 +108,8 @@ struct DenseColumns {
   __device__ __forceinline__ int offset(Outer o, Inner i) const { return (o | i) < 0 ? -1 : o + i; }
 };
 
-/// Weights read across: column c of the output, k over (tap a, tap b, channel of gy). Tap (a, b) of the sweep over gy is
-/// the filter entry at first - a*step_a - b*step_b.
+/// Weights read across: column c of the output, k over (tap a, tap b, channel of gy). Tap (a, b) of the sweep over gy
+/// is the filter entry at first - a*step_a - b*step_b.
 struct TransposedFilter {
   int columns = 0, depth = 0, pitch = 0;
   int channels = 1, taps_w = 1;

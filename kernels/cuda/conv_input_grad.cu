@@ -1,8 +1,9 @@
 // Input gradient: rows are input pixels, k runs over taps and output channels, columns are input channels.
 //
-// Input row i = a + stride*j is reached by the filter rows r with (a + pad - r*dilation) divisible by the stride, from output
-// row p = j + (a + pad - r*dilation)/stride. So each residue a in [0, stride) is a dense convolution of gy with a subset of
-// the filter: no product with an inserted zero is made. Residues share a launch, four at a time, as blockIdx.y.
+// Input row i = a + stride*j is reached by the filter rows r with (a + pad - r*dilation) divisible by the stride, from
+// output row p = j + (a + pad - r*dilation)/stride. So each residue a in [0, stride) is a dense convolution of gy with
+// a subset of the filter: no product with an inserted zero is made. Residues share a launch, four at a time, as
+// blockIdx.y.
 #include <numeric>
 
 #include "kernels/cuda/conv_launch.cuh"
@@ -39,7 +40,7 @@ struct InputGradParams {
 };
 
 template <class Tile, int kVector>
-__global__ void __launch_bounds__(Tile::kThreads)
+__global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocksSm)
     conv_input_grad_kernel(const __grid_constant__ InputGradParams<typename Tile::Element> p) {
   const Residue& r = p.residues[blockIdx.y];
   conv_block<Tile, kVector>(p.gemm, r.a.gather.pixels, r.steps, r.a, r.b, r.map);
@@ -94,7 +95,7 @@ Residue make_residue(const ConvGeometry& g, const ConvSizes& z, std::int64_t res
   r.map.image = static_cast<int>(z.h * z.w * z.c);
   r.map.line = static_cast<int>(g.stride_h * z.w * z.c);
   r.map.step = static_cast<int>(g.stride_w * z.c);
-  r.steps = static_cast<int>(conv_ceil_div(r.b.depth, kDepth));
+  r.steps = static_cast<int>(conv_ceil_div(r.b.depth, kTileK));
   return r;
 }
 
@@ -122,7 +123,8 @@ void input_grad(const ConvInputGrad& op, const ConvSizes& z, int pairs, ConvMath
   const std::int64_t residues_h = std::min(g.stride_h, z.h), residues_w = std::min(g.stride_w, z.w);
   const std::int64_t residues = residues_h * residues_w;
   const std::int64_t most_rows = z.images * conv_ceil_div(z.h, g.stride_h) * conv_ceil_div(z.w, g.stride_w);
-  const TileChoice choice{math, vectors, large_tile(most_rows, gemm.columns, out_tasks * z.groups * residues)};
+  const TileChoice choice =
+      choose_tile(math, vectors, most_rows, gemm.columns, z.r * z.s * z.group_k(), out_tasks * z.groups * residues);
   for (std::int64_t at = 0; at < residues; at += kResiduesTogether) {
     const std::int64_t here = std::min<std::int64_t>(kResiduesTogether, residues - at);
     for (std::int64_t i = 0; i < here; ++i) {
@@ -139,8 +141,9 @@ void input_grad(const ConvInputGrad& op, const ConvSizes& z, int pairs, ConvMath
 
 void conv_own(const ConvInputGrad& op, ConvMath math, Context& context) {
   const int pairs = count_pairs(ConvInputGrad::kName, op.gy, op.w);
-  const ConvSizes z = conv_sizes(ConvInputGrad::kName, op.geometry, pairs, [&](int) -> ConstView { return op.gx; },
-                                 [&](int n) { return op.w[n]; }, [&](int n) { return op.gy[n]; });
+  const ConvSizes z = conv_sizes(
+      ConvInputGrad::kName, op.geometry, pairs, [&](int) -> ConstView { return op.gx; }, [&](int n) { return op.w[n]; },
+      [&](int n) { return op.gy[n]; });
   if (op.gx.shape.numel() == 0) return;
   check_extents(ConvInputGrad::kName, op.geometry, z);
   with_float(op.gx.dtype, ConvInputGrad::kName, [&]<class T>(T) { input_grad<T>(op, z, pairs, math, context); });

@@ -9,6 +9,7 @@
 #include "kernels/cuda/conv_index.cuh"
 #include "kernels/cuda/conv_own.h"
 #include "kernels/cuda/conv_tile_ffma.cuh"
+#include "kernels/cuda/conv_tile_mma.cuh"
 #include "kernels/cuda/cuda_device.h"
 #include "kernels/cuda/launch.cuh"
 
@@ -61,40 +62,53 @@ inline void check_extents(std::string_view op, const ConvGeometry& g, const Conv
 
 inline bool aligned(const ConstView& v) { return reinterpret_cast<std::uintptr_t>(v.data) % 16 == 0; }
 
-/// How a kernel is to be tiled. Nothing in it changes an output's order of summation, but for `math`.
+/// How a kernel is to be tiled. An output's order of summation depends on nothing in it but `math`.
 struct TileChoice {
   ConvMath math = ConvMath::kFp32;
   bool vectors = false;  ///< four elements at a time, from 16-byte aligned addresses
   bool large = false;
 };
 
-template <class Tile>
-std::int64_t tiles_of(std::int64_t rows, std::int64_t columns) {
-  return conv_ceil_div(rows, Tile::kBlockM) * conv_ceil_div(columns, Tile::kBlockN);
+inline constexpr std::int64_t kLargeM = 128, kLargeN = 64, kSmallM = 64, kSmallN = 32;
+
+/// `copies` products of `rows` x `columns` in sums of `depth`, the last three of one task and group, so that the number
+/// of tasks cannot change the mathematics.
+inline TileChoice choose_tile(ConvMath asked, bool vectors, std::int64_t rows, std::int64_t columns, std::int64_t depth,
+                              std::int64_t copies) {
+  // Half-empty products of a tensor core cost as much as full ones; below this, multiply-adds waste less.
+  const bool suits = vectors && columns >= 16 && depth >= 2 * kTileK;
+  const std::int64_t large_tiles = conv_ceil_div(rows, kLargeM) * conv_ceil_div(columns, kLargeN);
+  return {suits ? asked : ConvMath::kFp32, vectors,
+          columns > kSmallN && rows > kSmallM && large_tiles * copies >= kFullWave};
 }
 
-/// Calls body.operator()<Tile, kVector>(). kMajorA and kMajorB are how the operands lie in memory; without vectors that does not
-/// matter, and both are staged row by row.
+/// Calls body.operator()<Tile, kVector>(). kMajorA and kMajorB are how the operands lie in memory; without vectors that
+/// does not matter, and both are staged row by row.
 template <class T, Major kMajorA, Major kMajorB, class Body>
 void with_tile(const TileChoice& choice, const Body& body) {
   constexpr Major kAny = Major::kAcrossK;
   if constexpr (sizeof(T) == 8) {
-    body.template operator()<FfmaTile<T, 64, 32, kAny, kAny>, 1>();
-  } else if (choice.vectors) {
-    if (choice.large) body.template operator()<FfmaTile<T, 128, 64, kMajorA, kMajorB>, 4>();
-    else body.template operator()<FfmaTile<T, 64, 32, kMajorA, kMajorB>, 4>();
+    body.template operator()<FfmaTile<T, kSmallM, kSmallN, kAny, kAny>, 1>();
+  } else if (!choice.vectors) {
+    if (choice.large) return body.template operator()<FfmaTile<T, kLargeM, kLargeN, kAny, kAny>, 1>();
+    body.template operator()<FfmaTile<T, kSmallM, kSmallN, kAny, kAny>, 1>();
   } else {
-    if (choice.large) body.template operator()<FfmaTile<T, 128, 64, kAny, kAny>, 1>();
-    else body.template operator()<FfmaTile<T, 64, 32, kAny, kAny>, 1>();
+    const auto with_mma = [&]<ConvMath kMath>() {
+      if (choice.large)
+        return body.template operator()<MmaTile<kMath, kLargeM / 32, kLargeN / 32, kMajorA, kMajorB>, 4>();
+      body.template operator()<MmaTile<kMath, kSmallM / 32, kSmallN / 32, kMajorA, kMajorB>, 4>();
+    };
+    switch (choice.math) {
+      case ConvMath::kTf32x3:
+        return with_mma.template operator()<ConvMath::kTf32x3>();
+      case ConvMath::kTf32:
+        return with_mma.template operator()<ConvMath::kTf32>();
+      case ConvMath::kFp32:
+        break;
+    }
+    if (choice.large) return body.template operator()<FfmaTile<T, kLargeM, kLargeN, kMajorA, kMajorB>, 4>();
+    body.template operator()<FfmaTile<T, kSmallM, kSmallN, kMajorA, kMajorB>, 4>();
   }
-}
-
-inline constexpr std::int64_t kLargeM = 128, kLargeN = 64, kSmallM = 64, kSmallN = 32;
-
-/// The large tile where its columns are used and it fills the device.
-inline bool large_tile(std::int64_t rows, std::int64_t columns, std::int64_t copies) {
-  return columns > kSmallN && rows > kSmallM &&
-         conv_ceil_div(rows, kLargeM) * conv_ceil_div(columns, kLargeN) * copies >= kFullWave;
 }
 
 /// Fills in the tiles of `gemm` and launches kernel(params) on the grid that follows.
@@ -107,7 +121,7 @@ void launch_conv(std::string_view op, void (*kernel)(Params), Params& params, st
   const std::int64_t blocks = out_tasks * gemm.piece_groups * gemm.groups * gemm.tiles_m * gemm.tiles_n;
   IL_CHECK(blocks < (std::int64_t{1} << 31), "{}: too many tiles for one launch ({})", op, blocks);
   constexpr std::size_t kShared =
-      sizeof(typename Tile::Element) * Tile::kStages * (Tile::kBlockM + Tile::kBlockN) * kDepth;
+      sizeof(typename Tile::Element) * Tile::kStages * (Tile::kBlockM + Tile::kBlockN) * kTileK;
   launch(kernel, dim3(static_cast<unsigned>(blocks), parts), dim3(Tile::kThreads), kShared, stream_of(context), params);
 }
 

@@ -26,9 +26,12 @@ std::atomic<ConvMath>& setting() {
 
 std::string_view name_of(ConvMath math) {
   switch (math) {
-    case ConvMath::kFp32: return "fp32";
-    case ConvMath::kTf32x3: return "tf32x3";
-    case ConvMath::kTf32: return "tf32";
+    case ConvMath::kFp32:
+      return "fp32";
+    case ConvMath::kTf32x3:
+      return "tf32x3";
+    case ConvMath::kTf32:
+      return "tf32";
   }
   return "unknown";
 }

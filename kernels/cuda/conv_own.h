@@ -1,8 +1,8 @@
-// Our own convolution kernels: implicit GEMMs with the task as a dimension of the grid. The contract is kernels/conv.h; these
-// expect operands that conv_sizes() has accepted, and put their launches on the context's stream without waiting.
+// Our own convolution kernels: implicit GEMMs with the task as a dimension of the grid. The contract is kernels/conv.h;
+// these expect operands that conv_sizes() has accepted, and put their launches on the context's stream without waiting.
 //
-// Determinism: an output's sum is taken in one order, k ascending within a pair, pairs in order, then chunks of pixels that the
-// shape alone sets (weight gradient), then tasks. Neither the grid nor the number of tasks changes it.
+// Determinism: an output's sum is taken in one order, k ascending within a pair, pairs in order, then chunks of pixels
+// that the shape alone sets (weight gradient), then tasks. Neither the grid nor the number of tasks changes it.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@ namespace innerloop::kernels::cuda {
 /// How float32 products are made. float64 is always multiplied as it is.
 enum class ConvMath : std::uint8_t {
   kFp32,    ///< fused multiply-add
-  kTf32x3,  ///< tensor cores, each operand split in two TF32 parts: as exact as kFp32 for finite operands below 2^127
+  kTf32x3,  ///< tensor cores, each operand split in two TF32 parts: float32's error for finite operands below 2^127
   kTf32,    ///< tensor cores, operands rounded to TF32: relative error about 2^-10 of the sum of magnitudes
 };
 

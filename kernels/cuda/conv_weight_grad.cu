@@ -1,8 +1,8 @@
 // Weight gradient: rows are taps and input channels, k runs over pixels, columns are output channels.
 //
-// The pixels of a task are cut into chunks by shape alone. Where tiles and tasks fill the device, a block sums all chunks of its
-// tile in order; else each chunk has a block of its own that leaves a partial gradient in scratch memory, and a second kernel
-// joins the partials in the same order. Both give the same bits.
+// The pixels of a task are cut into chunks by shape alone. Where tiles and tasks fill the device, a block sums all
+// chunks of its tile in order; else each chunk has a block of its own that leaves a partial gradient in scratch memory,
+// and a second kernel joins the partials in the same order. Both give the same bits.
 #include "kernels/cuda/conv_launch.cuh"
 #include "kernels/cuda/dispatch.h"
 #include "kernels/cuda/grid.h"
@@ -23,7 +23,7 @@ struct WeightGradParams {
 };
 
 template <class Tile, int kVector>
-__global__ void __launch_bounds__(Tile::kThreads)
+__global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocksSm)
     conv_weight_grad_kernel(const __grid_constant__ WeightGradParams<typename Tile::Element> p) {
   conv_block<Tile, kVector>(p.gemm, p.a.gather.columns, p.steps, p.a, p.b, [&](int row) { return row * p.b.pitch; });
 }
@@ -50,8 +50,8 @@ __global__ void conv_join_kernel(const T* parts, T* out, std::int64_t size, int 
 template <class T, int kVector>
 void join(const T* parts, T* out, std::int64_t size, int pieces, std::int64_t out_tasks, Context& context) {
   const std::int64_t count = out_tasks * size;
-  launch(conv_join_kernel<T, kVector>, dim3(blocks_for(count, kVector)), dim3(kBlock), 0, stream_of(context), parts, out,
-         size, pieces, count);
+  launch(conv_join_kernel<T, kVector>, dim3(blocks_for(count, kVector)), dim3(kBlock), 0, stream_of(context), parts,
+         out, size, pieces, count);
 }
 
 template <class T>
@@ -74,10 +74,10 @@ void weight_grad(const ConvWeightGrad& op, const ConvSizes& z, int pairs, ConvMa
   params.a.gather = make_gather({z.h, z.p, g.stride_h, -g.pad_top, z.r, g.dilation_h},
                                 {z.w, z.q, g.stride_w, -g.pad_left, z.s, g.dilation_w}, z.images, z.group_c(), z.c);
   params.b = {gemm.columns, static_cast<int>(pixels), static_cast<int>(z.k)};
-  params.steps = static_cast<int>(conv_ceil_div(pixels, kDepth));
+  params.steps = static_cast<int>(conv_ceil_div(pixels, kTileK));
 
   const std::int64_t chunk = std::max(kChunkPixels, conv_ceil_div(pixels, kMaxChunks));
-  gemm.steps_chunk = static_cast<int>(conv_ceil_div(chunk, kDepth));
+  gemm.steps_chunk = static_cast<int>(conv_ceil_div(chunk, kTileK));
   gemm.chunks = static_cast<int>(std::max<std::int64_t>(1, conv_ceil_div(params.steps, gemm.steps_chunk)));
   const int pieces = static_cast<int>(z.tasks / out_tasks) * gemm.chunks;
   const std::int64_t rows = params.a.gather.columns;
@@ -93,9 +93,10 @@ void weight_grad(const ConvWeightGrad& op, const ConvSizes& z, int pairs, ConvMa
   gemm.piece_groups = split ? pieces : 1;
   gemm.pieces_here = split ? 1 : pieces;
 
-  const TileChoice choice{math, vectors, large_tile(rows, gemm.columns, copies * gemm.piece_groups)};
+  const TileChoice choice = choose_tile(math, vectors, rows, gemm.columns, pixels, copies * gemm.piece_groups);
   with_tile<T, Major::kAcrossK, Major::kAcrossK>(choice, [&]<class Tile, int kVector>() {
-    launch_conv<Tile>(ConvWeightGrad::kName, conv_weight_grad_kernel<Tile, kVector>, params, rows, out_tasks, 1, context);
+    launch_conv<Tile>(ConvWeightGrad::kName, conv_weight_grad_kernel<Tile, kVector>, params, rows, out_tasks, 1,
+                      context);
   });
   if (!split) return;
   if constexpr (sizeof(T) == 4) {
@@ -108,8 +109,9 @@ void weight_grad(const ConvWeightGrad& op, const ConvSizes& z, int pairs, ConvMa
 
 void conv_own(const ConvWeightGrad& op, ConvMath math, Context& context) {
   const int pairs = count_pairs(ConvWeightGrad::kName, op.x, op.gy);
-  const ConvSizes z = conv_sizes(ConvWeightGrad::kName, op.geometry, pairs, [&](int n) { return op.x[n]; },
-                                 [&](int) -> ConstView { return op.gw; }, [&](int n) { return op.gy[n]; });
+  const ConvSizes z = conv_sizes(
+      ConvWeightGrad::kName, op.geometry, pairs, [&](int n) { return op.x[n]; },
+      [&](int) -> ConstView { return op.gw; }, [&](int n) { return op.gy[n]; });
   if (op.gw.shape.numel() == 0) return;
   check_extents(ConvWeightGrad::kName, op.geometry, z);
   with_float(op.gw.dtype, ConvWeightGrad::kName, [&]<class T>(T) { weight_grad<T>(op, z, pairs, math, context); });

@@ -56,14 +56,14 @@ struct LineValues {
   }
 };
 
-/// How a block lies over the channels: x along vectors of channels, y along items.
+/// How a block lies over the channels: x along vectors of channels, y along items; no more rows than there are pixels.
 struct NormBlock {
   unsigned lanes, rows, tiles;
-  NormBlock(unsigned channels, unsigned width, unsigned threads, unsigned most_lanes) {
-    const unsigned vectors = channels / width;
+  NormBlock(const NormGrid& grid, unsigned width, unsigned threads, unsigned most_lanes) {
+    const unsigned vectors = grid.channels / width;
     tiles = (vectors + most_lanes - 1) / most_lanes;
     lanes = (vectors + tiles - 1) / tiles;
-    rows = threads / lanes;
+    rows = std::clamp(grid.pixels, 1u, threads / lanes);
   }
   dim3 block() const { return {lanes, rows}; }
   unsigned threads() const { return lanes * rows; }
@@ -71,17 +71,22 @@ struct NormBlock {
 
 __device__ __forceinline__ unsigned thread_of_block() { return threadIdx.y * blockDim.x + threadIdx.x; }
 
-/// total[i] of the rows of a block, added up by halving into sums[i * threads + lane].
+/// Doubles from one line of a block's sums to the next. With the padding, the four lines of a vector start in different banks:
+/// threads that each take a channel then read without conflicts.
+IL_HD constexpr unsigned sum_stride(unsigned threads) { return threads + 4; }
+
+/// total[i] of the rows of a block, added up by halving into sums[i * sum_stride(threads) + lane].
 template <int kValues>
 __device__ __forceinline__ void sum_over_rows(const double (&total)[kValues], double* sums, unsigned half) {
-  const unsigned threads = blockDim.x * blockDim.y, thread = thread_of_block();
+  const unsigned stride = sum_stride(blockDim.x * blockDim.y);
+  double* mine = sums + thread_of_block();
 #pragma unroll
-  for (int i = 0; i < kValues; ++i) sums[i * threads + thread] = total[i];
+  for (int i = 0; i < kValues; ++i) mine[i * stride] = total[i];
   for (; half > 0; half /= 2) {
     __syncthreads();
     if (threadIdx.y < half && threadIdx.y + half < blockDim.y) {
 #pragma unroll
-      for (int i = 0; i < kValues; ++i) sums[i * threads + thread] += sums[i * threads + thread + half * blockDim.x];
+      for (int i = 0; i < kValues; ++i) mine[i * stride] += mine[i * stride + half * blockDim.x];
     }
   }
   __syncthreads();
@@ -114,18 +119,18 @@ struct SumMemory {
   Lines<T> given, constants;
 
   static std::size_t bytes(const NormBlock& block) {
-    return block.threads() * 2 * Pass::kWidth * sizeof(double) +
+    return sum_stride(block.threads()) * 2 * Pass::kWidth * sizeof(double) +
            block.lanes * Pass::kWidth * (Pass::kGiven + Pass::kConstants) * sizeof(T);
   }
   __device__ __forceinline__ explicit SumMemory(double* memory) : sums(memory), given{}, constants{} {
-    const unsigned threads = blockDim.x * blockDim.y, tile = blockDim.x * Pass::kWidth;
-    T* lines = reinterpret_cast<T*>(memory + threads * 2 * Pass::kWidth);
+    const unsigned tile = blockDim.x * Pass::kWidth;
+    T* lines = reinterpret_cast<T*>(memory + sum_stride(blockDim.x * blockDim.y) * 2 * Pass::kWidth);
     given = {lines, tile};
     constants = {lines + Pass::kGiven * tile, tile};
   }
   __device__ __forceinline__ double sum(int which, unsigned channel_of_tile) const {
     const unsigned lane = channel_of_tile / Pass::kWidth, v = channel_of_tile % Pass::kWidth;
-    return sums[(which * Pass::kWidth + v) * blockDim.x * blockDim.y + lane];
+    return sums[(which * Pass::kWidth + v) * sum_stride(blockDim.x * blockDim.y) + lane];
   }
 };
 
@@ -217,7 +222,8 @@ template <class Pass>
 __global__ void __launch_bounds__(kFinishLanes* kFinishRows)
     norm_finish_kernel(Pass all, unsigned tiles, unsigned parts, const double* partials, typename Pass::T* constants) {
   using T = typename Pass::T;
-  IL_SHARED(double, sums, [2 * kFinishLanes * kFinishRows]);
+  constexpr unsigned kStride = sum_stride(kFinishLanes * kFinishRows);
+  IL_SHARED(double, sums, [2 * kStride]);
   const unsigned task = blockIdx.x / tiles, channels = all.grid.channels;
   const unsigned channel = blockIdx.x % tiles * kFinishLanes + threadIdx.x;
   double total[2] = {};
@@ -233,7 +239,7 @@ __global__ void __launch_bounds__(kFinishLanes* kFinishRows)
   const Pass pass = all.of_task(task);
   T given[Pass::kGiven];
   pass.prepare(channel, Column<T>{given, 1});
-  pass.finish(channel, Column<T>{given, 1}, sums[threadIdx.x], sums[kFinishLanes * kFinishRows + threadIdx.x],
+  pass.finish(channel, Column<T>{given, 1}, sums[threadIdx.x], sums[kStride + threadIdx.x],
               Column<T>{constants + static_cast<std::int64_t>(task) * Pass::kConstants * channels + channel, channels});
 }
 
@@ -285,12 +291,12 @@ void run_sums_and_walk(const Pass& pass, Context& context) {
   if (grid.tasks == 0 || grid.channels == 0) return;
   const cudaStream_t stream = stream_of(context);
   if (grid.pixels <= kFusedPixels) {
-    const NormBlock block(grid.channels, Pass::kWidth, kFusedThreads, kFusedChannels / Pass::kWidth);
+    const NormBlock block(grid, Pass::kWidth, kFusedThreads, kFusedChannels / Pass::kWidth);
     launch(norm_fused_kernel<Pass>, dim3(block.tiles * grid.tasks), block.block(), SumMemory<Pass>::bytes(block), stream,
            pass, block.tiles, half_of(block.rows));
     return;
   }
-  const NormBlock block(grid.channels, Pass::kWidth, kSplitThreads, kSplitLanes);
+  const NormBlock block(grid, Pass::kWidth, kSplitThreads, kSplitLanes);
   const unsigned sum_parts = parts_of(pass.terms(), block.rows, kSumItems, kMostSumParts);
   const unsigned write_parts = parts_of(pass.cells(), block.rows, kWriteItems, kMostWriteParts);
   const std::size_t lines = std::size_t{grid.tasks} * grid.channels;
@@ -310,7 +316,7 @@ template <class Pass>
 void run_walk(const Pass& pass, Context& context) {
   const NormGrid& grid = pass.grid;
   if (grid.tasks == 0 || grid.channels == 0 || pass.cells() == 0) return;
-  const NormBlock block(grid.channels, Pass::kWidth, kSplitThreads, kSplitLanes);
+  const NormBlock block(grid, Pass::kWidth, kSplitThreads, kSplitLanes);
   const unsigned parts = parts_of(pass.cells(), block.rows, kWriteItems, kMostWriteParts);
   launch(norm_direct_kernel<Pass>, dim3(block.tiles * parts * grid.tasks), block.block(),
          std::size_t{block.lanes} * Pass::kWidth * Pass::kConstants * sizeof(typename Pass::T), stream_of(context), pass,

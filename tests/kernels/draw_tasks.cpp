@@ -3,13 +3,16 @@
 #include <algorithm>
 #include <map>
 #include <numeric>
+#include <optional>
 #include <set>
 #include <vector>
 
 #include "kernels/sample.h"
 #include "kernels/sample_math.h"
+#include "tensor/context.h"
 #include "tensor/tensor.h"
 #include "tests/kernels/sample_common.h"
+#include "tests/kernels/targets.h"
 
 namespace innerloop::kernels {
 namespace {
@@ -32,21 +35,33 @@ struct Tasks {
   Tensor support, query;
 };
 
-Tasks draw(DrawTasks kernel, std::int64_t tasks, const Groups* groups = nullptr,
-           Context& context = Context::current()) {
-  Tensor offsets, members;
+/// The results are on the host.
+Tasks draw(DrawTasks kernel, std::int64_t tasks, const Groups* groups, Context& context,
+           std::optional<std::int64_t> clock = {}) {
+  const ContextScope scope(context);
+  Tensor offsets, members, now;
   if (groups != nullptr) {
     offsets = Tensor::from({std::ssize(groups->offsets)}, groups->offsets);
     members = Tensor::from({std::ssize(groups->members)}, groups->members);
     kernel.offsets = offsets.view();
     kernel.members = members.view();
   }
-  Tasks out{Tensor::full({tasks, std::int64_t{kernel.ways} * kernel.shots}, DType::kI64, -1),
-            Tensor::full({tasks, std::int64_t{kernel.ways} * kernel.queries}, DType::kI64, -1)};
+  if (clock) {
+    now = Tensor::from<std::int64_t>({1}, std::vector<std::int64_t>{*clock});
+    kernel.clock = now.view();
+  }
+  Tasks out{Tensor::full({tasks, std::int64_t{kernel.ways} * kernel.shots}, DType::kI64, -7),
+            Tensor::full({tasks, std::int64_t{kernel.ways} * kernel.queries}, DType::kI64, -7)};
   kernel.support_index = out.support.mutable_view();
   if (kernel.queries > 0) kernel.query_index = out.query.mutable_view();
   run(kernel, context);
-  return out;
+  return {out.support.to_host(), out.query.to_host()};
+}
+
+Tasks draw(const DrawTasks& kernel, std::int64_t tasks, const Groups* groups = nullptr,
+           std::optional<std::int64_t> clock = {}) {
+  Context context(1, harness::one_target());
+  return draw(kernel, tasks, groups, context, clock);
 }
 
 DrawTasks groups_scheme(std::int32_t ways, std::int32_t shots, std::int32_t queries) {
@@ -210,27 +225,81 @@ TEST(DrawTasks, EveryPartOfTheAddressMatters) {
 
 TEST(DrawTasks, SameOnEveryTargetAtAnyThreadCount) {
   const Groups groups({5, 6, 7, 8, 20});
-  const Tasks expected = draw(groups_scheme(4, 5, 3), 40, &groups);
-  for (const Target target : targets_here()) {
-    for (const int threads : {1, 3}) {
-      Context context(threads, target);
-      const Tasks tasks = draw(groups_scheme(4, 5, 3), 40, &groups, context);
-      EXPECT_TRUE(same_bits(tasks.support, expected.support)) << name_of(target);
-      EXPECT_TRUE(same_bits(tasks.query, expected.query)) << name_of(target);
+  // The last has more classes, and images a class, than a block of a device has threads.
+  std::vector<DrawTasks> kernels = {groups_scheme(4, 5, 3), groups_scheme(5, 1, 15), instances_scheme(0, 6, 2, 5),
+                                    instances_scheme(1000, 300, 3, 1)};
+  for (const DrawTasks& kernel : kernels) {
+    const Groups* from = kernel.image_count > 0 ? nullptr : &groups;
+    Context portable(1, Target::kPortable);
+    const Tasks expected = draw(kernel, 40, from, portable);
+    for (const Target target : harness::targets()) {
+      for (const int threads : {1, 3}) {
+        Context context(threads, target);
+        const Tasks tasks = draw(kernel, 40, from, context);
+        EXPECT_TRUE(same_bits(tasks.support, expected.support)) << name_of(target);
+        EXPECT_TRUE(same_bits(tasks.query, expected.query)) << name_of(target);
+      }
     }
+  }
+}
+
+TEST(DrawTasks, ManyImagesOfLargeGroups) {
+  const Groups groups({400, 300, 300});
+  Context portable(1, Target::kPortable);
+  const Tasks expected = draw(groups_scheme(2, 300, 301), 3, &groups, portable);
+  const Tasks tasks = draw(groups_scheme(2, 300, 301), 3, &groups);
+  EXPECT_TRUE(same_bits(tasks.support, expected.support));
+  EXPECT_TRUE(same_bits(tasks.query, expected.query));
+}
+
+TEST(DrawTasks, AClockMovesTheStepOn) {
+  const Groups groups({5, 6, 7, 8});
+  for (DrawTasks kernel : {groups_scheme(3, 4, 5), instances_scheme(0, 3, 4, 5)}) {
+    kernel.step = 9;
+    const Tasks expected = draw(kernel, 6, &groups);
+    kernel.step = 2;
+    EXPECT_TRUE(same_bits(draw(kernel, 6, &groups, 7).support, expected.support));
+    EXPECT_TRUE(same_bits(draw(kernel, 6, &groups, 7).query, expected.query));
+    EXPECT_FALSE(same_bits(draw(kernel, 6, &groups, 6).support, expected.support));
   }
 }
 
 TEST(DrawTasks, RefusesWhatItCannotDo) {
   const Groups groups({5, 2, 6});
-  EXPECT_EQ(error_of([&] { draw(groups_scheme(2, 3, 0), 1, &groups); }),
-            "draw_tasks: group 1 has 2 images and a class takes 3; leave the group out or lower shots");
   EXPECT_EQ(error_of([&] { draw(groups_scheme(4, 1, 0), 1, &groups); }),
             "draw_tasks: 3 groups for 4 ways; lower ways or give more data");
   EXPECT_EQ(error_of([&] { draw(instances_scheme(3, 4, 1, 0), 1); }),
             "draw_tasks: 3 images for 4 ways; lower ways or give more data");
   EXPECT_NE(error_of([&] { draw(instances_scheme(3, 0, 1, 0), 1); }).find("ways 0"), std::string::npos);
   EXPECT_NE(error_of([&] { draw(groups_scheme(2, 1, 0), 1); }).find("needs members"), std::string::npos);
+}
+
+TEST(DrawTasks, AGroupTooSmallIsAnErrorOrMinusOneOnADevice) {
+  const Groups groups({5, 2, 6});
+  const DrawTasks kernel = groups_scheme(3, 3, 4);
+  Groups cut = groups;  // the last group ends past the members
+  cut.members.pop_back();
+  if (!has_device_engine()) {
+    EXPECT_EQ(error_of([&] { draw(kernel, 1, &groups); }),
+              "draw_tasks: group 1 has 2 images and a class takes 3; leave the group out or lower shots");
+    EXPECT_EQ(error_of([&] { draw(kernel, 1, &cut); }), "draw_tasks: offsets run from 0 to 13; there are 12 members");
+    return;
+  }
+  const auto classes_left_out = [&](const Groups& from) {
+    const Tasks tasks = draw(kernel, 20, &from);
+    int left_out = 0;
+    for (std::int64_t t = 0; t < 20; ++t)
+      for (std::int64_t c = 0; c < 3; ++c) {
+        const bool out = at(tasks.support, t, c * 3) == -1;
+        left_out += out;
+        for (std::int64_t s = 0; s < 3; ++s) EXPECT_EQ(at(tasks.support, t, c * 3 + s) == -1, out);
+        for (std::int64_t q = 0; q < 4; ++q)
+          EXPECT_EQ(at(tasks.query, t, c * 4 + q), at(tasks.support, t, c * 3 + q % 3));
+      }
+    return left_out;
+  };
+  EXPECT_EQ(classes_left_out(groups), 20);  // each task takes every group once
+  EXPECT_EQ(classes_left_out(cut), 40);
 }
 
 // Pinned values: whoever changes an address changes every run of the past, and must see it here. A separate

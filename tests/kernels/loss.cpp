@@ -14,7 +14,8 @@ INSTANTIATE_TEST_SUITE_P(Dtypes, Loss, ::testing::Values(DType::kF32, DType::kF6
 struct LossDims {
   std::int64_t t, n, c;
 };
-const LossDims kDims[] = {{1, 1, 1}, {1, 5, 5}, {3, 7, 20}, {2, 75, 64}, {2, 0, 3}};
+const LossDims kDims[] = {{1, 1, 1}, {1, 5, 5}, {3, 7, 20}, {2, 75, 64},
+                          {2, 0, 3}, {3, 33, 9}, {300, 1, 2}, {1, 257, 8}};
 
 struct Problem {
   LossDims d;

@@ -1,5 +1,7 @@
 #include "kernels/norm.h"
 
+#include <type_traits>
+
 #include "tests/kernels/norm_oracle.h"
 
 namespace innerloop::kernels {
@@ -395,6 +397,71 @@ TEST_P(Norm, EveryPositionCanWinAndANanIsPassedOn) {
       }
     }
   });
+}
+
+/// The rows of one task.
+template <class V>
+V task_of(V v, std::int64_t t) {
+  if (!v || v.shape[0] == 1) return v;
+  const std::int64_t bytes = v.shape.numel() / v.shape[0] * static_cast<std::int64_t>(size_of(v.dtype));
+  v.data = static_cast<std::conditional_t<std::is_same_v<V, View>, char, const char>*>(v.data) + t * bytes;
+  v.shape = v.shape.with(0, 1);
+  return v;
+}
+
+TEST_P(Norm, ATaskHasTheSameBitsAlone) {
+  for (const NormCase& c : {NormCase{{3, 2, 7, 9, 16, Pool::kMax2x2}}, NormCase{{3, 1, 5, 6, 70, Pool::kNone}},
+                            NormCase{{2, 1, 67, 64, 20, Pool::kMax2x2}}, NormCase{{5, 1, 65, 65, 3, Pool::kMax2x2}}}) {
+    SCOPED_TRACE(c.d.y().to_string());
+    NormPrimal in = primal(c, GetParam());
+    const NormTangent tan = tangent(in, GetParam());
+    Array p(c.d.p(), GetParam()), gy(c.d.y(), GetParam()), tgy(c.d.y(), GetParam()), tp(c.d.p(), GetParam());
+    std::vector<Array> lines(6, Array(c.d.channels(), GetParam()));  // ggamma, gbeta, tggamma, tgbeta, tmean, trstd
+    std::vector<Array*> outputs{&in.mean, &in.rstd, &in.choice, &p, &gy, &tgy, &tp};
+    for (Array& a : lines) outputs.push_back(&a);
+    const auto forward = forward_call(in, p);
+    const auto grad = grad_call(in, gy, lines[0], lines[1]);
+    const auto jvp = jvp_call(in, tan, tp, lines[4], lines[5]);
+    Array unwanted;
+    const auto grad_jvp = grad_jvp_call(in, lines[0], lines[1], tan, unwanted, tgy, lines[2], lines[3]);
+    Context context(1, harness::one_target());
+    run(forward, context), run(grad, context), run(jvp, context), run_now(grad_jvp, context);
+    std::vector<Bytes> together;
+    for (Array* a : outputs) together.push_back(a->memory()), a->reset();
+    for (std::int64_t t = 0; t < c.d.t; ++t) {
+      NormReluPoolForward f = forward;
+      f.y = task_of(f.y, t), f.gamma = task_of(f.gamma, t), f.beta = task_of(f.beta, t), f.mean = task_of(f.mean, t);
+      f.rstd = task_of(f.rstd, t), f.p = task_of(f.p, t), f.choice = task_of(f.choice, t);
+      run(f, context);
+      NormReluPoolGrad g = grad;
+      g.y = task_of(g.y, t), g.mean = task_of(g.mean, t), g.rstd = task_of(g.rstd, t), g.gamma = task_of(g.gamma, t);
+      g.choice = task_of(g.choice, t), g.gp = task_of(g.gp, t), g.gy = task_of(g.gy, t);
+      g.ggamma = task_of(g.ggamma, t), g.gbeta = task_of(g.gbeta, t);
+      run(g, context);
+      NormReluPoolJvp j = jvp;
+      j.y = g.y, j.mean = g.mean, j.rstd = g.rstd, j.gamma = g.gamma, j.choice = g.choice, j.ty = task_of(j.ty, t);
+      j.tgamma = task_of(j.tgamma, t), j.tbeta = task_of(j.tbeta, t), j.tp = task_of(j.tp, t);
+      j.tmean = task_of(j.tmean, t), j.trstd = task_of(j.trstd, t);
+      run(j, context);
+      NormReluPoolGradJvp d = grad_jvp;
+      d.y = g.y, d.mean = g.mean, d.rstd = g.rstd, d.gamma = g.gamma, d.choice = g.choice, d.gp = g.gp;
+      d.ggamma = g.ggamma, d.gbeta = g.gbeta, d.ty = j.ty, d.tgamma = j.tgamma;
+      d.tmean = task_of(d.tmean, t), d.trstd = task_of(d.trstd, t), d.tgp = task_of(d.tgp, t);
+      d.tgy = task_of(d.tgy, t), d.tggamma = task_of(d.tggamma, t), d.tgbeta = task_of(d.tgbeta, t);
+      run_now(d, context);
+    }
+    for (std::size_t i = 0; i < outputs.size(); ++i) EXPECT_EQ(outputs[i]->memory(), together[i]) << "output " << i;
+  }
+}
+
+/// More tasks than a grid may be long in its second and third axis.
+TEST_P(Norm, ManyTasks) {
+  const NormDims d{70001, 1, 1, 2, 1, Pool::kNone};
+  NormPrimal in = primal({d, Scale::kAbsent}, GetParam());
+  for (const std::int64_t t : {0, 1, 255, 65535, 65536, 70000}) {
+    const auto i = static_cast<std::size_t>(t);
+    EXPECT_NEAR(in.mean[i], (in.y[2 * i] + in.y[2 * i + 1]) / 2, 1e-6) << t;
+  }
 }
 
 TEST_P(Norm, AnEmptyBatchLeavesFiniteStatisticsAndZeroGradients) {

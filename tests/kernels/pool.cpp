@@ -25,6 +25,8 @@ const PoolCase kCases[] = {
     {{2, 1, 7, 6, 5}, {3, 2, 2, 1}},  // overlapping
     {{1, 2, 9, 8, 4}, {2, 3, 3, 4}},  // with gaps
     {{1, 2, 1, 1, 1}, {1, 1, 1, 1}}, {{1, 0, 4, 4, 3}, {}},  {{2, 3, 40, 41, 16}, {}},
+    {{1, 2, 6, 6, 6}, {4, 4, 1, 1}},  // a pixel is in up to 16 windows
+    {{3, 5, 7, 9, 64}, {2, 2, 3, 3}},  // pixels in none
 };
 
 /// f(y index, x indices of its window in order).

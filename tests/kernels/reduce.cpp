@@ -41,6 +41,13 @@ const std::vector<std::pair<Shape, Shape>> kReductions = {
     {{200, 3, 301}, {1, 3, 1}},
     {{4, 999, 64}, {4, 1, 64}},  // columns in parts
     {{3, 1, 1300}, {1, 1, 1300}},
+    {{70, 8, 5}, {70, 8, 1}},      // short rows, of several outputs a warp
+    {{3, 5, 1028}, {3, 5, 1}},     // a block a row
+    {{2, 7, 3000, 8}, {2, 1, 3000, 1}},
+    {{2, 300000}, {2, 1}},         // the longest pieces
+    {{2, 70001, 3}, {2, 1, 3}},    // columns fewer than a pack
+    {{300, 2, 130}, {300, 1, 130}},  // columns beyond a tile, many outputs
+    {{70001, 4}, {1, 4}},
 };
 
 TEST_P(Reduce, Sum) {

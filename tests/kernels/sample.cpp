@@ -5,12 +5,15 @@
 #include <cmath>
 #include <cstring>
 #include <numbers>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "kernels/sample_math.h"
+#include "tensor/context.h"
 #include "tensor/tensor.h"
 #include "tests/kernels/sample_common.h"
+#include "tests/kernels/targets.h"
 
 namespace innerloop::kernels {
 namespace {
@@ -25,9 +28,9 @@ Augmentation shift_by(std::int32_t pixels) {
   return {.kind = AugmentKind::kShift, .probability = 0, .salt = 0, .std = 0, .pixels = pixels};
 }
 
-/// Images whose bytes are all different from place to place.
+/// Images whose bytes are all different from place to place, on the host.
 Tensor test_images(const Shape& shape) {
-  Tensor images = Tensor::empty(shape, DType::kU8);
+  Tensor images = Tensor::empty_on_host(shape, DType::kU8);
   auto data = images.mutable_data<std::uint8_t>();
   for (std::size_t i = 0; i < data.size(); ++i)
     data[i] = static_cast<std::uint8_t>(random_block(1, Stream::kCheck, 0, 0, static_cast<std::uint32_t>(i)).word[0]);
@@ -35,12 +38,12 @@ Tensor test_images(const Shape& shape) {
 }
 
 Tensor constant_images(const Shape& shape, std::uint8_t value) {
-  Tensor images = Tensor::empty(shape, DType::kU8);
+  Tensor images = Tensor::empty_on_host(shape, DType::kU8);
   for (std::uint8_t& byte : images.mutable_data<std::uint8_t>()) byte = value;
   return images;
 }
 
-/// A call on [T, N] copies of image 0, 1, ... in turn.
+/// A call on [T, N] copies of image 0, 1, ... in turn; the result is on the host.
 struct Call {
   Tensor images;
   std::int64_t tasks = 1, count = 1;
@@ -48,16 +51,27 @@ struct Call {
   std::uint64_t seed = 7;
   std::uint32_t step = 3, task0 = 0, image0 = 0, plain_period = 0;
   std::vector<std::int64_t> index;
+  std::optional<std::int64_t> clock{};
 
-  Tensor operator()(Context& context = Context::current()) const {
+  Tensor operator()() const {
+    Context context(1, harness::one_target());
+    return (*this)(context);
+  }
+  Tensor operator()(Context& context) const {
+    const ContextScope scope(context);
     std::vector<std::int64_t> where = index;
     for (std::int64_t i = 0; where.size() < static_cast<std::size_t>(tasks * count); ++i)
       where.push_back(i % images.shape()[0]);
-    const Tensor places = Tensor::from<std::int64_t>({tasks, count}, where);
+    const Tensor places = Tensor::from<std::int64_t>({tasks, count}, where), pixels = images.to_context();
     const Shape& s = images.shape();
     Tensor out = Tensor::full({tasks, count, s[1], s[2], s[3]}, DType::kF32, -7);
+    Tensor now;
     GatherAugment kernel;
-    kernel.images = images.view();
+    if (clock) {
+      now = Tensor::from<std::int64_t>({1}, std::vector<std::int64_t>{*clock});
+      kernel.clock = now.view();
+    }
+    kernel.images = pixels.view();
     kernel.index = places.view();
     kernel.augmentations = augmentations;
     kernel.seed = seed;
@@ -67,7 +81,7 @@ struct Call {
     kernel.plain_period = plain_period;
     kernel.out = out.mutable_view();
     run(kernel, context);
-    return out;
+    return out.to_host();
   }
 };
 
@@ -108,11 +122,13 @@ TEST(GatherAugment, GathersAndScales) {
 }
 
 TEST(GatherAugment, SameBitsOnEveryTargetAtAnyThreadCount) {
-  for (const Shape& shape : {Shape{3, 13, 17, 3}, Shape{3, 28, 28, 1}, Shape{3, 1, 1, 1}, Shape{2, 9, 31, 2}}) {
+  // Whole and broken quads of values, several blocks an image, images smaller than a shift.
+  for (const Shape& shape : {Shape{3, 13, 17, 3}, Shape{3, 28, 28, 1}, Shape{3, 1, 1, 1}, Shape{2, 9, 31, 2},
+                             Shape{2, 3, 3, 4}, Shape{2, 1, 514, 1}, Shape{2, 511, 1, 1}, Shape{2, 16, 33, 5}}) {
     const Call call{.images = test_images(shape), .tasks = 3, .count = 4, .augmentations = everything(), .index = {}};
     Context reference(1, Target::kPortable);
     const Tensor expected = call(reference);
-    for (const Target target : targets_here()) {
+    for (const Target target : harness::targets()) {
       for (const int threads : {1, 3}) {
         Context context(threads, target);
         EXPECT_TRUE(same_bits(call(context), expected))
@@ -120,6 +136,52 @@ TEST(GatherAugment, SameBitsOnEveryTargetAtAnyThreadCount) {
       }
     }
   }
+}
+
+TEST(GatherAugment, SameBitsOnEveryTargetForEveryChain) {
+  const std::vector<std::vector<Augmentation>> chains = {
+      {shift_by(3), shift_by(5)},
+      {gaussian_of(0.1f), shift_by(2), salt_pepper_of(0.5f, 0.5f), shift_by(9)},
+      {shift_by(20)},
+      {salt_pepper_of(0.2f, 0.9f), salt_pepper_of(0.1f, 0.1f)},
+      std::vector<Augmentation>(kMaxAugmentations, gaussian_of(0.1f)),
+  };
+  for (const auto& chain : chains) {
+    for (const std::int64_t channels : {1, 3, 4}) {
+      const Call call{.images = test_images({7, 12, 15, channels}),
+                      .tasks = 5,
+                      .count = 7,
+                      .augmentations = chain,
+                      .plain_period = 4,
+                      .index = {}};
+      Context reference(1, Target::kPortable);
+      const Tensor expected = call(reference);
+      for (const Target target : harness::targets()) {
+        Context context(2, target);
+        EXPECT_TRUE(same_bits(call(context), expected)) << name_of(target) << ", " << channels << " channels";
+      }
+    }
+  }
+}
+
+TEST(GatherAugment, AClockMovesTheStepOn) {
+  Call call{.images = test_images({3, 9, 8, 1}), .tasks = 2, .count = 3, .augmentations = everything(), .index = {}};
+  call.step = 11;
+  const Tensor expected = call();
+  call.step = 4, call.clock = 7;
+  EXPECT_TRUE(same_bits(call(), expected));
+  call.step = 0xffffffffu, call.clock = 12;  // modulo 2^32
+  EXPECT_TRUE(same_bits(call(), expected));
+  call.clock = 13;
+  EXPECT_FALSE(same_bits(call(), expected));
+}
+
+TEST(GatherAugment, ReachesEveryImageOfALargeBatch) {
+  // More images than a grid may be long in its second and third axis.
+  const Call call{.images = test_images({301, 1, 2, 1}), .tasks = 33, .count = 2000, .augmentations = {}, .index = {}};
+  const Tensor out = call();
+  for (std::int64_t i = 0; i < out.numel(); ++i)
+    ASSERT_EQ(out.item(i), static_cast<float>(call.images.item(i % 602)) / 255.0f) << i;
 }
 
 TEST(GatherAugment, AnyImageCanBeMadeAlone) {
@@ -173,17 +235,23 @@ TEST(GatherAugment, StaysInsideTheUnitIntervalAndItsMemory) {
   }
   EXPECT_TRUE(low && high);
 
-  // One image of 7 values in the middle of a larger buffer: nothing beside it is written.
-  Tensor guarded = Tensor::full({21}, DType::kF32, -3);
-  const Tensor image = test_images({1, 7, 1, 1}), index = Tensor::zeros({1, 1}, DType::kI64);
-  const std::vector<Augmentation> augmentations = everything();
-  GatherAugment kernel;
-  kernel.images = image.view();
-  kernel.index = index.view();
-  kernel.augmentations = augmentations;
-  kernel.out = guarded.slice(7, 7).reshape({1, 1, 7, 1, 1}).mutable_view();
-  run(kernel, Context::current());
-  for (std::int64_t i = 0; i < 21; ++i) EXPECT_EQ(guarded.item(i) == -3, i < 7 || i >= 14) << i;
+  // One image in the middle of a larger buffer: nothing beside it is written, be its address and size whole vectors or not.
+  for (const auto& [before, values] : {std::pair<std::size_t, std::int64_t>{7, 7}, {8, 8}, {5, 8}, {8, 9}}) {
+    Context context(1, harness::one_target());
+    const ContextScope scope(context);
+    harness::Memory<float> guarded(32, -3.0f);
+    const Tensor image = test_images({1, values, 1, 1}).to_context(), index = Tensor::zeros({1, 1}, DType::kI64);
+    const std::vector<Augmentation> augmentations = everything();
+    GatherAugment kernel;
+    kernel.images = image.view();
+    kernel.index = index.view();
+    kernel.augmentations = augmentations;
+    kernel.out = {guarded.data() + before, DType::kF32, {1, 1, values, 1, 1}};
+    run(kernel, context);
+    harness::wait_for_device();
+    for (std::size_t i = 0; i < guarded.size(); ++i)
+      EXPECT_EQ(guarded[i] == -3, i < before || i >= before + static_cast<std::size_t>(values)) << i;
+  }
 }
 
 TEST(GatherAugment, SaltAndPepperHitTheirShares) {
@@ -200,12 +268,15 @@ TEST(GatherAugment, SaltAndPepperHitTheirShares) {
 }
 
 TEST(GatherAugment, SaltAndPepperAtItsLimits) {
-  Call call{.images = constant_images({1, 6, 7, 1}, 128), .augmentations = {salt_pepper_of(0, 1)}, .index = {}};
-  for (const float x : call().data<float>()) EXPECT_EQ(x, 128.0f / 255.0f);
-  call.augmentations = {salt_pepper_of(1, 1)};
-  for (const float x : call().data<float>()) EXPECT_EQ(x, 1.0f);
-  call.augmentations = {salt_pepper_of(1, 0)};
-  for (const float x : call().data<float>()) EXPECT_EQ(x, 0.0f);
+  Call call{.images = constant_images({1, 6, 7, 1}, 128), .augmentations = {}, .index = {}};
+  const auto expect_all = [&](const Augmentation& augmentation, float value) {
+    call.augmentations = {augmentation};
+    const Tensor out = call();
+    for (const float x : out.data<float>()) EXPECT_EQ(x, value);
+  };
+  expect_all(salt_pepper_of(0, 1), 128.0f / 255.0f);
+  expect_all(salt_pepper_of(1, 1), 1.0f);
+  expect_all(salt_pepper_of(1, 0), 0.0f);
 }
 
 TEST(GatherAugment, SaltAndPepperTreatsChannelsAlike) {
@@ -315,11 +386,6 @@ TEST(GatherAugment, LeavesPlainImagesAlone) {
 TEST(GatherAugment, RefusesWhatItCannotDo) {
   const Call good{.images = test_images({3, 4, 4, 1}), .tasks = 1, .count = 2, .augmentations = {}, .index = {0, 1}};
   Call call = good;
-  call.index = {0, 3};
-  EXPECT_EQ(error_of([&] { call(); }), "gather_augment: index [0, 1] is 3; there are 3 images");
-  call.index = {-1, 0};
-  EXPECT_EQ(error_of([&] { call(); }), "gather_augment: index [0, 0] is -1; there are 3 images");
-  call = good;
   call.augmentations = {salt_pepper_of(1.5f, 0)};
   EXPECT_NE(error_of([&] { call(); }).find("probability 1.5"), std::string::npos);
   call.augmentations = {gaussian_of(std::nanf(""))};
@@ -335,6 +401,25 @@ TEST(GatherAugment, RefusesWhatItCannotDo) {
   call = good;
   call.images = Tensor::zeros({3, 4, 4, 1}, DType::kF32);
   EXPECT_NE(error_of([&] { call(); }).find("images are f32 [3, 4, 4, 1]"), std::string::npos);
+}
+
+TEST(GatherAugment, AnIndexOutOfRangeIsAnErrorOrNanOnADevice) {
+  Call call{.images = test_images({3, 4, 5, 1}), .tasks = 1, .count = 3, .augmentations = {}, .index = {}};
+  for (const auto& augmentations : {std::vector<Augmentation>{}, everything()}) {
+    call.augmentations = augmentations;
+    call.index = {0, 3, 1};
+    if (!has_device_engine()) {
+      EXPECT_EQ(error_of([&] { call(); }), "gather_augment: index [0, 1] is 3; there are 3 images");
+      call.index = {-1, 0, 0};
+      EXPECT_EQ(error_of([&] { call(); }), "gather_augment: index [0, 0] is -1; there are 3 images");
+      continue;
+    }
+    for (const std::int64_t wrong : {std::int64_t{3}, std::int64_t{-1}, std::int64_t{1} << 40}) {
+      call.index[1] = wrong;
+      const Tensor out = call();
+      for (std::int64_t i = 0; i < 60; ++i) EXPECT_EQ(std::isnan(out.item(i)), i / 20 == 1) << i << ", index " << wrong;
+    }
+  }
 }
 
 // Pinned values: whoever changes an address or a formula changes every run of the past, and must see it here. A

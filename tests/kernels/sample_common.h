@@ -1,4 +1,4 @@
-// What the tests of sampling share: the targets of this machine, comparison of bits, a chi-square bound, error texts.
+// What the tests of sampling share: comparison of bits, a chi-square bound, error texts.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -8,23 +8,10 @@
 #include <string>
 #include <vector>
 
-#include "tensor/context.h"
 #include "tensor/error.h"
 #include "tensor/tensor.h"
 
 namespace innerloop::kernels {
-
-/// Every CPU target up to the best that this machine runs; each includes the ones below it.
-inline std::vector<Target> targets_here() {
-  std::vector<Target> targets{Target::kPortable};
-#if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) targets.push_back(Target::kAvx2);
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-      __builtin_cpu_supports("avx512vl"))
-    targets.push_back(Target::kAvx512);
-#endif
-  return targets;
-}
 
 inline bool same_bits(const Tensor& a, const Tensor& b) {
   return a.bytes() == b.bytes() && std::memcmp(a.view().data, b.view().data, a.bytes()) == 0;

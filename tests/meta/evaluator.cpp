@@ -74,7 +74,7 @@ TEST(Evaluator, CountsWhatTheEpisodesSay) {
       const auto truth = static_cast<int>(e.tasks.query_y.item(n));
       right += best == truth ? 1 : 0;
       loss += (std::log(total) - logits.item(n * 3 + truth)) / 81;
-      confusion.add(e.classes[static_cast<std::size_t>(truth)], e.classes[static_cast<std::size_t>(best)]);
+      confusion.add(e.classes[0][static_cast<std::size_t>(truth)], e.classes[0][static_cast<std::size_t>(best)]);
     }
     EXPECT_DOUBLE_EQ(r.accuracies[static_cast<std::size_t>(i)], right / 9.0);
   }
@@ -124,16 +124,17 @@ TEST(Evaluator, StopsWhenAsked) {
   const nn::ConvNet net(test::tiny_net());
   std::atomic<bool> stop{false};
   EvalOptions o = options_of();
+  o.episodes = 40;  // more than a device takes at once
   o.stop = &stop;
   std::int64_t last = 0;
   o.progress = [&](std::int64_t done, std::int64_t total) {
-    EXPECT_EQ(done, last + 1);
-    EXPECT_EQ(total, 9);
+    EXPECT_GT(done, last);
+    EXPECT_EQ(total, 40);
     last = done;
-    if (done == 2) stop = true;
+    if (done >= 2) stop = true;
   };
   EXPECT_EQ(evaluate(net, net.init(1), set, o).outcome, EvalOutcome::kStopped);
-  EXPECT_LT(last, 9);
+  EXPECT_LT(last, 40);
 }
 
 TEST(Evaluator, SaysWhatDoesNotFit) {

@@ -1,0 +1,180 @@
+// Our convolution kernels in each of their modes: the error that a mode may have, that it is the mode that ran, and
+// that neither the tile nor the number of tasks nor the way the work was split shows in the bits.
+#include <cmath>
+#include <cstring>
+
+#include "kernels/cuda/conv_own.h"
+#include "tests/kernels/conv_harness.h"
+
+namespace innerloop::kernels {
+namespace {
+
+using cuda::ConvMath;
+
+constexpr ConvMath kMaths[] = {ConvMath::kFp32, ConvMath::kTf32x3, ConvMath::kTf32};
+
+class MathScope {
+ public:
+  explicit MathScope(ConvMath math) : saved_(cuda::conv_math()) { cuda::set_conv_math(math); }
+  ~MathScope() { cuda::set_conv_math(saved_); }
+  MathScope(const MathScope&) = delete;
+  MathScope& operator=(const MathScope&) = delete;
+
+ private:
+  ConvMath saved_;
+};
+
+/// In float32 epsilons times the magnitude. TF32 rounds each operand by at most 2^-11 of it, so a product by 2^-10.
+double bound_of(ConvMath math) { return math == ConvMath::kTf32 ? 0x1p13 + kConvErrorBound : kConvErrorBound; }
+
+Context& device() {
+  static Context context(1, Target::kCuda);
+  return context;
+}
+
+std::vector<float> run_with(ConvMath math, const ConvCall& call, const ConvOperands& operands) {
+  const MathScope scope(math);
+  return run_conv<float>(call, operands, device());
+}
+
+bool same_bits(const float* a, const float* b, std::int64_t count) {
+  return std::memcmp(a, b, static_cast<std::size_t>(count) * sizeof(float)) == 0;
+}
+
+ConvCall make_call(ConvKind kind, const ConvCase& z, int pairs, std::int64_t tasks) {
+  ConvCall call;
+  call.kind = kind, call.z = z, call.pairs = pairs;
+  for (int i = 0; i < pairs; ++i) call.tasks_a[i] = call.tasks_b[i] = tasks;
+  call.tasks_out = tasks;
+  return call;
+}
+
+/// One task of a call whose operands all have the same number of them.
+ConvOperands slice_of(const ConvCall& call, const ConvOperands& operands, std::int64_t task) {
+  ConvCall single = call;
+  single.tasks_a[0] = single.tasks_a[1] = single.tasks_b[0] = single.tasks_b[1] = single.tasks_out = 1;
+  ConvOperands slice(single, 0);
+  for (int i = 0; i < call.pairs; ++i) {
+    const auto a = operands.a[i].begin() + task * call.a_size(), b = operands.b[i].begin() + task * call.b_size();
+    slice.a[i].assign(a, a + call.a_size());
+    slice.b[i].assign(b, b + call.b_size());
+  }
+  return slice;
+}
+
+/// Shapes whose three products all suit tensor cores: tiles that are full and tiles that are not, sums that end within
+/// a step.
+std::vector<ConvCase> tensor_core_cases() {
+  return {{1, 7, 7, 64, 64, 3, 3, 7, 7, {1, 1, 1, 1}},          {2, 8, 8, 32, 16, 3, 3, 4, 4, {2, 2, 0, 0}},
+          {1, 9, 8, 20, 36, 3, 3, 9, 8, {1, 1, 1, 1}},          {3, 5, 5, 32, 36, 1, 1, 5, 5, {}},
+          {1, 6, 6, 48, 32, 3, 3, 6, 6, {1, 1, 1, 1, 1, 1, 2}}, {1, 9, 9, 16, 16, 3, 2, 7, 6, {1, 1, 2, 0, 2, 3}}};
+}
+
+TEST(ConvMath, EachModeHoldsItsBoundAndIsTheOneThatRuns) {
+  unsigned seed = 40;
+  for (const ConvCase& z : tensor_core_cases()) {
+    for (const ConvKind kind : kConvKinds) {
+      for (const int pairs : {1, 2}) {
+        const ConvCall call = make_call(kind, z, pairs, 2);
+        const ConvOperands operands(call, ++seed);
+        const ConvResult want = conv_oracle(call, operands.a, operands.b);
+        std::vector<float> got[3];
+        for (const ConvMath math : kMaths) {
+          auto& result = got[static_cast<int>(math)];
+          result = run_with(math, call, operands);
+          EXPECT_LE(conv_error(want, result), bound_of(math)) << cuda::name_of(math) << ": " << call.text();
+        }
+        EXPECT_GT(conv_error(want, got[static_cast<int>(ConvMath::kTf32)]), 16 * kConvErrorBound)
+            << "not rounded to TF32: " << call.text();
+        EXPECT_FALSE(same_bits(got[0].data(), got[1].data(), static_cast<std::int64_t>(got[0].size())))
+            << "tf32x3 gave what multiply-adds give: " << call.text();
+      }
+    }
+  }
+}
+
+/// Enough tasks for the large tile, which 81 rows and 36 columns leave half empty; one of the tasks alone takes the
+/// small one.
+TEST(ConvMath, LargeAndSmallTilesGiveTheSameBits) {
+  constexpr std::int64_t kTasks = 132;
+  for (const ConvKind kind : kConvKinds) {
+    const std::int64_t c = kind == ConvKind::kInputGrad ? 36 : 8, k = kind == ConvKind::kInputGrad ? 8 : 36;
+    const ConvCall call = make_call(kind, {1, 9, 9, c, k, 3, 3, 9, 9, {1, 1, 1, 1}}, 1, kTasks);
+    const ConvOperands operands(call, 11);
+    const ConvResult want = conv_oracle(call, operands.a, operands.b);
+    for (const ConvMath math : kMaths) {
+      const std::vector<float> all = run_with(math, call, operands);
+      EXPECT_LE(conv_error(want, all), bound_of(math)) << cuda::name_of(math) << ": " << call.text();
+      for (const std::int64_t task : {std::int64_t{0}, kTasks - 1}) {
+        const std::vector<float> alone = run_with(math, make_call(kind, call.z, 1, 1), slice_of(call, operands, task));
+        EXPECT_TRUE(same_bits(alone.data(), all.data() + task * call.out_size(), call.out_size()))
+            << cuda::name_of(math) << ", task " << task << ": " << call.text();
+      }
+    }
+  }
+}
+
+/// With many tasks one block sums all pixels of its tile, with few each chunk of pixels has a block and a second kernel
+/// joins.
+TEST(ConvMath, SplitAndWholeSumsGiveTheSameBits) {
+  for (const std::int64_t c : {4, 3}) {  // in vectors, and one by one
+    const ConvCall call = make_call(ConvKind::kWeightGrad, {2, 17, 17, c, 20, 3, 3, 17, 17, {1, 1, 1, 1}}, 2, 270);
+    const ConvOperands operands(call, 12);
+    const std::vector<float> all = run_with(ConvMath::kFp32, call, operands);
+    for (const std::int64_t task : {0, 137, 269}) {
+      const std::vector<float> alone =
+          run_with(ConvMath::kFp32, make_call(call.kind, call.z, 2, 1), slice_of(call, operands, task));
+      EXPECT_TRUE(same_bits(alone.data(), all.data() + task * call.out_size(), call.out_size())) << call.text();
+    }
+  }
+}
+
+/// A sum over tasks, split and whole, against the oracle: a piece that is lost or taken twice shows.
+TEST(ConvMath, SumsOverManyTasks) {
+  for (const ConvKind kind : {ConvKind::kInputGrad, ConvKind::kWeightGrad}) {
+    ConvCall call = make_call(kind, {1, 19, 17, 16, 16, 3, 3, 19, 17, {1, 1, 1, 1}}, 2, 5);
+    call.tasks_out = 1, call.tasks_b[1] = 1;
+    const ConvOperands operands(call, 13);
+    const ConvResult want = conv_oracle(call, operands.a, operands.b);
+    for (const ConvMath math : kMaths) {
+      EXPECT_LE(conv_error(want, run_with(math, call, operands)), bound_of(math))
+          << cuda::name_of(math) << ": " << call.text();
+    }
+  }
+}
+
+/// Operands that no vector may be read from go element by element, and multiply-adds give the same bits.
+TEST(ConvMath, UnalignedOperands) {
+  const MathScope scope(ConvMath::kFp32);
+  const Shape image{1, 2, 6, 6, 16}, filter{1, 3, 3, 16, 32}, result{1, 2, 6, 6, 32};
+  std::vector<float> got[2];
+  for (const int shift : {0, 1}) {
+    std::mt19937 random(5);
+    std::uniform_real_distribution<float> values(-1, 1);
+    harness::Memory<float> x(static_cast<std::size_t>(image.numel() + 1)),
+        w(static_cast<std::size_t>(filter.numel() + 1)), y(static_cast<std::size_t>(result.numel() + 1), std::nanf(""));
+    for (std::int64_t i = 0; i < image.numel(); ++i) x[static_cast<std::size_t>(i + shift)] = values(random);
+    for (std::int64_t i = 0; i < filter.numel(); ++i) w[static_cast<std::size_t>(i + shift)] = values(random);
+    run(ConvForward{{1, 1, 1, 1},
+                    {{x.data() + shift, DType::kF32, image}},
+                    {{w.data() + shift, DType::kF32, filter}},
+                    {y.data() + shift, DType::kF32, result}},
+        device());
+    harness::wait_for_device();
+    got[shift].assign(y.begin() + shift, y.begin() + shift + result.numel());
+  }
+  EXPECT_FALSE(std::isnan(got[0][0]));
+  EXPECT_TRUE(same_bits(got[0].data(), got[1].data(), result.numel()));
+}
+
+TEST(ConvMath, NotANumberStaysOne) {
+  ConvCall call = make_call(ConvKind::kForward, {1, 3, 3, 16, 16, 3, 3, 3, 3, {1, 1, 1, 1}}, 1, 1);
+  ConvOperands operands(call, 14);
+  operands.a[0][4 * 16 + 5] = std::nan("");  // the middle pixel reaches every output
+  for (const ConvMath math : kMaths) {
+    for (const float value : run_with(math, call, operands)) EXPECT_TRUE(std::isnan(value)) << cuda::name_of(math);
+  }
+}
+
+}  // namespace
+}  // namespace innerloop::kernels
