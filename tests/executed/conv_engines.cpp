@@ -59,7 +59,7 @@ std::vector<ConvCase> cases() {
       {2, 5, 5, 33, 2, 3, 3, 2, 2, {.stride_h = 3, .stride_w = 3, .pad_top = 1, .pad_left = 1}},
       {1, 4, 3, 12, 7, 1, 1, 4, 3, {}},  // the image is its patches
       {1, 4, 4, 8, 4, 1, 1, 2, 2, halved},
-      {1, 3, 3, 1, 1, 5, 5, 1, 1, same},     // padding that no filter gets past
+      {1, 3, 3, 1, 1, 5, 5, 1, 1, same},    // padding that no filter gets past
       {1, 14, 11, 16, 2, 3, 3, 12, 9, {}},  // more than a block of rows and columns
   };
 }

@@ -41,7 +41,11 @@ class ConvRunner {
   void run(const ConvInputGrad& conv, Allocate allocate);
   void run(const ConvWeightGrad& conv, Allocate allocate);
 
+  /// For calls of one's own on the same stream.
   PlanCache& plans() { return plans_; }
+  const PlanOptions& options() const { return options_; }
+  const Device& device() const { return device_; }
+  cudnnHandle_t handle() const { return handle_; }
 
  private:
   struct Operands;

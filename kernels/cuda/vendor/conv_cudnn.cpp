@@ -8,6 +8,7 @@
 #include "kernels/cuda/conv_backend.h"
 #include "kernels/cuda/cuda_device.h"
 #include "kernels/cuda/cudnn/conv_runner.h"
+#include "kernels/cuda/vendor/conv_groups.h"
 #include "kernels/cuda/vendor/cublas_of.h"
 
 namespace innerloop::kernels::cuda {
@@ -22,25 +23,61 @@ class CudnnConv final : public ConvBackend {
     return fmt::format("cudnn {}.{}.{}", v / 10000, v / 100 % 100, v % 100);
   }
 
-  std::string why_not(const ConvOp& op, Precision precision) override {
-    const std::string key = conv_key(op, name_of(precision));
-    const auto known = refusals_.find(key);
-    if (known != refusals_.end()) return known->second;
-    std::string why;
-    try {
-      std::visit([&](const auto* kernel) { runner(precision).prepare(*kernel); }, op);
-    } catch (const Error& e) {
-      why = e.what();
-    }
-    return refusals_.emplace(key, why).first->second;
-  }
+  std::string why_not(const ConvOp& op, Precision precision) override { return way_for(op, precision).why_not; }
 
   void run(const ConvOp& op, Precision precision, Context& context) override {
+    cudnn::ConvRunner& r = runner(precision);
     const auto allocate = [&](std::size_t bytes) { return context.arena().allocate(bytes); };
-    std::visit([&](const auto* kernel) { runner(precision).run(*kernel, allocate); }, op);
+    if (!way_for(op, precision).by_groups) {
+      std::visit([&](const auto* kernel) { r.run(*kernel, allocate); }, op);
+      return;
+    }
+    const auto convolve = [&](const cudnn::ConvProblem& problem, const void* image, const void* filter,
+                              const void* output) {
+      const auto plan = r.plans().get(problem, r.options(), r.device());
+      const auto bytes = static_cast<std::size_t>(plan->workspace_bytes());
+      const std::shared_ptr<void> workspace = bytes > 0 ? allocate(bytes) : nullptr;
+      plan->execute(r.handle(), image, filter, output, workspace.get());
+    };
+    conv_by_groups(op, stream_, {allocate, convolve});
   }
 
  private:
+  /// How an op is served: by one grouped execution, else by the runner's executions, else not at all.
+  struct Way {
+    bool by_groups = false;
+    std::string why_not;
+  };
+
+  const Way& way_for(const ConvOp& op, Precision precision) {
+    const std::string key = conv_key(op, name_of(precision));
+    const auto known = ways_.find(key);
+    return known != ways_.end() ? known->second : ways_.emplace(key, find_way(op, precision)).first->second;
+  }
+
+  /// Makes the plans that the way needs.
+  Way find_way(const ConvOp& op, Precision precision) {
+    cudnn::ConvRunner& r = runner(precision);
+    const ConvRoles z = roles_of(op);
+    if (z.image[0].shape[0] > 1 && has_task_groups(op)) {
+      try {
+        for (int i = 0; i < z.pairs; ++i) {
+          const auto problem = grouped_problem(op, i == 0 ? cudnn::Accumulate::kNo : cudnn::Accumulate::kYes);
+          static_cast<void>(r.plans().get(problem, r.options(), r.device()));
+        }
+        return {true, ""};
+      } catch (const Error&) {
+        // cuDNN has no plan for so many groups; a call a task remains
+      }
+    }
+    try {
+      std::visit([&](const auto* kernel) { r.prepare(*kernel); }, op);
+      return {false, ""};
+    } catch (const Error& e) {
+      return {false, e.what()};
+    }
+  }
+
   cudnn::ConvRunner& runner(Precision precision) {
     std::unique_ptr<cudnn::ConvRunner>& runner = runners_[precision];
     if (runner == nullptr) {
@@ -52,7 +89,7 @@ class CudnnConv final : public ConvBackend {
 
   cudaStream_t stream_;
   std::map<Precision, std::unique_ptr<cudnn::ConvRunner>> runners_;
-  std::map<std::string, std::string> refusals_;  ///< by shape; empty where it serves
+  std::map<std::string, Way> ways_;  ///< by shape
 };
 
 [[maybe_unused]] const bool registered = register_conv_backend(
