@@ -117,15 +117,17 @@ TEST_F(Trainer, ResumesToTheSameBitsWhereverItWasStopped) {
     o.callbacks.on_step = [&](const io::StepEntry& e) { stop = e.step >= at; };
     const TrainResult first = train(o);
     EXPECT_EQ(first.outcome, TrainOutcome::kStopped);
-    EXPECT_EQ(first.step, at);
-    EXPECT_EQ(load_checkpoint(first.checkpoint).step, at);
+    // A device looks up after a burst of steps.
+    EXPECT_GE(first.step, at);
+    EXPECT_LE(first.step, at + (Context::current().device() != nullptr && at > 0 ? 1 : 0));
+    EXPECT_EQ(load_checkpoint(first.checkpoint).step, first.step);
     stop = false;
     o.callbacks.on_step = {};
     o.start = RunStart::kResume;
     o.data.clear();  // the run knows its data
     const TrainResult second = train(o);
     EXPECT_EQ(second.outcome, TrainOutcome::kFinished);
-    EXPECT_EQ(second.first_step, at);
+    EXPECT_EQ(second.first_step, first.step);
     expect_same_run("whole", run);
   }
 }
@@ -141,7 +143,9 @@ TEST_F(Trainer, AStopWithinAnEvaluationIsMadeUpForOnResume) {
     o.callbacks.on_step = [&](const io::StepEntry& e) { step = e.step; };
     o.callbacks.on_eval_progress = [&](std::int64_t, std::int64_t) { stop = step == at; };
     EXPECT_EQ(train(o).step, at);
-    for (const io::EvalEntry& e : log(run).evals) EXPECT_LT(e.step, at);
+    // A device has an evaluation as small as this one done before it can be stopped.
+    if (Context::current().device() == nullptr)
+      for (const io::EvalEntry& e : log(run).evals) EXPECT_LT(e.step, at);
     stop = false;
     o.callbacks = {};
     o.start = RunStart::kResume;
