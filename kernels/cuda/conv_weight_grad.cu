@@ -22,10 +22,11 @@ struct WeightGradParams {
   int steps;
 };
 
-template <class Tile, int kVector>
+template <class Tile, int kVectorA, int kVectorB>
 __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocksSm)
     conv_weight_grad_kernel(const __grid_constant__ WeightGradParams<typename Tile::Element> p) {
-  conv_block<Tile, kVector>(p.gemm, p.a.gather.columns, p.steps, p.a, p.b, [&](int row) { return row * p.b.pitch; });
+  conv_block<Tile, kVectorA, kVectorB, kVectorB>(p.gemm, p.a.gather.columns, p.steps, p.a, p.b,
+                                                 [&](int row) { return row * p.b.pitch; });
 }
 
 /// out[task][i] = ((part[task][0][i] + part[task][1][i]) + ...), kVector elements a thread.
@@ -59,11 +60,12 @@ void weight_grad(const ConvWeightGrad& op, const ConvSizes& z, int pairs, ConvMa
   const ConvGeometry& g = op.geometry;
   WeightGradParams<T> params;
   ConvGemm<T>& gemm = params.gemm;
-  bool vectors = z.group_c() % 4 == 0 && z.group_k() % 4 == 0 && aligned(op.gw);
+  bool vectors_a = z.group_c() % 4 == 0, vectors_b = z.group_k() % 4 == 0 && aligned(op.gw);
   for (int n = 0; n < pairs; ++n) {
     gemm.a[n] = op.x[n].as<T>(), gemm.a_task[n] = task_stride(op.x[n]);
     gemm.b[n] = op.gy[n].as<T>(), gemm.b_task[n] = task_stride(op.gy[n]);
-    vectors = vectors && aligned(op.x[n]) && aligned(op.gy[n]);
+    vectors_a = vectors_a && aligned(op.x[n]);
+    vectors_b = vectors_b && aligned(op.gy[n]);
   }
   const std::int64_t out_tasks = op.gw.shape[0], size = z.w_size(), pixels = z.images * z.p * z.q;
   gemm.pairs = pairs;
@@ -93,14 +95,15 @@ void weight_grad(const ConvWeightGrad& op, const ConvSizes& z, int pairs, ConvMa
   gemm.piece_groups = split ? pieces : 1;
   gemm.pieces_here = split ? 1 : pieces;
 
-  const TileChoice choice = choose_tile(math, vectors, rows, gemm.columns, pixels, copies * gemm.piece_groups);
-  with_tile<T, Major::kAcrossK, Major::kAcrossK>(choice, [&]<class Tile, int kVector>() {
-    launch_conv<Tile>(ConvWeightGrad::kName, conv_weight_grad_kernel<Tile, kVector>, params, rows, out_tasks, 1,
-                      context);
+  const TileChoice choice =
+      choose_tile(math, vectors_of(vectors_a, vectors_b), rows, gemm.columns, pixels, copies * gemm.piece_groups);
+  with_tile<T, Major::kAcrossK, Major::kAcrossK>(choice, [&]<class Tile, int kVectorA, int kVectorB>() {
+    launch_conv<Tile>(ConvWeightGrad::kName, conv_weight_grad_kernel<Tile, kVectorA, kVectorB>, params, rows, out_tasks,
+                      1, context);
   });
   if (!split) return;
   if constexpr (sizeof(T) == 4) {
-    if (vectors) return join<T, 4>(parts, op.gw.as<T>(), size, pieces, out_tasks, context);
+    if (vectors_b) return join<T, 4>(parts, op.gw.as<T>(), size, pieces, out_tasks, context);
   }
   join<T, 1>(parts, op.gw.as<T>(), size, pieces, out_tasks, context);
 }
