@@ -1,5 +1,5 @@
 // Forward convolution: rows are output pixels, k runs over taps and channels, columns are output channels.
-#include "kernels/cuda/conv_launch.cuh"
+#include "kernels/cuda/conv_split.cuh"
 #include "kernels/cuda/dispatch.h"
 
 namespace innerloop::kernels::cuda {
@@ -37,8 +37,6 @@ void forward(const ConvForward& op, const ConvSizes& z, int pairs, ConvMath math
   gemm.b_group = gemm.out_group = static_cast<int>(z.group_k());
   gemm.groups = static_cast<int>(z.groups);
   gemm.columns = static_cast<int>(z.group_k());
-  gemm.out = op.y.as<T>();
-  gemm.out_task = z.y_size();
   params.a.gather = make_gather({z.h, z.p, g.stride_h, -g.pad_top, z.r, g.dilation_h},
                                 {z.w, z.q, g.stride_w, -g.pad_left, z.s, g.dilation_w}, z.images, z.group_c(), z.c);
   const int depth = params.a.gather.columns;
@@ -46,12 +44,15 @@ void forward(const ConvForward& op, const ConvSizes& z, int pairs, ConvMath math
   params.steps = static_cast<int>(conv_ceil_div(depth, kTileK));
 
   const std::int64_t rows = params.a.gather.pixels;
-  const TileChoice choice =
-      choose_tile(math, vectors_of(vectors_a, vectors_b), rows, gemm.columns, depth, z.tasks * z.groups);
+  cut_steps(gemm, params.steps, depth_chunks(rows, gemm.columns, z.groups, params.steps));
+  const SplitSum<T> sum(gemm, op.y, z.y_size(), z.tasks, rows, context);
+  const TileChoice choice = choose_tile(math, vectors_of(vectors_a, vectors_b), rows, gemm.columns, depth,
+                                        z.tasks * z.groups * gemm.piece_groups);
   with_tile<T, Major::kAlongK, Major::kAcrossK>(choice, [&]<class Tile, int kVectorA, int kVectorB>() {
     launch_conv<Tile>(ConvForward::kName, conv_forward_kernel<Tile, kVectorA, kVectorB>, params, rows, z.tasks, 1,
                       context);
   });
+  sum.join(context);
 }
 
 }  // namespace

@@ -6,7 +6,7 @@
 // blockIdx.y.
 #include <numeric>
 
-#include "kernels/cuda/conv_launch.cuh"
+#include "kernels/cuda/conv_split.cuh"
 #include "kernels/cuda/dispatch.h"
 
 namespace innerloop::kernels::cuda {
@@ -117,15 +117,17 @@ void input_grad(const ConvInputGrad& op, const ConvSizes& z, int pairs, ConvMath
   gemm.out_group = static_cast<int>(z.group_c());
   gemm.groups = static_cast<int>(z.groups);
   gemm.columns = static_cast<int>(z.group_c());
-  gemm.out = op.gx.as<T>();
-  gemm.out_task = z.x_size();
-  gemm.pieces_here = static_cast<int>(z.tasks / out_tasks);
 
   const std::int64_t residues_h = std::min(g.stride_h, z.h), residues_w = std::min(g.stride_w, z.w);
   const std::int64_t residues = residues_h * residues_w;
   const std::int64_t most_rows = z.images * conv_ceil_div(z.h, g.stride_h) * conv_ceil_div(z.w, g.stride_w);
+  if (residues == 1) {
+    const std::int64_t steps = conv_ceil_div(z.r * z.s * z.group_k(), kTileK);
+    cut_steps(gemm, steps, depth_chunks(most_rows, gemm.columns, z.groups, steps));
+  }
+  const SplitSum<T> sum(gemm, op.gx, z.x_size(), z.tasks, most_rows * residues, context);
   const TileChoice choice = choose_tile(math, vectors_of(vectors_a, vectors_b), most_rows, gemm.columns,
-                                        z.r * z.s * z.group_k(), out_tasks * z.groups * residues);
+                                        z.r * z.s * z.group_k(), out_tasks * z.groups * residues * gemm.piece_groups);
   for (std::int64_t at = 0; at < residues; at += kResiduesTogether) {
     const std::int64_t here = std::min<std::int64_t>(kResiduesTogether, residues - at);
     for (std::int64_t i = 0; i < here; ++i) {
@@ -136,6 +138,7 @@ void input_grad(const ConvInputGrad& op, const ConvSizes& z, int pairs, ConvMath
                         out_tasks, static_cast<unsigned>(here), context);
     });
   }
+  sum.join(context);
 }
 
 }  // namespace

@@ -133,6 +133,25 @@ TEST(ConvMath, SplitAndWholeSumsGiveTheSameBits) {
   }
 }
 
+/// A small image under a long sum: with few tasks each stretch of taps and channels has blocks of its own.
+TEST(ConvMath, SplitAndWholeSumsOverTapsGiveTheSameBits) {
+  for (const ConvKind kind : {ConvKind::kForward, ConvKind::kInputGrad}) {
+    const std::int64_t c = kind == ConvKind::kForward ? 44 : 20, k = kind == ConvKind::kForward ? 20 : 44;
+    const ConvCall call = make_call(kind, {1, 3, 2, c, k, 3, 3, 3, 2, {1, 1, 1, 1}}, 1, 270);
+    const ConvOperands operands(call, 15);
+    const ConvResult want = conv_oracle(call, operands.a, operands.b);
+    for (const ConvMath math : {ConvMath::kFp32, ConvMath::kTf32x3}) {
+      const std::vector<float> all = run_with(math, call, operands);
+      EXPECT_LE(conv_error(want, all), bound_of(math)) << cuda::name_of(math) << ": " << call.text();
+      for (const std::int64_t task : {0, 269}) {
+        const std::vector<float> alone = run_with(math, make_call(kind, call.z, 1, 1), slice_of(call, operands, task));
+        EXPECT_TRUE(same_bits(alone.data(), all.data() + task * call.out_size(), call.out_size()))
+            << cuda::name_of(math) << ": " << call.text();
+      }
+    }
+  }
+}
+
 /// A sum over tasks, split and whole, against the oracle: a piece that is lost or taken twice shows.
 TEST(ConvMath, SumsOverManyTasks) {
   for (const ConvKind kind : {ConvKind::kInputGrad, ConvKind::kWeightGrad}) {
