@@ -1,5 +1,5 @@
 // Forward convolution: rows are output pixels, k runs over taps and channels, columns are output channels.
-#include "kernels/cuda/conv_launch.cuh"
+#include "kernels/cuda/conv_split.cuh"
 #include "kernels/cuda/dispatch.h"
 
 namespace innerloop::kernels::cuda {
@@ -13,10 +13,11 @@ struct ForwardParams {
   int steps;
 };
 
-template <class Tile, int kVector>
+template <class Tile, int kVectorA, int kVectorB>
 __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocksSm)
     conv_forward_kernel(const __grid_constant__ ForwardParams<typename Tile::Element> p) {
-  conv_block<Tile, kVector>(p.gemm, p.a.gather.pixels, p.steps, p.a, p.b, [&](int row) { return row * p.b.pitch; });
+  conv_block<Tile, kVectorA, kVectorB, kVectorB>(p.gemm, p.a.gather.pixels, p.steps, p.a, p.b,
+                                                 [&](int row) { return row * p.b.pitch; });
 }
 
 template <class T>
@@ -24,19 +25,18 @@ void forward(const ConvForward& op, const ConvSizes& z, int pairs, ConvMath math
   const ConvGeometry& g = op.geometry;
   ForwardParams<T> params;
   ConvGemm<T>& gemm = params.gemm;
-  bool vectors = z.group_c() % 4 == 0 && z.group_k() % 4 == 0 && aligned(op.y);
+  bool vectors_a = z.group_c() % 4 == 0, vectors_b = z.group_k() % 4 == 0 && aligned(op.y);
   for (int n = 0; n < pairs; ++n) {
     gemm.a[n] = op.x[n].as<T>(), gemm.a_task[n] = task_stride(op.x[n]);
     gemm.b[n] = op.w[n].as<T>(), gemm.b_task[n] = task_stride(op.w[n]);
-    vectors = vectors && aligned(op.x[n]) && aligned(op.w[n]);
+    vectors_a = vectors_a && aligned(op.x[n]);
+    vectors_b = vectors_b && aligned(op.w[n]);
   }
   gemm.pairs = pairs;
   gemm.a_group = static_cast<int>(z.group_c());
   gemm.b_group = gemm.out_group = static_cast<int>(z.group_k());
   gemm.groups = static_cast<int>(z.groups);
   gemm.columns = static_cast<int>(z.group_k());
-  gemm.out = op.y.as<T>();
-  gemm.out_task = z.y_size();
   params.a.gather = make_gather({z.h, z.p, g.stride_h, -g.pad_top, z.r, g.dilation_h},
                                 {z.w, z.q, g.stride_w, -g.pad_left, z.s, g.dilation_w}, z.images, z.group_c(), z.c);
   const int depth = params.a.gather.columns;
@@ -44,10 +44,15 @@ void forward(const ConvForward& op, const ConvSizes& z, int pairs, ConvMath math
   params.steps = static_cast<int>(conv_ceil_div(depth, kTileK));
 
   const std::int64_t rows = params.a.gather.pixels;
-  const TileChoice choice = choose_tile(math, vectors, rows, gemm.columns, depth, z.tasks * z.groups);
-  with_tile<T, Major::kAlongK, Major::kAcrossK>(choice, [&]<class Tile, int kVector>() {
-    launch_conv<Tile>(ConvForward::kName, conv_forward_kernel<Tile, kVector>, params, rows, z.tasks, 1, context);
+  cut_steps(gemm, params.steps, depth_chunks(rows, gemm.columns, z.groups, params.steps));
+  const SplitSum<T> sum(gemm, op.y, z.y_size(), z.tasks, rows, context);
+  const TileChoice choice = choose_tile(math, vectors_of(vectors_a, vectors_b), rows, gemm.columns, depth,
+                                        z.tasks * z.groups * gemm.piece_groups);
+  with_tile<T, Major::kAlongK, Major::kAcrossK>(choice, [&]<class Tile, int kVectorA, int kVectorB>() {
+    launch_conv<Tile>(ConvForward::kName, conv_forward_kernel<Tile, kVectorA, kVectorB>, params, rows, z.tasks, 1,
+                      context);
   });
+  sum.join(context);
 }
 
 }  // namespace

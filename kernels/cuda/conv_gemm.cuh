@@ -40,8 +40,8 @@ __device__ __forceinline__ void multiply_piece(Tile& tile, const LoaderA& left, 
   constexpr int kSizeA = Tile::kBlockM * kTileK, kSize = kSizeA + Tile::kBlockN * kTileK, kStages = Tile::kStages;
   const int total = pairs * steps, first_k = first_step * kTileK, last_k = first_k + steps * kTileK;
   int next_k = first_k;  // of the next load
-  const auto load = [&](int stage) {
-    auto* const to = shared + stage * kSize;
+  const auto load = [&](int to_stage) {
+    auto* const to = shared + to_stage * kSize;
     left.load(a, next_k, to);
     right.load(b, next_k, to + kSizeA);
     next_k += kTileK;
@@ -56,17 +56,16 @@ __device__ __forceinline__ void multiply_piece(Tile& tile, const LoaderA& left, 
     if (i < total) load(i);
     async_copy_commit();
   }
-  int read_stage = 0, write_stage = kStages - 1;
+  int stage = 0;
 #pragma unroll 1
-  for (int i = 0; i < total; ++i) {
+  for (int left_over = total; left_over > 0; --left_over) {
     async_copy_wait<kStages - 2>();
-    __syncthreads();  // stage i has arrived for all, and nobody still reads the stage that is loaded next
-    if (i + kStages - 1 < total) load(write_stage);
+    __syncthreads();  // this stage has arrived for all, and nobody still reads the one before, which is loaded next
+    if (left_over > kStages - 1) load(stage == 0 ? kStages - 1 : stage - 1);
     async_copy_commit();
-    const auto* const from = shared + read_stage * kSize;
+    const auto* const from = shared + stage * kSize;
     tile.multiply(from, from + kSizeA);
-    if (++read_stage == kStages) read_stage = 0;
-    if (++write_stage == kStages) write_stage = 0;
+    if (++stage == kStages) stage = 0;
   }
 }
 
@@ -76,13 +75,13 @@ struct alignas(kCount * sizeof(T)) Together {
   T v[kCount];
 };
 
-/// A block's tile over `rows` rows and `steps` steps of kTileK; kVector elements of both operands are contiguous and
-/// aligned; `map` gives the place of an output row.
-template <class Tile, int kVector, class OperandA, class OperandB, class RowMap>
+/// A block's tile over `rows` rows and `steps` steps of kTileK. kVectorA, kVectorB and kVectorOut neighbouring elements
+/// of each tensor are aligned together; `map` gives the place of an output row.
+template <class Tile, int kVectorA, int kVectorB, int kVectorOut, class OperandA, class OperandB, class RowMap>
 __device__ __forceinline__ void conv_block(const ConvGemm<typename Tile::Element>& gemm, int rows, int steps,
                                            const OperandA& operand_a, const OperandB& operand_b, const RowMap& map) {
   using T = typename Tile::Element;
-  constexpr int kTogether = kVector < Tile::kRun ? kVector : Tile::kRun;
+  constexpr int kTogether = kVectorOut < Tile::kRun ? kVectorOut : Tile::kRun;
   IL_DYNAMIC_SHARED(T, shared);
   unsigned block = blockIdx.x;
   const auto take = [&](int count) {
@@ -96,21 +95,20 @@ __device__ __forceinline__ void conv_block(const ConvGemm<typename Tile::Element
   const int first_column = take(gemm.tiles_n) * Tile::kBlockN;
   const int group = take(gemm.groups);
   const int piece_group = take(gemm.piece_groups);
-  const std::int64_t out_task = block;
+  const int out_task = static_cast<int>(block);
 
   const int thread = static_cast<int>(threadIdx.x);
-  const TileLoader<T, OperandA, Tile::kLeft, kVector, Tile::kBlockM, Tile::kThreads> left(operand_a, first_row, thread);
-  const TileLoader<T, OperandB, Tile::kRight, kVector, Tile::kBlockN, Tile::kThreads> right(operand_b, first_column,
-                                                                                            thread);
+  const TileLoader<T, OperandA, Tile::kLeft, kVectorA, Tile::kBlockM, Tile::kThreads> left(operand_a, first_row,
+                                                                                           thread);
+  const TileLoader<T, OperandB, Tile::kRight, kVectorB, Tile::kBlockN, Tile::kThreads> right(operand_b, first_column,
+                                                                                             thread);
   Tile tile(thread);
-  T* const out =
-      gemm.out + out_task * gemm.out_task + piece_group * gemm.out_piece + group * gemm.out_group + first_column;
 
   for (int i = 0; i < gemm.pieces_here; ++i) {
     const int piece = piece_group * gemm.pieces_here + i;
     const int task_piece = piece / gemm.chunks, chunk = piece - task_piece * gemm.chunks;
     // Outputs of all tasks: one task a block. A sum over tasks: out_task is 0 and the pieces walk over the tasks.
-    const std::int64_t task = out_task + task_piece;
+    const int task = out_task + task_piece;
     const auto left_of = [&](int pair) { return gemm.a[pair] + task * gemm.a_task[pair] + group * gemm.a_group; };
     const auto right_of = [&](int pair) { return gemm.b[pair] + task * gemm.b_task[pair] + group * gemm.b_group; };
     const int first_step = chunk * gemm.steps_chunk;
@@ -119,6 +117,9 @@ __device__ __forceinline__ void conv_block(const ConvGemm<typename Tile::Element
     multiply_piece(
         tile, left, right, left_of(0), right_of(0), [&](const T*& a, const T*& b) { a = left_of(1), b = right_of(1); },
         gemm.pairs, first_step, left_over < gemm.steps_chunk ? left_over : gemm.steps_chunk, shared);
+    // Only now: an address kept over the loop would cost its registers there.
+    T* const out =
+        gemm.out + out_task * gemm.out_task + piece_group * gemm.out_piece + group * gemm.out_group + first_column;
     tile.for_each_run([&](int row, int column, const T(&run)[Tile::kRun]) {
       if (first_row + row >= rows || first_column + column >= gemm.columns) return;
       T* const to = out + map(first_row + row) + column;

@@ -6,7 +6,7 @@
 // blockIdx.y.
 #include <numeric>
 
-#include "kernels/cuda/conv_launch.cuh"
+#include "kernels/cuda/conv_split.cuh"
 #include "kernels/cuda/dispatch.h"
 
 namespace innerloop::kernels::cuda {
@@ -39,11 +39,11 @@ struct InputGradParams {
   Residue residues[kResiduesTogether];
 };
 
-template <class Tile, int kVector>
+template <class Tile, int kVectorA, int kVectorB>
 __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocksSm)
     conv_input_grad_kernel(const __grid_constant__ InputGradParams<typename Tile::Element> p) {
   const Residue& r = p.residues[blockIdx.y];
-  conv_block<Tile, kVector>(p.gemm, r.a.gather.pixels, r.steps, r.a, r.b, r.map);
+  conv_block<Tile, kVectorA, kVectorB, kVectorB>(p.gemm, r.a.gather.pixels, r.steps, r.a, r.b, r.map);
 }
 
 /// One residue of one axis: the sweep over gy; tap i stands for the filter index filter_last - i*filter_step.
@@ -104,11 +104,12 @@ void input_grad(const ConvInputGrad& op, const ConvSizes& z, int pairs, ConvMath
   const ConvGeometry& g = op.geometry;
   InputGradParams<T> params;
   ConvGemm<T>& gemm = params.gemm;
-  bool vectors = z.group_c() % 4 == 0 && z.group_k() % 4 == 0 && aligned(op.gx);
+  bool vectors_a = z.group_k() % 4 == 0, vectors_b = vectors_a && z.group_c() % 4 == 0 && aligned(op.gx);
   for (int n = 0; n < pairs; ++n) {
     gemm.a[n] = op.gy[n].as<T>(), gemm.a_task[n] = task_stride(op.gy[n]);
     gemm.b[n] = op.w[n].as<T>(), gemm.b_task[n] = task_stride(op.w[n]);
-    vectors = vectors && aligned(op.gy[n]) && aligned(op.w[n]);
+    vectors_a = vectors_a && aligned(op.gy[n]);
+    vectors_b = vectors_b && aligned(op.w[n]);
   }
   const std::int64_t out_tasks = op.gx.shape[0];
   gemm.pairs = pairs;
@@ -116,25 +117,28 @@ void input_grad(const ConvInputGrad& op, const ConvSizes& z, int pairs, ConvMath
   gemm.out_group = static_cast<int>(z.group_c());
   gemm.groups = static_cast<int>(z.groups);
   gemm.columns = static_cast<int>(z.group_c());
-  gemm.out = op.gx.as<T>();
-  gemm.out_task = z.x_size();
-  gemm.pieces_here = static_cast<int>(z.tasks / out_tasks);
 
   const std::int64_t residues_h = std::min(g.stride_h, z.h), residues_w = std::min(g.stride_w, z.w);
   const std::int64_t residues = residues_h * residues_w;
   const std::int64_t most_rows = z.images * conv_ceil_div(z.h, g.stride_h) * conv_ceil_div(z.w, g.stride_w);
-  const TileChoice choice =
-      choose_tile(math, vectors, most_rows, gemm.columns, z.r * z.s * z.group_k(), out_tasks * z.groups * residues);
+  if (residues == 1) {
+    const std::int64_t steps = conv_ceil_div(z.r * z.s * z.group_k(), kTileK);
+    cut_steps(gemm, steps, depth_chunks(most_rows, gemm.columns, z.groups, steps));
+  }
+  const SplitSum<T> sum(gemm, op.gx, z.x_size(), z.tasks, most_rows * residues, context);
+  const TileChoice choice = choose_tile(math, vectors_of(vectors_a, vectors_b), most_rows, gemm.columns,
+                                        z.r * z.s * z.group_k(), out_tasks * z.groups * residues * gemm.piece_groups);
   for (std::int64_t at = 0; at < residues; at += kResiduesTogether) {
     const std::int64_t here = std::min<std::int64_t>(kResiduesTogether, residues - at);
     for (std::int64_t i = 0; i < here; ++i) {
       params.residues[i] = make_residue(g, z, (at + i) / residues_w, (at + i) % residues_w);
     }
-    with_tile<T, Major::kAlongK, Major::kAlongK>(choice, [&]<class Tile, int kVector>() {
-      launch_conv<Tile>(ConvInputGrad::kName, conv_input_grad_kernel<Tile, kVector>, params, most_rows, out_tasks,
-                        static_cast<unsigned>(here), context);
+    with_tile<T, Major::kAlongK, Major::kAlongK>(choice, [&]<class Tile, int kVectorA, int kVectorB>() {
+      launch_conv<Tile>(ConvInputGrad::kName, conv_input_grad_kernel<Tile, kVectorA, kVectorB>, params, most_rows,
+                        out_tasks, static_cast<unsigned>(here), context);
     });
   }
+  sum.join(context);
 }
 
 }  // namespace

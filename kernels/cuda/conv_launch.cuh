@@ -62,53 +62,78 @@ inline void check_extents(std::string_view op, const ConvGeometry& g, const Conv
 
 inline bool aligned(const ConstView& v) { return reinterpret_cast<std::uintptr_t>(v.data) % 16 == 0; }
 
+enum class TileSize {
+  kSmall,   ///< 64 x 32
+  kLarge,   ///< 128 x 64, where its columns are used and it fills the device
+  kNarrow,  ///< 16 x 64: a filter over one to three channels has 9 to 27 rows
+};
+
+/// Which operands are read four elements at a time, from 16-byte aligned addresses.
+enum class Vectors { kNone, kRight, kBoth };
+
+inline Vectors vectors_of(bool left, bool right) {
+  return !right ? Vectors::kNone : left ? Vectors::kBoth : Vectors::kRight;
+}
+
 /// How a kernel is to be tiled. An output's order of summation depends on nothing in it but `math`.
 struct TileChoice {
   ConvMath math = ConvMath::kFp32;
-  bool vectors = false;  ///< four elements at a time, from 16-byte aligned addresses
-  bool large = false;
+  Vectors vectors = Vectors::kNone;
+  TileSize size = TileSize::kSmall;
 };
 
-inline constexpr std::int64_t kLargeM = 128, kLargeN = 64, kSmallM = 64, kSmallN = 32;
+inline constexpr int kLargeM = 128, kLargeN = 64, kSmallM = 64, kSmallN = 32, kNarrowM = 16, kNarrowN = 64;
 
 /// `copies` products of `rows` x `columns` in sums of `depth`, the last three of one task and group, so that the number
 /// of tasks cannot change the mathematics.
-inline TileChoice choose_tile(ConvMath asked, bool vectors, std::int64_t rows, std::int64_t columns, std::int64_t depth,
-                              std::int64_t copies) {
+inline TileChoice choose_tile(ConvMath asked, Vectors vectors, std::int64_t rows, std::int64_t columns,
+                              std::int64_t depth, std::int64_t copies) {
   // Half-empty products of a tensor core cost as much as full ones; below this, multiply-adds waste less.
-  const bool suits = vectors && columns >= 16 && depth >= 2 * kTileK;
+  const bool suits = vectors == Vectors::kBoth && columns >= 16 && depth >= 2 * kTileK;
   const std::int64_t large_tiles = conv_ceil_div(rows, kLargeM) * conv_ceil_div(columns, kLargeN);
+  const bool large = columns > kSmallN && rows > kSmallM && large_tiles * copies >= kFullWave;
+  const bool narrow = vectors == Vectors::kRight && columns > kSmallN && rows <= 2 * kNarrowM;
   return {suits ? asked : ConvMath::kFp32, vectors,
-          columns > kSmallN && rows > kSmallM && large_tiles * copies >= kFullWave};
+          large    ? TileSize::kLarge
+          : narrow ? TileSize::kNarrow
+                   : TileSize::kSmall};
 }
 
-/// Calls body.operator()<Tile, kVector>(). kMajorA and kMajorB are how the operands lie in memory; without vectors that
-/// does not matter, and both are staged row by row.
+/// Calls body.operator()<Tile, kVectorA, kVectorB>(). kMajorA and kMajorB are how the operands lie in memory; what is
+/// read one by one is staged row by row whatever it is.
 template <class T, Major kMajorA, Major kMajorB, class Body>
 void with_tile(const TileChoice& choice, const Body& body) {
   constexpr Major kAny = Major::kAcrossK;
-  if constexpr (sizeof(T) == 8) {
-    body.template operator()<FfmaTile<T, kSmallM, kSmallN, kAny, kAny>, 1>();
-  } else if (!choice.vectors) {
-    if (choice.large) return body.template operator()<FfmaTile<T, kLargeM, kLargeN, kAny, kAny>, 1>();
-    body.template operator()<FfmaTile<T, kSmallM, kSmallN, kAny, kAny>, 1>();
-  } else {
+  if constexpr (sizeof(T) == 4) {
+    const bool large = choice.size == TileSize::kLarge;
     const auto with_mma = [&]<ConvMath kMath>() {
-      if (choice.large)
-        return body.template operator()<MmaTile<kMath, kLargeM / 32, kLargeN / 32, kMajorA, kMajorB>, 4>();
-      body.template operator()<MmaTile<kMath, kSmallM / 32, kSmallN / 32, kMajorA, kMajorB>, 4>();
+      if (large) return body.template operator()<MmaTile<kMath, kLargeM / 32, kLargeN / 32, kMajorA, kMajorB>, 4, 4>();
+      body.template operator()<MmaTile<kMath, kSmallM / 32, kSmallN / 32, kMajorA, kMajorB>, 4, 4>();
     };
-    switch (choice.math) {
-      case ConvMath::kTf32x3:
-        return with_mma.template operator()<ConvMath::kTf32x3>();
-      case ConvMath::kTf32:
-        return with_mma.template operator()<ConvMath::kTf32>();
-      case ConvMath::kFp32:
-        break;
+    if (choice.vectors == Vectors::kBoth) {
+      switch (choice.math) {
+        case ConvMath::kTf32x3:
+          return with_mma.template operator()<ConvMath::kTf32x3>();
+        case ConvMath::kTf32:
+          return with_mma.template operator()<ConvMath::kTf32>();
+        case ConvMath::kFp32:
+          break;
+      }
+      if (large) return body.template operator()<FfmaTile<T, kLargeM, kLargeN, kMajorA, kMajorB>, 4, 4>();
+      return body.template operator()<FfmaTile<T, kSmallM, kSmallN, kMajorA, kMajorB>, 4, 4>();
     }
-    if (choice.large) return body.template operator()<FfmaTile<T, kLargeM, kLargeN, kMajorA, kMajorB>, 4>();
-    body.template operator()<FfmaTile<T, kSmallM, kSmallN, kMajorA, kMajorB>, 4>();
+    if constexpr (kMajorB == Major::kAcrossK) {
+      if (choice.vectors == Vectors::kRight) {
+        if (large) return body.template operator()<FfmaTile<T, kLargeM, kLargeN, kAny, kMajorB>, 1, 4>();
+        if constexpr (kMajorA == Major::kAcrossK) {
+          if (choice.size == TileSize::kNarrow)
+            return body.template operator()<FfmaTile<T, kNarrowM, kNarrowN, kAny, kMajorB, 4, 16>, 1, 4>();
+        }
+        return body.template operator()<FfmaTile<T, kSmallM, kSmallN, kAny, kMajorB>, 1, 4>();
+      }
+    }
   }
+  body.template operator()<FfmaTile<T, kSmallM, kSmallN, kAny, kAny>, 1, 1>();
 }
 
 /// Fills in the tiles of `gemm` and launches kernel(params) on the grid that follows.

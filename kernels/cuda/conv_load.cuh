@@ -6,7 +6,8 @@
 //   kAlongK   [outer][16]: two rows fill the 32 banks. The chunks of four floats of a row are permuted by bits 1 and 2
 //             of its number, so that eight neighbouring rows have the chunk of one k in eight different places.
 //   kAcrossK  [k][kOuter]: a row begins in bank 0. Its groups of eight floats are permuted by bits 0 and 1 of k, so
-//             that the eight elements of four neighbouring k lie in 32 different banks.
+//             that the eight elements of four neighbouring k lie in 32 different banks. (A tile of 16 has only two
+//             groups to permute.)
 #pragma once
 
 #include "kernels/cuda/async_copy.cuh"
@@ -24,7 +25,7 @@ __device__ __forceinline__ int tile_offset(int outer, int k) {
   if constexpr (kMajor == Major::kAlongK) {
     return outer * kTileK + (((k >> 2) ^ ((outer >> 1) & 3)) << 2) + (k & 3);
   } else {
-    return k * kOuter + (outer ^ ((k & 3) << 3));
+    return k * kOuter + (outer ^ ((k & 3) << 3 & (kOuter - 1)));
   }
 }
 
@@ -36,7 +37,7 @@ __device__ __forceinline__ int moved_offset(int base, int outer_step, int k_step
   if constexpr (kMajor == Major::kAlongK) {
     return (base ^ k_step) + outer_step * kTileK;
   } else {
-    return (base ^ ((outer_step & 31) ^ ((k_step & 3) << 3))) + (outer_step & ~31) + k_step * kOuter;
+    return (base ^ ((outer_step & 31) ^ ((k_step & 3) << 3 & (kOuter - 1)))) + (outer_step & ~31) + k_step * kOuter;
   }
 }
 

@@ -19,10 +19,9 @@ __device__ __forceinline__ void read_four(const double* from, double (&to)[4]) {
   to[0] = low.x, to[1] = low.y, to[2] = high.x, to[3] = high.y;
 }
 
-template <class T, int kRows, int kColumns, Major kMajorA, Major kMajorB>
+template <class T, int kRows, int kColumns, Major kMajorA, Major kMajorB, int kOwnM = 8, int kLanesN = 8>
 class FfmaTile {
-  static constexpr int kLanesN = 8, kLanesM = kRows / 8;
-  static constexpr int kOwnM = 8, kOwnN = kColumns / kLanesN;
+  static constexpr int kLanesM = kRows / kOwnM, kOwnN = kColumns / kLanesN;
 
  public:
   using Element = T;

@@ -99,21 +99,24 @@ class MmaTile {
     }
   };
 
-  /// One row of products. Those of one kind go together: each waits for nothing that was just issued.
+  /// One row of products, two at a time: neither waits for the other, and more would not fit the registers.
   static __device__ __forceinline__ void multiply_row(const Parts<MmaTf32A, 4>& a, const Parts<MmaTf32B, 2> (&b)[kOwnN],
                                                       MmaAccumulator (&sum)[kOwnN]) {
     if constexpr (kSplit) {
-      MmaAccumulator step[kOwnN] = {};
 #pragma unroll
-      for (int j = 0; j < kOwnN; ++j) mma_tf32(step[j], a.low, b[j].high);
+      for (int j = 0; j < kOwnN; j += 2) {
+        MmaAccumulator step[2] = {};
 #pragma unroll
-      for (int j = 0; j < kOwnN; ++j) mma_tf32(step[j], a.high, b[j].low);
+        for (int l = 0; l < 2; ++l) mma_tf32(step[l], a.low, b[j + l].high);
 #pragma unroll
-      for (int j = 0; j < kOwnN; ++j) mma_tf32(step[j], a.high, b[j].high);
+        for (int l = 0; l < 2; ++l) mma_tf32(step[l], a.high, b[j + l].low);
 #pragma unroll
-      for (int j = 0; j < kOwnN; ++j) {
+        for (int l = 0; l < 2; ++l) mma_tf32(step[l], a.high, b[j + l].high);
 #pragma unroll
-        for (int r = 0; r < 4; ++r) sum[j].r[r] += step[j].r[r];
+        for (int l = 0; l < 2; ++l) {
+#pragma unroll
+          for (int r = 0; r < 4; ++r) sum[j + l].r[r] += step[l].r[r];
+        }
       }
     } else {
 #pragma unroll

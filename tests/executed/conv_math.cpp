@@ -94,21 +94,25 @@ TEST(ConvMath, EachModeHoldsItsBoundAndIsTheOneThatRuns) {
 }
 
 /// Enough tasks for the large tile, which 81 rows and 36 columns leave half empty; one of the tasks alone takes the
-/// small one.
+/// small one. Eight channels are read in vectors, three one by one, and their weight gradient has a tile of its own.
 TEST(ConvMath, LargeAndSmallTilesGiveTheSameBits) {
   constexpr std::int64_t kTasks = 132;
   for (const ConvKind kind : kConvKinds) {
-    const std::int64_t c = kind == ConvKind::kInputGrad ? 36 : 8, k = kind == ConvKind::kInputGrad ? 8 : 36;
-    const ConvCall call = make_call(kind, {1, 9, 9, c, k, 3, 3, 9, 9, {1, 1, 1, 1}}, 1, kTasks);
-    const ConvOperands operands(call, 11);
-    const ConvResult want = conv_oracle(call, operands.a, operands.b);
-    for (const ConvMath math : kMaths) {
-      const std::vector<float> all = run_with(math, call, operands);
-      EXPECT_LE(conv_error(want, all), bound_of(math)) << cuda::name_of(math) << ": " << call.text();
-      for (const std::int64_t task : {std::int64_t{0}, kTasks - 1}) {
-        const std::vector<float> alone = run_with(math, make_call(kind, call.z, 1, 1), slice_of(call, operands, task));
-        EXPECT_TRUE(same_bits(alone.data(), all.data() + task * call.out_size(), call.out_size()))
-            << cuda::name_of(math) << ", task " << task << ": " << call.text();
+    for (const std::int64_t few : {8, 3}) {
+      const std::int64_t c = kind == ConvKind::kInputGrad ? 36 : few, k = kind == ConvKind::kInputGrad ? few : 36;
+      const ConvCall call = make_call(kind, {1, 9, 9, c, k, 3, 3, 9, 9, {1, 1, 1, 1}}, 1, kTasks);
+      const ConvOperands operands(call, 11);
+      const ConvResult want = conv_oracle(call, operands.a, operands.b);
+      for (const ConvMath math : kMaths) {
+        if (few == 3 && math != ConvMath::kFp32) continue;  // all modes multiply these alike
+        const std::vector<float> all = run_with(math, call, operands);
+        EXPECT_LE(conv_error(want, all), bound_of(math)) << cuda::name_of(math) << ": " << call.text();
+        for (const std::int64_t task : {std::int64_t{0}, kTasks - 1}) {
+          const std::vector<float> alone =
+              run_with(math, make_call(kind, call.z, 1, 1), slice_of(call, operands, task));
+          EXPECT_TRUE(same_bits(alone.data(), all.data() + task * call.out_size(), call.out_size()))
+              << cuda::name_of(math) << ", task " << task << ": " << call.text();
+        }
       }
     }
   }
@@ -125,6 +129,25 @@ TEST(ConvMath, SplitAndWholeSumsGiveTheSameBits) {
       const std::vector<float> alone =
           run_with(ConvMath::kFp32, make_call(call.kind, call.z, 2, 1), slice_of(call, operands, task));
       EXPECT_TRUE(same_bits(alone.data(), all.data() + task * call.out_size(), call.out_size())) << call.text();
+    }
+  }
+}
+
+/// A small image under a long sum: with few tasks each stretch of taps and channels has blocks of its own.
+TEST(ConvMath, SplitAndWholeSumsOverTapsGiveTheSameBits) {
+  for (const ConvKind kind : {ConvKind::kForward, ConvKind::kInputGrad}) {
+    const std::int64_t c = kind == ConvKind::kForward ? 44 : 20, k = kind == ConvKind::kForward ? 20 : 44;
+    const ConvCall call = make_call(kind, {1, 3, 2, c, k, 3, 3, 3, 2, {1, 1, 1, 1}}, 1, 270);
+    const ConvOperands operands(call, 15);
+    const ConvResult want = conv_oracle(call, operands.a, operands.b);
+    for (const ConvMath math : {ConvMath::kFp32, ConvMath::kTf32x3}) {
+      const std::vector<float> all = run_with(math, call, operands);
+      EXPECT_LE(conv_error(want, all), bound_of(math)) << cuda::name_of(math) << ": " << call.text();
+      for (const std::int64_t task : {0, 269}) {
+        const std::vector<float> alone = run_with(math, make_call(kind, call.z, 1, 1), slice_of(call, operands, task));
+        EXPECT_TRUE(same_bits(alone.data(), all.data() + task * call.out_size(), call.out_size()))
+            << cuda::name_of(math) << ": " << call.text();
+      }
     }
   }
 }

@@ -126,5 +126,27 @@ TEST(Conv, TaskExtents) {
   }
 }
 
+/// Sizes one below, at and one above the tiles of the device, in rows, columns and depth of each of the three products.
+TEST(Conv, AroundTileSizes) {
+  unsigned seed = 20000;
+  for (const std::int64_t pixels : {15, 16, 17, 63, 64, 65, 127, 129}) {
+    check_all(make_case({1, pixels, 1, 4, 8, 1, 1}), seed += 10);
+    check_all(make_case({1, 1, pixels, 5, 3, 1, 3, 1, 1, 1}), seed += 10);
+  }
+  for (const std::int64_t channels : {31, 32, 33, 60, 63, 64, 65, 68}) {
+    check_all(make_case({1, 3, 3, channels, 36, 1, 1}), seed += 10);
+    check_all(make_case({1, 3, 3, 36, channels, 1, 1}), seed += 10);
+  }
+}
+
+TEST(Conv, ManyTasksAndGroups) {
+  for (const ConvKind kind : kConvKinds) {
+    ConvCall call;
+    call.z = make_case({1, 4, 3, 24, 48, 3, 3, 2, 1, 1, 1, 12}), call.kind = kind;
+    call.tasks_a[0] = call.tasks_out = 40;
+    check_conv(call, 21000);
+  }
+}
+
 }  // namespace
 }  // namespace innerloop::kernels
