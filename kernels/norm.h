@@ -10,9 +10,9 @@
 //
 // Shapes: y, gy [T, N, H, W, K]; p, gp, choice [T, N, H', W', K] with H' = H/2 (floor) or H; mean, rstd, gbeta, ggamma
 //   [T, K]; gamma, beta and their tangents [T|1, K]. gamma may be absent (scale 1); then ggamma must be absent too.
-// Dtypes: f32 or f64; choice u8. Statistics and channel sums: float32 partials of at most one image row block, joined
-// in
-//   float64, in a fixed order. Determinism: the same bits at any number of threads. Aliasing: none.
+// Dtypes: f32 or f64; choice u8. Statistics and channel sums: float32 partials of a few dozen terms, joined in float64, in a
+//   fixed order that follows from the shape of one task. Determinism: the same bits at any number of threads, and for a task
+//   alone or beside others; other bits on other targets. Aliasing: none.
 #pragma once
 
 #include "kernels/kernel.h"

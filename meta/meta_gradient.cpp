@@ -11,7 +11,7 @@
 #include "kernels/update_lists.h"
 #include "meta/finite.h"
 #include "meta/views.h"
-#include "tensor/trace.h"
+#include "meta/work_phase.h"
 
 namespace innerloop::meta {
 namespace {
@@ -42,7 +42,7 @@ struct StepRecord {
 
 StepRecord record_step(const nn::ConvNet& net, const std::vector<Tensor>& theta, const TaskBatch& tasks,
                        LossReduction reduction) {
-  const TraceRange range("inner step");
+  const WorkPhase phase("inner step");
   StepRecord r;
   r.theta = variables(theta);
   const Var loss = autograd::softmax_cross_entropy(net.logits(r.theta, tasks.support_x), tasks.support_y, reduction);
@@ -53,7 +53,7 @@ StepRecord record_step(const nn::ConvNet& net, const std::vector<Tensor>& theta,
 
 /// lambda <- lambda - rate * H lambda, the Hessian-vector product as a tangent pass over the recorded gradient.
 void apply_transposed_step(const StepRecord& step, double rate, std::vector<Tensor>& lambda) {
-  const TraceRange range("hessian-vector product");
+  const WorkPhase phase("hessian-vector product");
   const Vars along(lambda.begin(), lambda.end());
   const Vars product = autograd::jvp(step.grad, step.theta, along, Record::kValues);
   std::vector<ConstView> from, by;
@@ -70,7 +70,7 @@ void apply_transposed_step(const StepRecord& step, double rate, std::vector<Tens
 /// The query loss at theta, its gradient (when wanted) and the accuracy.
 std::vector<Tensor> query_gradient(const nn::ConvNet& net, const std::vector<Tensor>& theta, const TaskBatch& tasks,
                                    LossReduction reduction, ProgramResult& result) {
-  const TraceRange range("query gradient");
+  const WorkPhase phase("query gradient");
   const Vars at = variables(theta);
   const Var logits = net.logits(at, tasks.query_x);
   const Var loss = autograd::softmax_cross_entropy(logits, tasks.query_y, reduction);

@@ -7,6 +7,7 @@
 #include "kernels/update.h"
 #include "kernels/update_lists.h"
 #include "meta/views.h"
+#include "meta/work_phase.h"
 #include "tensor/trace.h"
 
 namespace innerloop::meta {
@@ -105,7 +106,7 @@ void MetaStep::one_step() {
   const TaskBatch tasks = source_.draw(clock_);
   MetaResult result = meta_gradient(net_, params_, tasks, options_);
   const Tensor gradient = sums_of_squares(result.gradient);
-  const TraceRange outer("outer update");
+  const WorkPhase outer("outer update");
   kernels::run(kernels::AdvanceClock{.table = table_.view(),
                                      .clock = clock_.mutable_view(),
                                      .schedule = schedule_.mutable_view()},

@@ -3,7 +3,7 @@
 #include <limits>
 
 #include "meta/class_index.h"
-#include "tensor/trace.h"
+#include "meta/work_phase.h"
 
 namespace innerloop::meta {
 namespace {
@@ -71,7 +71,7 @@ TaskBatch TaskSource::draw(std::int64_t step, std::int64_t count) const {
 TaskBatch TaskSource::draw(const Tensor& clock) const { return draw(0, clock.view(), options_.tasks); }
 
 TaskBatch TaskSource::draw(std::uint32_t step, ConstView clock, std::int64_t count) const {
-  const TraceRange range("draw tasks");
+  const WorkPhase phase("draw tasks");
   const TaskSourceOptions& o = options_;
   Context& context = Context::current();
   Tensor support = Tensor::empty({count, o.ways * o.shots}, DType::kI64);

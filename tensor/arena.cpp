@@ -1,8 +1,11 @@
 #include "tensor/arena.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <new>
+#include <string_view>
 
 #include "tensor/device.h"
 #include "tensor/error.h"
@@ -66,9 +69,7 @@ std::shared_ptr<void> Arena::allocate(std::size_t bytes) {
       trim();
       block = system_allocate(rounded);
     }
-    IL_CHECK(block != nullptr,
-             "out of memory: {} bytes asked for on top of {} in use; lower outer.tasks, data.size or model.filters",
-             rounded, stats().current);
+    if (block == nullptr) throw Error(no_memory(rounded));
   }
   std::lock_guard lock(mutex_);
   stats_.current += rounded;
@@ -76,6 +77,22 @@ std::shared_ptr<void> Arena::allocate(std::size_t bytes) {
   stats_.system_allocations += fresh ? 1 : 0;
   note_growth();
   return {block, [self = shared_from_this(), rounded](void* p) { self->release(p, rounded); }};
+}
+
+std::string Arena::no_memory(std::size_t bytes) const {
+  constexpr std::string_view kRemedy = "lower outer.tasks, task.shots, data.size or model.filters";
+  const ArenaStats s = stats();
+  if (device_ == nullptr)
+    return fmt::format("out of memory: {} bytes asked for on top of {} in use; {}", bytes, s.current, kRemedy);
+  const auto mib = [](std::size_t n) { return static_cast<double>(n) / (1 << 20); };
+  std::string phases;
+  for (const auto& [name, peak] : s.phase_peak) phases += fmt::format("{}{} {:.1f}", phases.empty() ? "" : ", ", name, mib(peak));
+  const Device::Memory memory = device_->memory();
+  return fmt::format(
+      "out of memory on {}: {:.1f} MiB asked for on top of {:.1f} in use; {:.1f} of {:.1f} MiB are free{}{}; {}, or leave "
+      "--keep-steps out where it was given",
+      device_->name(), mib(bytes), mib(s.current), mib(memory.free), mib(memory.total),
+      phases.empty() ? "" : "; peak by phase, MiB: ", phases, kRemedy);
 }
 
 void Arena::release(void* block, std::size_t bytes) {

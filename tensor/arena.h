@@ -42,7 +42,8 @@ class Arena : public std::enable_shared_from_this<Arena> {
   Arena& operator=(const Arena&) = delete;
 
   /// `bytes` of uninitialised memory, aligned to kAlignment (kDeviceAlignment), returned to the cache when the last owner lets go.
-  /// Throws Error, with the sizes in its text, when the system has no more.
+  /// Throws Error, with the sizes (on a device: what is free, and the peaks of the phases) in its text, when the system has no
+  /// more.
   std::shared_ptr<void> allocate(std::size_t bytes);
 
   /// The device whose memory it is; nullptr for the host's.
@@ -69,6 +70,7 @@ class Arena : public std::enable_shared_from_this<Arena> {
 
  private:
   explicit Arena(std::shared_ptr<Device> device) : device_(std::move(device)) {}
+  std::string no_memory(std::size_t bytes) const;
   void* system_allocate(std::size_t bytes);
   void system_release(void* block) noexcept;
   void release(void* block, std::size_t bytes);

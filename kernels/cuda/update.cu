@@ -7,6 +7,7 @@
 #include "kernels/cuda/dispatch.h"
 #include "kernels/cuda/math.cuh"
 #include "kernels/cuda/pack.cuh"
+#include "kernels/update_check.h"
 
 namespace innerloop::kernels::IL_TARGET_NAMESPACE {
 namespace {
@@ -17,12 +18,14 @@ struct SgdBody {
   T* out;
   std::int64_t period;  ///< elements of theta, which repeats for every task when it has none
   T rate;
+  const double* rate_from;  ///< takes the place of `rate`, where it is given
 
   template <int kWidth>
   __device__ void at(std::int64_t i) const {
+    const T step = rate_from != nullptr ? static_cast<T>(*rate_from) : rate;
     auto x = load_pack<kWidth>(theta + (i < period ? i : i % period));
     const auto g = load_pack<kWidth>(grad + i);
-    for (int j = 0; j < kWidth; ++j) x.lane[j] -= rate * g.lane[j];
+    for (int j = 0; j < kWidth; ++j) x.lane[j] -= step * g.lane[j];
     store_pack(out + i, x);
   }
 };
@@ -31,10 +34,13 @@ template <class T>
 struct AdamBody {
   const T* grad;
   T *theta, *m, *v;
-  T b1, c1, b2, c2, rate, unbias2, epsilon;
+  T b1, c1, b2, c2, fixed_rate, fixed_unbias2, epsilon;
+  const double* schedule;  ///< takes the place of both fixed numbers, where it is given
 
   template <int kWidth>
   __device__ void at(std::int64_t i) const {
+    const T rate = schedule != nullptr ? static_cast<T>(schedule[0] * schedule[1]) : fixed_rate;
+    const T unbias2 = schedule != nullptr ? static_cast<T>(schedule[2]) : fixed_unbias2;
     const auto g = load_pack<kWidth>(grad + i);
     auto x = load_pack<kWidth>(theta + i), mean = load_pack<kWidth>(m + i), square = load_pack<kWidth>(v + i);
     for (int j = 0; j < kWidth; ++j) {
@@ -62,17 +68,20 @@ struct ClipBody {
 };
 
 void run_here(const Sgd& k, Context& context) {
+  check(k);
   const std::int64_t n = k.out.shape.numel(), period = k.theta.shape.numel();
   with_float(k.out.dtype, "sgd", [&]<class T>(T) {
     // A pack must not wrap round the end of theta.
     const Packs packs = packs_fit({k.theta.data, k.grad.data, k.out.data}, kPack<T>, {period == n ? 0 : period});
     for_each_pack<T>(
         stream_of(context), n, packs,
-        SgdBody<T>{k.theta.as<T>(), k.grad.as<T>(), k.out.as<T>(), period, static_cast<T>(k.rate)});
+        SgdBody<T>{k.theta.as<T>(), k.grad.as<T>(), k.out.as<T>(), period, static_cast<T>(k.rate),
+                   k.rate_from.as<double>()});
   });
 }
 
 void run_here(const Adam& k, Context& context) {
+  check(k);
   // The bias corrections and the products of constants are formed in float64 once, not in T for each element.
   const double correction1 = 1 - std::pow(k.beta1, static_cast<double>(k.step));
   const double correction2 = 1 - std::pow(k.beta2, static_cast<double>(k.step));
@@ -87,9 +96,10 @@ void run_here(const Adam& k, Context& context) {
                                  .c1 = static_cast<T>(1 - k.beta1),
                                  .b2 = static_cast<T>(k.beta2),
                                  .c2 = static_cast<T>(1 - k.beta2),
-                                 .rate = static_cast<T>(k.rate / correction1),
-                                 .unbias2 = static_cast<T>(1 / correction2),
-                                 .epsilon = static_cast<T>(k.epsilon)});
+                                 .fixed_rate = static_cast<T>(k.rate / correction1),
+                                 .fixed_unbias2 = static_cast<T>(1 / correction2),
+                                 .epsilon = static_cast<T>(k.epsilon),
+                                 .schedule = k.schedule.as<double>()});
   });
 }
 

@@ -165,8 +165,9 @@ TEST(EpisodeSource, SmallClassesAreAnErrorOrLeftOutByName) {
   ASSERT_EQ(source.left_out().size(), 1u);
   EXPECT_EQ(source.left_out()[0].name, "c01");
   EXPECT_EQ(source.left_out()[0].images, 3);
-  for (std::int64_t i = 0; i < 10; ++i)
-    for (const std::int32_t c : source.draw(i, 1).classes[0]) EXPECT_NE(c, 1);
+  const Episodes ten = source.draw(0, 10);
+  for (const auto& classes : ten.classes)
+    for (const std::int32_t c : classes) EXPECT_NE(c, 1);
   o.ways = 4;
   EXPECT_TRUE(throws_with([&] { EpisodeSource(set, o); }, {"eval.ways", "3 classes with enough images", "4"}));
   io::ImageSet flat = tiny_set({9});
