@@ -1,6 +1,7 @@
 // cuDNN and cuBLAS as engines of the convolutions: that they are linked into the CUDA engine and, on a device, that
 // they compute what the float64 oracle says, by name, by measurement and in recordings.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <cstring>
@@ -36,13 +37,16 @@ class JoinedOnDevice : public testing::TestWithParam<ConvEngine> {
  protected:
   void SetUp() override {
     setenv("IL_CUDA_MEMORY", "managed", 0);  // operands that the host writes
-    const std::string cache = testing::TempDir() + "innerloop_joining_test";
+    const std::string cache = testing::TempDir() + fmt::format("innerloop_joining_{}", getpid());
     std::filesystem::remove_all(cache);
     setenv("XDG_CACHE_HOME", cache.c_str(), 1);
     if (const std::string why = missing_device(); !why.empty()) GTEST_SKIP() << why;
     set_conv_engine(GetParam());
   }
-  void TearDown() override { set_conv_engine(ConvEngine::kOwn); }
+  void TearDown() override {
+    set_conv_engine(ConvEngine::kOwn);
+    std::filesystem::remove_all(std::getenv("XDG_CACHE_HOME"));
+  }
 };
 INSTANTIATE_TEST_SUITE_P(Engines, JoinedOnDevice,
                          testing::Values(ConvEngine::kCudnn, ConvEngine::kGemm, ConvEngine::kAuto),

@@ -1,6 +1,7 @@
 // Convolutions by engines that join: by products of patches, with a plain product in the library's place, and by
 // engines that note what they are asked.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -36,8 +37,8 @@ class PlainGemm final : public ConvBackend {
 class ConvEngines : public testing::Test {
  protected:
   ConvEngines() {
-    setenv("XDG_CACHE_HOME", (testing::TempDir() + "innerloop_conv_engines_test").c_str(), 1);
-    std::filesystem::remove_all(std::getenv("XDG_CACHE_HOME"));
+    std::filesystem::remove_all(cache_);
+    setenv("XDG_CACHE_HOME", cache_.c_str(), 1);
     PlainGemm::runs = 0;
     register_conv_backend(ConvEngine::kGemm,
                           [](Context&) -> std::unique_ptr<ConvBackend> { return std::make_unique<PlainGemm>(); });
@@ -45,9 +46,13 @@ class ConvEngines : public testing::Test {
   ~ConvEngines() override {
     register_conv_backend(ConvEngine::kGemm, nullptr);
     set_conv_engine(ConvEngine::kOwn);
-    std::filesystem::remove_all(std::getenv("XDG_CACHE_HOME"));
     unsetenv("XDG_CACHE_HOME");
+    std::filesystem::remove_all(cache_);
   }
+
+ private:
+  /// Of this process alone, since tests run side by side.
+  const std::string cache_ = testing::TempDir() + fmt::format("innerloop_conv_engines_{}", getpid());
 };
 
 std::vector<ConvCase> cases() {
@@ -97,7 +102,12 @@ TEST_F(ConvEngines, AShapeThatAnEngineDoesNotServeIsAnErrorByName) {
     EXPECT_NE(std::string(e.what()).find("it has 2 groups and this serves one; use auto or own"), std::string::npos);
   }
   set_conv_engine(ConvEngine::kCudnn);
-  EXPECT_THROW(run_conv<float>(call, ConvOperands(call, 1), context), Error) << "nobody registered for cudnn";
+  try {
+    run_conv<float>(call, ConvOperands(call, 1), context);
+    FAIL() << "nobody registered for cudnn";
+  } catch (const Error& e) {
+    EXPECT_NE(std::string(e.what()).find("this program has no library for it"), std::string::npos) << e.what();
+  }
   set_conv_engine(ConvEngine::kAuto);
   check_conv(call, 1);  // own is left
   EXPECT_EQ(PlainGemm::runs, 0);
