@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -36,6 +37,9 @@ class Device {
   /// What a person asks about a device: pairs of a key and a value, as `doctor` prints them.
   virtual std::vector<std::pair<std::string, std::string>> details() const = 0;
   virtual HostAccess host_access() const = 0;
+  /// A choice among the device's ways to work, by name: for CUDA "conv" (kernels/cuda/conv_engine.h) and "conv-math"
+  /// (kernels/cuda/conv_own.h). Throws UsageError for an unknown key, or a value that it does not have.
+  virtual void set_option(std::string_view key, std::string_view value) = 0;
   /// The queue, as kernels/cuda knows it (a cudaStream_t).
   virtual void* stream() const = 0;
 

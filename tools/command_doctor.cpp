@@ -91,7 +91,7 @@ int run(const CommonOptions& common) {
   }
   fmt::print("innerloop   {} (compiler {})\n", IL_VERSION, __VERSION__);
   fmt::print("cpu         {}, kernels {} (IL_SIMD chooses others)\n", model.empty() ? "unknown" : model,
-             name_of(context.target()));
+             name_of(cpu_target()));
   fmt::print("threads     {} of {} cores\n", context.threads().threads(), std::thread::hardware_concurrency());
   fmt::print("memory      {:.1f} GiB, {:.1f} GiB available", gib(total), gib(available));
   if (limit != 0) fmt::print(", limited to {:.1f} GiB", gib(limit));
@@ -100,8 +100,8 @@ int run(const CommonOptions& common) {
   } else {
     fmt::print("\ngpu         {}, {:.1f} GiB, {:.1f} GiB available", gpu["name"].get<std::string>(),
                gib(gpu["memory_bytes"]), gib(gpu["memory_available_bytes"]));
-    for (const auto& [key, value] : default_device()->details()) fmt::print(", {} {}", key, value);
     fmt::print("\n");
+    for (const auto& [key, value] : default_device()->details()) fmt::print("            {}: {}\n", key, value);
   }
   fmt::print("device auto {}\n", gpu.is_null() ? "cpu" : "cuda");
   fmt::print("libraries  ");

@@ -54,6 +54,18 @@ void CommonOptions::add_to(CLI::App& command, std::vector<ShortForm> short_forms
           "--check-finite", check_finite_,
           "scan the result of every operation, and stop at the first NaN or infinity with the operation's name (slow)")
       ->group(shared);
+  command
+      .add_option("--conv", conv_,
+                  "on a GPU, who computes convolutions: our kernels, cuDNN, im2col with cuBLAS, or auto: for each shape the "
+                  "fastest here, timed once and remembered (default own)")
+      ->type_name("auto|own|cudnn|gemm")
+      ->group(shared);
+  command
+      .add_option("--conv-math", conv_math_,
+                  "on a GPU, the products of convolutions: fp32, tf32x3 (tensor cores, as exact as fp32; the default) or tf32 "
+                  "(tensor cores, 10 bits of mantissa)")
+      ->type_name("fp32|tf32x3|tf32")
+      ->group(shared);
   command.add_flag("--json", json_, "make the last line of stdout one JSON object")->group(shared);
 }
 
@@ -102,6 +114,11 @@ Context CommonOptions::make_context(const io::RunConfig& run) const {
   const bool cuda = run.device == io::DeviceChoice::kCuda ||
                     (run.device == io::DeviceChoice::kAuto && has_device_engine() && no_gpu_reason().empty());
   Context context = cuda ? Context(default_device()) : Context(static_cast<int>(run.threads));
+  for (const auto& [key, value] : {std::pair{"conv", conv_}, {"conv-math", conv_math_}}) {
+    if (value.empty()) continue;
+    if (!cuda) fail_usage("--{}: it chooses among the ways of a GPU, and the device is the CPU; leave it out", key);
+    context.device()->set_option(key, value);
+  }
   context.set_finite_check(check_finite_ ? FiniteCheck::kOn : FiniteCheck::kOff);
   return context;
 }

@@ -55,6 +55,7 @@ class CommonOptions {
   std::string config_file_;
   std::vector<std::string> overrides_;
   std::vector<Given> given_;
+  std::string conv_, conv_math_;
   bool json_ = false, check_finite_ = false;
 };
 

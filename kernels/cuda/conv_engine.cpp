@@ -8,13 +8,10 @@
 namespace innerloop::kernels::cuda {
 namespace {
 
-constexpr ConvEngine kAll[kConvEngineCount] = {ConvEngine::kAuto, ConvEngine::kOwn, ConvEngine::kCudnn,
-                                               ConvEngine::kGemm};
-
 ConvEngine from_environment() {
   const char* asked = std::getenv("IL_CONV_ENGINE");
   if (asked == nullptr || *asked == '\0') return kDefaultConvEngine;
-  for (const ConvEngine engine : kAll) {
+  for (const ConvEngine engine : kConvEngines) {
     if (name_of(engine) == asked) return engine;
   }
   fail_usage("IL_CONV_ENGINE={}: use auto, own, cudnn or gemm", asked);

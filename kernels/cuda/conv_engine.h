@@ -13,6 +13,8 @@ enum class ConvEngine : std::uint8_t {
   kGemm,   ///< products of patches by cuBLAS (conv_by_matmul.h)
 };
 inline constexpr int kConvEngineCount = 4;
+inline constexpr ConvEngine kConvEngines[kConvEngineCount] = {ConvEngine::kAuto, ConvEngine::kOwn, ConvEngine::kCudnn,
+                                                              ConvEngine::kGemm};
 
 std::string_view name_of(ConvEngine engine);
 

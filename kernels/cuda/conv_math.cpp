@@ -6,12 +6,10 @@
 namespace innerloop::kernels::cuda {
 namespace {
 
-constexpr ConvMath kAll[] = {ConvMath::kFp32, ConvMath::kTf32x3, ConvMath::kTf32};
-
 ConvMath from_environment() {
   const char* asked = std::getenv("IL_CONV_MATH");
   if (asked == nullptr || *asked == '\0') return ConvMath::kTf32x3;
-  for (const ConvMath math : kAll) {
+  for (const ConvMath math : kConvMaths) {
     if (name_of(math) == asked) return math;
   }
   fail_usage("IL_CONV_MATH={}: use fp32, tf32x3 or tf32", asked);

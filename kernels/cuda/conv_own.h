@@ -19,6 +19,8 @@ enum class ConvMath : std::uint8_t {
   kTf32,    ///< tensor cores, operands rounded to TF32: relative error about 2^-10 of the sum of magnitudes
 };
 
+inline constexpr ConvMath kConvMaths[] = {ConvMath::kFp32, ConvMath::kTf32x3, ConvMath::kTf32};
+
 std::string_view name_of(ConvMath math);
 
 /// The process's setting: what set_conv_math() said last, else IL_CONV_MATH = fp32 | tf32x3 | tf32, else tf32x3. Throws

@@ -6,6 +6,9 @@
 #include <string_view>
 #include <utility>
 
+#include "kernels/cuda/conv_backend.h"
+#include "kernels/cuda/conv_choices.h"
+#include "kernels/cuda/conv_own.h"
 #include "kernels/cuda/memory.h"
 #include "kernels/cuda/nvtx.h"
 #include "kernels/cuda/recording.h"
@@ -29,6 +32,15 @@ HostAccess asked_host_access() {
 }
 
 std::string version(int number) { return fmt::format("{}.{}", number / 1000, number % 1000 / 10); }
+
+std::string libraries_of_convolutions() {
+  const std::string& why_not = load_conv_module();
+  if (!why_not.empty()) return "none: " + why_not;
+  std::string names;
+  for (const ConvEngine engine : {ConvEngine::kCudnn, ConvEngine::kGemm})
+    if (conv_backend_factory(engine) != nullptr) names += std::string(names.empty() ? "" : " and ") + std::string(name_of(engine));
+  return names;
+}
 
 void require_device() {
   int count = 0;
@@ -77,7 +89,29 @@ std::vector<std::pair<std::string, std::string>> CudaDevice::details() const {
   return {{"compute capability", fmt::format("{}.{}", architecture_ / 10, architecture_ % 10)},
           {"multiprocessors", fmt::format("{}", multiprocessors_)},
           {"driver", version(driver)},
-          {"runtime", version(runtime)}};
+          {"runtime", version(runtime)},
+          {"conv", std::string(name_of(conv_engine()))},
+          {"conv-math", std::string(name_of(conv_math()))},
+          {"conv libraries", libraries_of_convolutions()},
+          {"conv choices", conv_choice_file().string()}};
+}
+
+void CudaDevice::set_option(std::string_view key, std::string_view value) {
+  const auto pick = [&](const auto& all, auto set) {
+    std::string names;
+    for (const auto choice : all) {
+      if (name_of(choice) == value) return set(choice);
+      names += names.empty() ? "" : ", ";
+      names += name_of(choice);
+    }
+    fail_usage("--{} {}: use one of {}", key, value, names);
+  };
+  if (key == "conv")
+    pick(kConvEngines, set_conv_engine);
+  else if (key == "conv-math")
+    pick(kConvMaths, set_conv_math);
+  else
+    fail_usage("--{}: the device cuda has no such option", key);
 }
 
 void CudaDevice::require_not_recording(const char* what) const {

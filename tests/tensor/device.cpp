@@ -19,6 +19,7 @@ class SmallDevice final : public Device {
 
   std::string name() const override { return "small device"; }
   std::vector<std::pair<std::string, std::string>> details() const override { return {}; }
+  void set_option(std::string_view, std::string_view) override {}
   HostAccess host_access() const override { return HostAccess::kNo; }
   void* stream() const override { return nullptr; }
   void* allocate(std::size_t bytes) override {
