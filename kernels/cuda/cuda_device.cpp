@@ -54,8 +54,8 @@ void require_device() {
            "device cuda: the NVIDIA driver speaks CUDA {} and this program needs {}; update the driver, or use "
            "--device cpu",
            version(driver), version(runtime));
-  fail("device cuda: no NVIDIA GPU was found ({}); use --device cpu",
-       status == cudaSuccess ? "the driver lists none" : cudaGetErrorString(status));
+  const char* reason = status == cudaSuccess ? "the driver lists none" : cudaGetErrorString(status);
+  fail("device cuda: no NVIDIA GPU was found ({}); use --device cpu", driver == 0 ? "no driver answers" : reason);
 }
 
 }  // namespace
