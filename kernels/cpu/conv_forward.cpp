@@ -1,5 +1,5 @@
 // Forward convolution on the CPU: gather tiles over the weights as they lie, [tap][c][k].
-#include "kernels/cpu/conv_check.h"
+#include "kernels/conv_check.h"
 #include "kernels/cpu/conv_gather.h"
 
 namespace innerloop::kernels::IL_TARGET_NAMESPACE {

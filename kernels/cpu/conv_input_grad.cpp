@@ -3,7 +3,7 @@
 // Input row i = a + stride*j is reached by the filter rows r with (a + pad - r*dilation) divisible by the stride, from
 // output row p = j + (a + pad - r*dilation)/stride. So each residue a in [0, stride) is a dense convolution of gy with
 // a subset of the filter: no product with an inserted zero is ever made.
-#include "kernels/cpu/conv_check.h"
+#include "kernels/conv_check.h"
 #include "kernels/cpu/conv_gather.h"
 #include "kernels/cpu/transpose.h"
 

@@ -4,7 +4,7 @@
 // and added to its chunk's partial gradient; the partials of an output are joined in order of task and chunk. Who
 // computes which piece is free, so the schedule may follow the number of threads and the bits do not.
 #include "kernels/cpu/conv_block.h"
-#include "kernels/cpu/conv_check.h"
+#include "kernels/conv_check.h"
 #include "kernels/cpu/conv_depthwise.h"
 
 namespace innerloop::kernels::IL_TARGET_NAMESPACE {

@@ -1,7 +1,7 @@
 // Which implementation serves a convolution on the device.
 #include "kernels/conv.h"
 
-#include "kernels/cpu/conv_check.h"
+#include "kernels/conv_check.h"
 #include "kernels/cuda/conv_dispatch.h"
 
 namespace innerloop::kernels::IL_TARGET_NAMESPACE {

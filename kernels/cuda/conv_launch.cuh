@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "kernels/cpu/conv_check.h"
+#include "kernels/conv_check.h"
 #include "kernels/cuda/conv_gemm.cuh"
 #include "kernels/cuda/conv_index.cuh"
 #include "kernels/cuda/conv_own.h"
