@@ -43,7 +43,7 @@ void complete_before(Queue& queue, unsigned end) {
     queue.copies.pop_front();
     observe(copy.to, copy.bytes, Access::kWrite, copy.instruction, Observe::kCheck);
     auto* to = static_cast<char*>(copy.to);
-    std::memcpy(to, copy.from, copy.valid);
+    if (copy.valid > 0) std::memcpy(to, copy.from, copy.valid);  // a copy of nothing may name no address
     std::memset(to + copy.valid, 0, copy.bytes - copy.valid);
   }
 }
