@@ -36,6 +36,8 @@ enum class Scheme { kGroups, kInstances };
 /// Whose statistics batch norm uses on an evaluation query: the query batch's own, or those of the support set.
 enum class EvalNorm { kBatch, kSupport };
 enum class DeviceChoice { kAuto, kCpu, kCuda };
+/// What becomes of the record of an inner step until its Hessian-vector product. The bits are the same.
+enum class StepRecords { kAuto, kKeep, kRecompute };
 
 std::string_view name_of(Padding value);
 std::string_view name_of(Pool value);
@@ -48,6 +50,7 @@ std::string_view name_of(Schedule value);
 std::string_view name_of(Scheme value);
 std::string_view name_of(EvalNorm value);
 std::string_view name_of(DeviceChoice value);
+std::string_view name_of(StepRecords value);
 
 /// Blocks of conv (no bias: it is dead under batch norm), batch norm, ReLU, pool; then a dense classifier.
 struct ModelConfig {
@@ -140,6 +143,7 @@ struct EvalConfig {
 struct RunConfig {
   std::int64_t seed = 1;  ///< >= 0; fixes every random number of the run
   DeviceChoice device = DeviceChoice::kAuto;
+  StepRecords records = StepRecords::kAuto;  ///< auto keeps them on a GPU and computes them again on a CPU
   std::int64_t threads = 0;             ///< 0 = one a core; the bits do not depend on it
   std::int64_t checkpoint_every = 100;  ///< meta-steps between checkpoints; 0 = only after the last
 

@@ -22,6 +22,7 @@ constexpr Name kSchedules[] = {"constant", "cosine"};
 constexpr Name kSchemes[] = {"groups", "instances"};
 constexpr Name kEvalNorms[] = {"batch", "support"};
 constexpr Name kDevices[] = {"auto", "cpu", "cuda"};
+constexpr Name kRecords[] = {"auto", "keep", "recompute"};
 constexpr Name kAugmentations[] = {"salt_pepper", "gaussian", "shift"};
 constexpr Name kSections[] = {"model", "inner", "outer", "task", "augment", "data", "eval", "run"};
 
@@ -113,6 +114,8 @@ const std::vector<Key<Config>>& table() {
 
       {"run", "seed", "fixes every random number of the run", Integer<C>{at<&C::run, &RunConfig::seed>, {}}},
       {"run", "device", "where the kernels run", pick<&C::run, &RunConfig::device>(kDevices)},
+      {"run", "records", "of inner steps: keep them (faster), compute them again (less memory), or auto: keep on a GPU",
+       pick<&C::run, &RunConfig::records>(kRecords)},
       {"run", "threads", "CPU threads; 0 = one a core", Integer<C>{at<&C::run, &RunConfig::threads>, {0, 4096}}},
       {"run", "checkpoint_every", "meta-steps between checkpoints; 0 = only after the last",
        Integer<C>{at<&C::run, &RunConfig::checkpoint_every>, {0, kMany}}},
@@ -187,6 +190,7 @@ std::string_view name_of(Schedule value) { return spell(schema::kSchedules, valu
 std::string_view name_of(Scheme value) { return spell(schema::kSchemes, value); }
 std::string_view name_of(EvalNorm value) { return spell(schema::kEvalNorms, value); }
 std::string_view name_of(DeviceChoice value) { return spell(schema::kDevices, value); }
+std::string_view name_of(StepRecords value) { return spell(schema::kRecords, value); }
 std::string_view name_of(const Augmentation& step) { return schema::kAugmentations[step.index()]; }
 
 }  // namespace innerloop::io

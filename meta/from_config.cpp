@@ -32,6 +32,9 @@ MetaOptions meta_options(const io::Config& config) {
   o.inner = inner_options(config);
   o.order = config.inner.order == io::Order::kSecond ? Order::kSecond : Order::kFirst;
   o.method = config.inner.method == io::Method::kMixed ? Method::kMixed : Method::kReverse;
+  o.memory = config.run.records == io::StepRecords::kKeep        ? StepMemory::kKeep
+             : config.run.records == io::StepRecords::kRecompute ? StepMemory::kRecompute
+                                                                 : StepMemory::kAuto;
   return o;
 }
 

@@ -83,6 +83,8 @@ ProgramResult run_mixed(const nn::ConvNet& net, const std::vector<Tensor>& param
                         const MetaOptions& options) {
   ProgramResult result;
   const bool second = options.order == Order::kSecond;
+  const bool keep = options.memory == StepMemory::kKeep ||
+                    (options.memory == StepMemory::kAuto && Context::current().device() != nullptr);
   const auto steps = static_cast<std::size_t>(options.inner.steps);
   std::vector<std::vector<Tensor>> thetas{for_each_task(params, tasks.tasks())};
   std::vector<StepRecord> records(steps);
@@ -90,7 +92,7 @@ ProgramResult run_mixed(const nn::ConvNet& net, const std::vector<Tensor>& param
     StepRecord step = record_step(net, thetas[k], tasks, options.inner.loss);
     result.support_loss.push_back(step.loss);
     thetas.push_back(sgd_step(thetas[k], autograd::values(step.grad), options.inner.rate));
-    if (second && (options.memory == StepMemory::kKeep || k + 1 == steps)) records[k] = std::move(step);
+    if (second && (keep || k + 1 == steps)) records[k] = std::move(step);
     if (!second) thetas[k].clear();
   }
   result.lambda = query_gradient(net, thetas[steps], tasks, options.inner.loss, result);

@@ -24,6 +24,7 @@ enum class Method { kMixed, kReverse };
 
 /// What mixed mode does with the record of an inner step until its Hessian-vector product is due.
 enum class StepMemory {
+  kAuto,       ///< kKeep on a device, whose memory is there to be used; kRecompute on a CPU
   kRecompute,  ///< drop it and compute that step's gradient again; the last step's record is kept, as it is used at
                ///< once
   kKeep,       ///< keep it: no work is done twice, memory grows with K
@@ -33,7 +34,7 @@ struct MetaOptions {
   InnerOptions inner;
   Order order = Order::kSecond;
   Method method = Method::kMixed;
-  StepMemory memory = StepMemory::kRecompute;
+  StepMemory memory = StepMemory::kAuto;
   /// Tasks that run as one batched program; the others run beside them. 0: one a program on a CPU, where they run side by
   /// side, and all in one on a device. On a device programs run one after another: fewer tasks in each take less memory.
   std::int64_t tasks_per_program = 0;

@@ -35,6 +35,7 @@ std::vector<std::pair<std::string, std::string>> entries(const io::Config& confi
 io::Config what_matters(io::Config config) {
   config.run.threads = 0;
   config.run.device = io::DeviceChoice::kAuto;
+  config.run.records = io::StepRecords::kAuto;
   config.run.checkpoint_every = 0;
   config.data.cache.clear();
   if (config.outer.schedule == io::Schedule::kConstant) config.outer.iterations = 1;

@@ -82,8 +82,9 @@ class Run {
       folder_.create_new();  // says why not
     }
     state_.config = config_;
-    // How many threads did the work is no part of the result: the files are the same at any number.
+    // How many threads did the work, and how, is no part of the result: the files are the same.
     state_.config.run.threads = 0;
+    state_.config.run.records = io::StepRecords::kAuto;
     net_.emplace(conv_net_options(config_));
     optimizer_ = optimizer_options(config_);
     if (!resumed_) {

@@ -89,8 +89,8 @@ std::string Arena::no_memory(std::size_t bytes) const {
   for (const auto& [name, peak] : s.phase_peak) phases += fmt::format("{}{} {:.1f}", phases.empty() ? "" : ", ", name, mib(peak));
   const Device::Memory memory = device_->memory();
   return fmt::format(
-      "out of memory on {}: {:.1f} MiB asked for on top of {:.1f} in use; {:.1f} of {:.1f} MiB are free{}{}; {}, or leave "
-      "--keep-steps out where it was given",
+      "out of memory on {}: {:.1f} MiB asked for on top of {:.1f} in use; {:.1f} of {:.1f} MiB are free{}{}; {}, or set "
+      "run.records = recompute",
       device_->name(), mib(bytes), mib(s.current), mib(memory.free), mib(memory.total),
       phases.empty() ? "" : "; peak by phase, MiB: ", phases, kRemedy);
 }

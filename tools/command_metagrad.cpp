@@ -10,6 +10,7 @@
 #include <optional>
 #include <vector>
 
+#include "meta/from_config.h"
 #include "meta/problem.h"
 #include "tensor/device.h"
 #include "tools/command.h"
@@ -56,7 +57,7 @@ io::Config apply_options(const Options& o, meta::Problem& problem) {
                o.problem);
   }
   apply(config.inner, problem.options);
-  problem.options.memory = o.keep_steps ? meta::StepMemory::kKeep : meta::StepMemory::kRecompute;
+  problem.options.memory = o.keep_steps ? meta::StepMemory::kKeep : meta::meta_options(config).memory;
   return config;
 }
 

@@ -128,7 +128,7 @@ TEST(DeviceArena, OutOfMemoryNamesThePlanAndTheRemedy) {
     const Tensor more = Tensor::zeros({4096}, DType::kF32);
     text = error_of([] { Tensor::zeros({1 << 20}, DType::kF32); });
   }
-  for (const char* part : {"small device", "4.0 MiB asked for", "inner step 0.0", "free", "outer.tasks", "--keep-steps"})
+  for (const char* part : {"small device", "4.0 MiB asked for", "inner step 0.0", "free", "outer.tasks", "run.records"})
     EXPECT_NE(text.find(part), std::string::npos) << part << " is missing in: " << text;
   // What is cached serves again, and goes back to the device where it is needed elsewhere.
   EXPECT_EQ(error_of([] { Tensor::zeros({8192}, DType::kF32); }), "");
