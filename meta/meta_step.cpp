@@ -134,6 +134,10 @@ std::int64_t MetaStep::recorded_nodes() const {
   return program_->recording != nullptr ? program_->recording->nodes() : 0;
 }
 
+std::size_t MetaStep::peak_bytes() const {
+  return program_->context != nullptr ? program_->context->arena().stats().peak : 0;
+}
+
 std::vector<StepFigures> MetaStep::run(std::int64_t count) {
   IL_CHECK(count >= 1 && count <= kMaxBurst, "meta-step: a burst of {} steps; 1 to {} are possible", count, kMaxBurst);
   IL_CHECK(state_.step + count <= optimizer_.iterations, "meta-step: {} steps after {} of {}", count, state_.step,

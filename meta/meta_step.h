@@ -56,6 +56,9 @@ class MetaStep {
 
   /// Kernels and copies in the record of a step; 0 before there is one.
   std::int64_t recorded_nodes() const;
+  /// The largest number of bytes that the step had in use on its device; 0 on a CPU, whose arena is the caller's. The first
+  /// step finds it, and no later one asks the system for more: a recording that did would fail.
+  std::size_t peak_bytes() const;
 
  private:
   struct Program;

@@ -195,6 +195,11 @@ class Run {
     const std::vector<StepFigures> figures = program_->run(count);
     const double seconds = seconds_since(begin) / static_cast<double>(count);
     for (const StepFigures& f : figures) note_step(f, seconds);
+    if (!told_plan_ && program_->recorded_nodes() > 0) {
+      told_plan_ = true;
+      say(fmt::format("a meta-step is one graph of {} kernels and copies; it needs {:.1f} MiB of the device",
+                      program_->recorded_nodes(), static_cast<double>(program_->peak_bytes()) / (1 << 20)));
+    }
     if (Context::current().device() != nullptr && count == burst_ && seconds * static_cast<double>(2 * count) < kPatience)
       burst_ = std::min(2 * burst_, MetaStep::kMaxBurst);
   }
@@ -330,6 +335,7 @@ class Run {
   std::optional<TaskSource> source_;
   std::optional<MetaStep> program_;
   std::int64_t burst_ = 1;
+  bool told_plan_ = false;
   bool fetched_ = true;  ///< state_ holds the parameters of its step
   EvalOptions evaluation_;
   std::optional<EvalResult> last_evaluation_;

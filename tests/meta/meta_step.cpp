@@ -100,6 +100,20 @@ TEST(MetaStep, SameBitsInBurstsOfAnyLengthReplayedOrNot) {
     }
 }
 
+/// What the dry run needed is what every later step needs.
+TEST(MetaStep, TheFirstStepTellsTheMemoryOfAll) {
+  if (Context::current().device() == nullptr) GTEST_SKIP() << "a CPU has no plan to meet";
+  const Setting s;
+  MetaStep step(s.net, s.source, s.optimizer, s.meta);
+  step.set(s.params, init_optimizer(s.optimizer, s.params));
+  step.run(1);
+  const std::size_t predicted = step.peak_bytes();
+  EXPECT_GT(predicted, 0u);
+  step.run(4);
+  EXPECT_GT(step.recorded_nodes(), 0);
+  EXPECT_EQ(step.peak_bytes(), predicted);
+}
+
 TEST(MetaStep, GoesOnFromWhereItWasStopped) {
   const Setting s;
   const Trained whole = train(s, {5}, Replay::kOn), first = train(s, {2}, Replay::kOn);
