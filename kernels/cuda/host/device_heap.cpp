@@ -79,7 +79,8 @@ char* DeviceHeap::allocate(std::size_t bytes) {
   const AccessScope access;
   ASAN_POISON_MEMORY_REGION(reinterpret_cast<char*>(start), reserved);
   ASAN_UNPOISON_MEMORY_REGION(allocation.data(), bytes);
-  std::memset(allocation.data(), 0xFF, bytes);
+  // Skipped kernels read nothing, and untouched pages cost no memory.
+  if (options().kernels == KernelWork::kRun) std::memset(allocation.data(), 0xFF, bytes);
   write_redzones(allocation);
   if (monitor != nullptr) allocation.notes = monitor->notes_for(bytes);
   live_bytes_ += bytes;

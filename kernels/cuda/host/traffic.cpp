@@ -41,26 +41,6 @@ void add(traffic::Report& sum, const traffic::Report& more) {
   add(sum.shared_atomics, more.shared_atomics);
 }
 
-/// "scale<float>" of "void innerloop::(anonymous namespace)::scale<float>(float*, int)".
-std::string unqualified(const std::string& demangled) {
-  int depth = 0;
-  std::size_t start = 0;
-  for (std::size_t i = 0; i < demangled.size(); ++i) {
-    const char c = demangled[i];
-    if (c == '<') ++depth;
-    if (c == '>') --depth;
-    if (depth > 0) continue;
-    if (demangled.compare(i, 21, "(anonymous namespace)") == 0) {
-      i += 20;
-    } else if (c == ' ' || c == ':') {
-      start = i + 1;
-    } else if (c == '(') {
-      return demangled.substr(start, i - start);
-    }
-  }
-  return demangled.substr(start);
-}
-
 bool is_called(const std::string& demangled, std::string_view name) {
   const std::string plain = unqualified(demangled);
   return demangled == name || plain == name || plain.substr(0, plain.find('<')) == name;
