@@ -57,7 +57,7 @@ __device__ __forceinline__ double sum_of_rows(double mine) {
 /// A block is a task.
 template <class T>
 __global__ void __launch_bounds__(kBlock)
-    forward_kernel(const T* logits, const std::int64_t* labels, T* loss, T* prob, Extents e) {
+    loss_forward_kernel(const T* logits, const std::int64_t* labels, T* loss, T* prob, Extents e) {
   const std::int64_t first = threadIdx.x % kRowThreads;
   double total = 0;
   for (std::int64_t begin = 0; begin < e.samples; begin += kRows) {  // the same trips for every thread: it shuffles
@@ -88,7 +88,7 @@ __global__ void __launch_bounds__(kBlock)
 
 template <class T>
 __global__ void __launch_bounds__(kBlock)
-    grad_kernel(const T* prob, const std::int64_t* labels, const T* g, T* out, Extents e) {
+    loss_grad_kernel(const T* prob, const std::int64_t* labels, const T* g, T* out, Extents e) {
   const std::int64_t n = e.tasks * e.samples * e.classes, stride = static_cast<std::int64_t>(gridDim.x) * blockDim.x;
   for (std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < n; i += stride) {
     const std::int64_t row = i / e.classes, c = i - row * e.classes;
@@ -100,7 +100,7 @@ __global__ void __launch_bounds__(kBlock)
 /// tlogits and tg may be null.
 template <class T>
 __global__ void __launch_bounds__(kBlock)
-    grad_jvp_kernel(const T* prob, const std::int64_t* labels, const T* g, const T* tlogits, const T* tg, T* out,
+    loss_grad_jvp_kernel(const T* prob, const std::int64_t* labels, const T* g, const T* tlogits, const T* tg, T* out,
                     Extents e) {
   const std::int64_t row = static_cast<std::int64_t>(blockIdx.x) * kRows + threadIdx.x / kRowThreads;
   const std::int64_t first = threadIdx.x % kRowThreads, at = row * e.classes;
@@ -170,7 +170,7 @@ void run_here(const SoftmaxCrossEntropy& k, Context& context) {
   const Extents e = extents_of(k.logits, k.reduction);
   if (e.tasks == 0) return;
   with_float(k.logits.dtype, "softmax_cross_entropy", [&]<class T>(T) {
-    launch(forward_kernel<T>, dim3(static_cast<unsigned>(e.tasks)), dim3(kBlock), 0, stream_of(context),
+    launch(loss_forward_kernel<T>, dim3(static_cast<unsigned>(e.tasks)), dim3(kBlock), 0, stream_of(context),
            k.logits.as<T>(), k.labels.as<std::int64_t>(), k.loss.as<T>(), k.prob.as<T>(), e);
   });
 }
@@ -180,7 +180,7 @@ void run_here(const SoftmaxCrossEntropyGrad& k, Context& context) {
   const std::int64_t n = e.tasks * e.samples * e.classes;
   if (n == 0) return;
   with_float(k.prob.dtype, "softmax_cross_entropy_grad", [&]<class T>(T) {
-    launch(grad_kernel<T>, dim3(blocks_for(n)), dim3(kBlock), 0, stream_of(context), k.prob.as<T>(),
+    launch(loss_grad_kernel<T>, dim3(blocks_for(n)), dim3(kBlock), 0, stream_of(context), k.prob.as<T>(),
            k.labels.as<std::int64_t>(), k.g.as<T>(), k.glogits.as<T>(), e);
   });
 }
@@ -190,7 +190,7 @@ void run_here(const SoftmaxCrossEntropyGradJvp& k, Context& context) {
   if (e.tasks * e.samples * e.classes == 0) return;
   const std::int64_t blocks = (e.tasks * e.samples + kRows - 1) / kRows;
   with_float(k.prob.dtype, "softmax_cross_entropy_grad_jvp", [&]<class T>(T) {
-    launch(grad_jvp_kernel<T>, dim3(static_cast<unsigned>(blocks)), dim3(kBlock), 0, stream_of(context), k.prob.as<T>(),
+    launch(loss_grad_jvp_kernel<T>, dim3(static_cast<unsigned>(blocks)), dim3(kBlock), 0, stream_of(context), k.prob.as<T>(),
            k.labels.as<std::int64_t>(), k.g.as<T>(), k.tlogits.as<T>(), k.tg.as<T>(), k.tglogits.as<T>(), e);
   });
 }

@@ -145,9 +145,22 @@ TEST_F(TrafficTest, OrderDoesNotMatter) {
   }
 }
 
+TEST_F(TrafficTest, ByKernelIsTheSumOverInstances) {
+  transpose_tile(y_.data(), x_.data(), Padding::kNone, nullptr);
+  transpose_tile(y_.data(), x_.data(), Padding::kOneColumn, nullptr);
+  broadcast_copy(y_.data(), x_.data(), nullptr);
+  require(cudaDeviceSynchronize());
+  const auto all = traffic::by_kernel();
+  ASSERT_EQ(all.size(), 2u);
+  EXPECT_EQ(all.at("transpose_tile").launches, 2u);
+  EXPECT_EQ(all.at("transpose_tile").shared_loads.conflicts, 32u * 31u);
+  EXPECT_EQ(all.at("broadcast_copy").loads.sectors, 1u);
+}
+
 TEST(Traffic, NeedsTheCheckedExecutor) {
   if (host_executor::monitor != nullptr) GTEST_SKIP();
   EXPECT_THROW(traffic::of("any"), Error);
+  EXPECT_THROW(traffic::by_kernel(), Error);
 }
 
 }  // namespace

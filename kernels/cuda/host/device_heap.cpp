@@ -79,9 +79,11 @@ char* DeviceHeap::allocate(std::size_t bytes) {
   const AccessScope access;
   ASAN_POISON_MEMORY_REGION(reinterpret_cast<char*>(start), reserved);
   ASAN_UNPOISON_MEMORY_REGION(allocation.data(), bytes);
-  std::memset(allocation.data(), 0xFF, bytes);
+  // Skipped kernels read nothing, and untouched pages cost no memory.
+  const bool used = options().kernels == KernelWork::kRun;
+  if (used) std::memset(allocation.data(), 0xFF, bytes);
   write_redzones(allocation);
-  if (monitor != nullptr) allocation.notes = monitor->notes_for(bytes);
+  if (used && monitor != nullptr) allocation.notes = monitor->notes_for(bytes);
   live_bytes_ += bytes;
   char* const data = allocation.data();
   allocations_.insert_or_assign(allocation.begin, std::move(allocation));

@@ -49,6 +49,9 @@ std::string describe(const Site& site);
 /// The demangled name of the function at `address`, "kernel at 0x..." when the program has no symbol for it.
 std::string function_name(const void* address);
 
+/// "scale<float>" of "void innerloop::(anonymous namespace)::scale<float>(float*, int)".
+std::string unqualified(const std::string& demangled);
+
 /// "file:line (function)" of an instruction that a return address follows; needs debug information and addr2line.
 std::string source_position(std::uintptr_t return_address);
 

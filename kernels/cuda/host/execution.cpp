@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kernels/cuda/host/device_heap.h"
+#include "kernels/cuda/host/launch_counts.h"
 #include "kernels/cuda/host/monitor.h"
 #include "kernels/cuda/host/options.h"
 
@@ -78,6 +79,8 @@ void Execution::prepare(const LaunchRequest& request) {
 void Execution::run(const LaunchRequest& request) {
   IL_CHECK(!launching_here, "host executor: a kernel launched {}; launches come from the host only",
            function_name(request.kernel));
+  count_launch(request.kernel);
+  if (options().kernels == KernelWork::kSkip) return;
   prepare(request);
   {
     const DeviceHeap::AccessScope access;

@@ -13,6 +13,7 @@
 
 #include "kernels/cuda/host/device_heap.h"
 #include "kernels/cuda/host/graphs.h"
+#include "kernels/cuda/host/launch_counts.h"
 #include "kernels/cuda/host/options.h"
 #include "kernels/cuda/host/runtime.h"
 #include "kernels/cuda/host/runtime_status.h"
@@ -92,7 +93,10 @@ cudaError_t copy_rows(Rows rows, cudaMemcpyKind kind, cudaStream_t stream) {
     staged = std::make_shared<std::vector<char>>(rows.from, rows.from + rows.from_bytes());
     rows.from = staged->data();
   }
-  const WorkId work = streams.enqueue(stream, [rows, staged] { rows.copy(); });
+  const WorkId work = streams.enqueue(stream, [rows, staged] {
+    count_copy();
+    rows.copy();
+  });
   if (pageable_target) streams.complete(work);  // the call returns when it is written
   return cudaSuccess;
 }
@@ -224,7 +228,10 @@ cudaError_t cudaMemsetAsync(void* to, int value, std::size_t bytes, cudaStream_t
   if (!DeviceHeap::instance().holds(to, bytes)) return note(cudaErrorInvalidValue);
   const CUstream_st& target = Streams::instance().stream(stream);
   if (const cudaError_t status = Captures::instance().admit(target); status != cudaSuccess) return note(status);
-  Streams::instance().enqueue(stream, [=] { fill_now(to, value, bytes); });
+  Streams::instance().enqueue(stream, [=] {
+    count_fill();
+    fill_now(to, value, bytes);
+  });
   return cudaSuccess;
 }
 

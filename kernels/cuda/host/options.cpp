@@ -55,6 +55,7 @@ Options from_environment() {
   read_choice("IL_EXECUTOR_PROTECT", result.host_access,
               {{"on", HostAccess::kProtected}, {"off", HostAccess::kAllowed}});
   read_choice("IL_EXECUTOR_TRAFFIC", result.traffic, {{"on", TrafficCount::kOn}, {"off", TrafficCount::kOff}});
+  read_choice("IL_EXECUTOR_KERNELS", result.kernels, {{"run", KernelWork::kRun}, {"skip", KernelWork::kSkip}});
   read_number("IL_EXECUTOR_SEED", result.seed);
   read_number("IL_EXECUTOR_PREEMPT", result.preempt_every);
   read_number("IL_EXECUTOR_PROGRESS_LIMIT", result.progress_limit);

@@ -4,6 +4,7 @@
 //   IL_EXECUTOR_ORDER    forward | reverse | random | eager         IL_EXECUTOR_SEED            a number
 //   IL_EXECUTOR_STRICT   on | off                                   IL_EXECUTOR_STREAMS         immediate | queued | shuffled
 //   IL_EXECUTOR_PROTECT  on | off                                   IL_EXECUTOR_TRAFFIC         on | off
+//   IL_EXECUTOR_KERNELS  run | skip
 //   IL_EXECUTOR_PREEMPT  a number (0: never)                        IL_EXECUTOR_PROGRESS_LIMIT  a number of accesses
 // Any other value is a UsageError. The same options and seed give the same run, bit for bit.
 #pragma once
@@ -37,6 +38,10 @@ enum class HostAccess { kAllowed, kProtected };
 /// Whether the checked executor counts sectors and bank conflicts (traffic.h).
 enum class TrafficCount { kOff, kOn };
 
+/// kSkip: launches are checked, queued, recorded and counted (launch_counts.h) and then do nothing, and device memory is
+/// not poisoned. Tells what a program would launch at sizes that it could not run or hold here; its results are worthless.
+enum class KernelWork { kRun, kSkip };
+
 struct Options {
   ThreadOrder order = ThreadOrder::kForward;
   std::uint64_t seed = 1;
@@ -44,6 +49,7 @@ struct Options {
   StreamOrder streams = StreamOrder::kQueued;
   HostAccess host_access = HostAccess::kAllowed;
   TrafficCount traffic = TrafficCount::kOff;
+  KernelWork kernels = KernelWork::kRun;
   /// Checked executor only: a thread gives way at one in this many memory accesses; 0 = only where it blocks.
   std::uint32_t preempt_every = 0;
   /// Checked executor only: accesses without any thread blocking or finishing after which a launch is called stuck.

@@ -119,6 +119,25 @@ std::string function_name(const void* address) {
   return demangled(found->name);
 }
 
+std::string unqualified(const std::string& demangled) {
+  int depth = 0;
+  std::size_t start = 0;
+  for (std::size_t i = 0; i < demangled.size(); ++i) {
+    const char c = demangled[i];
+    if (c == '<') ++depth;
+    if (c == '>') --depth;
+    if (depth > 0) continue;
+    if (demangled.compare(i, 21, "(anonymous namespace)") == 0) {
+      i += 20;
+    } else if (c == ' ' || c == ':') {
+      start = i + 1;
+    } else if (c == '(') {
+      return demangled.substr(start, i - start);
+    }
+  }
+  return demangled.substr(start);
+}
+
 std::string source_position(std::uintptr_t return_address) {
   static auto* const known = new std::unordered_map<std::uintptr_t, std::string>;  // addr2line takes a tenth of a second
   std::string& position = (*known)[return_address];

@@ -33,32 +33,13 @@ void add(traffic::Shared& sum, const traffic::Shared& more) {
 void add(traffic::Report& sum, const traffic::Report& more) {
   sum.launches += more.launches;
   sum.blocks += more.blocks;
+  sum.dynamic_shared_bytes = std::max(sum.dynamic_shared_bytes, more.dynamic_shared_bytes);
   add(sum.loads, more.loads);
   add(sum.stores, more.stores);
   add(sum.atomics, more.atomics);
   add(sum.shared_loads, more.shared_loads);
   add(sum.shared_stores, more.shared_stores);
   add(sum.shared_atomics, more.shared_atomics);
-}
-
-/// "scale<float>" of "void innerloop::(anonymous namespace)::scale<float>(float*, int)".
-std::string unqualified(const std::string& demangled) {
-  int depth = 0;
-  std::size_t start = 0;
-  for (std::size_t i = 0; i < demangled.size(); ++i) {
-    const char c = demangled[i];
-    if (c == '<') ++depth;
-    if (c == '>') --depth;
-    if (depth > 0) continue;
-    if (demangled.compare(i, 21, "(anonymous namespace)") == 0) {
-      i += 20;
-    } else if (c == ' ' || c == ':') {
-      start = i + 1;
-    } else if (c == '(') {
-      return demangled.substr(start, i - start);
-    }
-  }
-  return demangled.substr(start);
 }
 
 bool is_called(const std::string& demangled, std::string_view name) {
@@ -109,6 +90,7 @@ std::uint64_t phase_wavefronts(const std::uintptr_t* addresses, unsigned count, 
 void TrafficCounter::launch_begins(const void* kernel) {
   active_ = options().traffic == TrafficCount::kOn;
   kernel_ = kernel;
+  dynamic_shared_bytes_ = Execution::instance().request().dynamic_shared_bytes;
   report_ = {};
   for (auto& warp : warps_) warp.clear();
 }
@@ -145,6 +127,7 @@ void TrafficCounter::block_ended() {
 void TrafficCounter::launch_ended() {
   if (!active_) return;
   report_.launches = 1;
+  report_.dynamic_shared_bytes = dynamic_shared_bytes_;
   add(totals()[kernel_], report_);
   active_ = false;
 }
@@ -181,14 +164,33 @@ void TrafficCounter::account(const Request& request, Access kind) {
 
 namespace traffic {
 
+namespace {
+
+void require_counting(std::string_view kernel) {
+  IL_CHECK(monitor != nullptr, "traffic of kernel {}: this program counts none; link il_host_executor_checked", kernel);
+}
+
+}  // namespace
+
 Report of(std::string_view kernel) {
   const std::lock_guard lock(runtime_mutex());
-  IL_CHECK(monitor != nullptr, "traffic of kernel {}: this program counts none; link il_host_executor_checked", kernel);
+  require_counting(kernel);
   Report sum;
   for (const auto& [address, report] : totals()) {
     if (is_called(function_name(address), kernel)) add(sum, report);
   }
   return sum;
+}
+
+std::map<std::string, Report> by_kernel() {
+  const std::lock_guard lock(runtime_mutex());
+  require_counting("any");
+  std::map<std::string, Report> all;
+  for (const auto& [address, report] : totals()) {
+    const std::string name = unqualified(function_name(address));
+    add(all[name.substr(0, name.find('<'))], report);
+  }
+  return all;
 }
 
 void reset() {

@@ -10,6 +10,8 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <string>
 #include <string_view>
 
 namespace innerloop::host_executor::traffic {
@@ -40,6 +42,7 @@ struct Shared {
 
 struct Report {
   std::uint64_t launches = 0, blocks = 0;
+  std::uint64_t dynamic_shared_bytes = 0;  ///< the most that a launch asked for
   Global loads, stores, atomics;
   Shared shared_loads, shared_stores, shared_atomics;
 };
@@ -48,6 +51,9 @@ struct Report {
 /// arguments ("scale_add", "bias<float>"), or the whole demangled name. All zero when none ran. Throws Error in a program
 /// without the checked executor.
 Report of(std::string_view kernel);
+
+/// Every kernel that ran, by its name without namespaces and template arguments. Throws as of().
+std::map<std::string, Report> by_kernel();
 
 void reset();
 

@@ -37,6 +37,7 @@ class TrafficCounter {
 
   std::array<std::unordered_map<std::uint64_t, Instruction>, kMaxWarps> warps_;
   const void* kernel_ = nullptr;
+  std::uint64_t dynamic_shared_bytes_ = 0;
   traffic::Report report_;
   bool active_ = false;
 };

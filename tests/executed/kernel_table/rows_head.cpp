@@ -1,0 +1,67 @@
+// The classifier: its products, and the loss with its derivatives.
+#include <fmt/format.h>
+
+#include "kernels/loss.h"
+#include "kernels/matmul.h"
+#include "traffic_row.h"
+
+namespace innerloop::executed {
+namespace {
+
+constexpr std::int64_t kTasks = 8, kImages = 5, kWays = 5;
+
+Tensor ones(const Shape& shape) { return Tensor::full(shape, DType::kF32, 1); }
+
+/// The products of a head of `features`: logits, and the gradients of the weights and of the features; alone and dual.
+void add_products(TrafficTable& table, const std::string& workload, std::int64_t features) {
+  using kernels::Matmul, kernels::Transpose;
+  const Tensor x = ones({kTasks, kImages, features}), w = ones({kTasks, features, kWays}),
+               g = ones({kTasks, kImages, kWays});
+  const Tensor tx = ones(x.shape()), tw = ones(w.shape()), tg = ones(g.shape());
+  const auto add = [&](const std::string& op, const Tensor& a, const Tensor& ta, Transpose transpose_a, const Tensor& b,
+                       const Tensor& tb, Transpose transpose_b, const Shape& shape) {
+    Tensor out = Tensor::empty(shape, DType::kF32);
+    const std::string text =
+        fmt::format("{}: {} x {} images, {} features, {} ways", workload, kTasks, kImages, features, kWays);
+    table.add(op, text, bytes({&a, &b, &out}),
+              Matmul{transpose_a, transpose_b, {a.view(), {}}, {b.view(), {}}, out.mutable_view()});
+    table.add(op + " dual", text, bytes({&a, &ta, &b, &tb, &out}),
+              Matmul{transpose_a, transpose_b, {a.view(), ta.view()}, {b.view(), tb.view()}, out.mutable_view()});
+  };
+  add("matmul logits", x, tx, Transpose::kNo, w, tw, Transpose::kNo, g.shape());
+  add("matmul weight grad", x, tx, Transpose::kYes, g, tg, Transpose::kNo, w.shape());
+  add("matmul feature grad", g, tg, Transpose::kNo, w, tw, Transpose::kYes, x.shape());
+}
+
+void add_losses(TrafficTable& table) {
+  const Tensor logits = ones({kTasks, kImages, kWays}), labels = Tensor::zeros({kTasks, kImages}, DType::kI64),
+               g = ones({kTasks});
+  Tensor prob = ones(logits.shape()), loss = ones({kTasks}), out = ones(logits.shape()), rate = ones({kTasks});
+  const std::string shape = fmt::format("{} x {} of {}", kTasks, kImages, kWays);
+  table.add(
+      "softmax_cross_entropy", shape, bytes({&logits, &labels, &loss, &prob}),
+      kernels::SoftmaxCrossEntropy{
+          .logits = logits.view(), .labels = labels.view(), .loss = loss.mutable_view(), .prob = prob.mutable_view()});
+  table.add("softmax_cross_entropy_grad", shape, bytes({&prob, &labels, &g, &out}),
+            kernels::SoftmaxCrossEntropyGrad{
+                .prob = prob.view(), .labels = labels.view(), .g = g.view(), .glogits = out.mutable_view()});
+  table.add("softmax_cross_entropy_grad_jvp", shape, bytes({&prob, &labels, &g, &logits, &g, &out}),
+            kernels::SoftmaxCrossEntropyGradJvp{.prob = prob.view(),
+                                                .labels = labels.view(),
+                                                .g = g.view(),
+                                                .tlogits = logits.view(),
+                                                .tg = g.view(),
+                                                .tglogits = out.mutable_view()});
+  table.add("accuracy", shape, bytes({&logits, &labels, &rate}),
+            kernels::Accuracy{logits.view(), labels.view(), rate.mutable_view()});
+}
+
+}  // namespace
+
+void add_heads(TrafficTable& table) {
+  add_products(table, "W1", 64);
+  add_products(table, "W2", 800);
+  add_losses(table);
+}
+
+}  // namespace innerloop::executed
