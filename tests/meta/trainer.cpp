@@ -144,8 +144,9 @@ TEST_F(Trainer, AStopWithinAnEvaluationIsMadeUpForOnResume) {
     o.callbacks.on_eval_progress = [&](std::int64_t, std::int64_t) { stop = step == at; };
     EXPECT_EQ(train(o).step, at);
     // A device has an evaluation as small as this one done before it can be stopped.
-    if (Context::current().device() == nullptr)
+    if (Context::current().device() == nullptr) {
       for (const io::EvalEntry& e : log(run).evals) EXPECT_LT(e.step, at);
+    }
     stop = false;
     o.callbacks = {};
     o.start = RunStart::kResume;
