@@ -71,7 +71,7 @@ class Page(unittest.TestCase):
             {**check("rivals", "W1 K5", "measured", "stopped after 60 s"), "figures": {"label": "W1 K5", "rivals": [broken]}}))
         self.assertIn("OutOfMemoryError", page)
         self.assertIn("stopped after 60 s", page)
-        self.assertIn("| W2 K5 | own | tf32 | failed | exit code 1: no |", page)
+        self.assertIn("| W2 K5 |  |  | failed | exit code 1: no |", page)
 
     def test_is_the_same_from_a_file(self):
         made = report(check("tests", "x", "passed"))
@@ -116,6 +116,14 @@ class Judges(unittest.TestCase):
         self.assertEqual(judges.sanitizer([Output(0, "========= ERROR SUMMARY: 0 errors\n", "", 1)]).status, "passed")
         self.assertEqual(judges.sanitizer([Output(0, "", "", 1)]).status, "failed")
         self.assertEqual(judges.sanitizer([Output(9, "========= ERROR SUMMARY: 2 errors\n", "", 1)]).status, "failed")
+
+    def test_of_a_timing(self):
+        said = {"median_s": 0.1, "min_s": 0.1, "first_s": 1, "repeat": 3, "peak_bytes": 5, "graph_nodes": 7, "loss": 1.0,
+                "grad_norm": 2.0, "tasks": 4}
+        judge = judges.timing("W1", "own", "tf32")
+        good = judge([Output(0, json.dumps(said) + "\n", "", 1)])
+        self.assertEqual((good.status, good.figures["median_s"], good.figures["math"]), ("measured", 0.1, "tf32"))
+        self.assertEqual(judge([Output(1, "", "no", 1)]).status, "failed")
 
     def test_of_rivals_that_were_cut_short(self):
         line = json.dumps(rival("default", 0.1))
@@ -187,13 +195,14 @@ class Plan(unittest.TestCase):
         self.assertEqual({s.commands[0][2] for s in steps if s.part == "sanitizer"},
                          {"memcheck", "racecheck", "initcheck", "synccheck"})
         self.assertTrue(all(s.limit <= plan.PARTS[s.part] for s in steps))
+        self.assertEqual(len({(s.part, s.name) for s in steps if s.part != "rivals"}), sum(s.part != "rivals" for s in steps))
         self.assertLess(len(self.steps(True)), len(steps))
 
     def test_says_the_same_workloads_to_us_and_to_the_rivals(self):
         steps = self.steps(False)
-        labels = {part: {s.name for s in steps if s.part == part} for part in ("timing", "rivals")}
-        self.assertEqual(labels["timing"], labels["rivals"])
-        self.assertEqual(labels["timing"], set(plan.TIMED))
+        self.assertEqual({s.name for s in steps if s.part == "rivals"}, set(plan.TIMED))
+        files = {part: {(s.name.split(",")[0], tuple(s.problems)) for s in steps if s.part == part} for part in ("timing", "rivals")}
+        self.assertEqual(files["timing"], files["rivals"])
 
 
 class Runner(unittest.TestCase):

@@ -50,12 +50,14 @@ class Check:
         self.args, self.places, self.environment = args, places, environment
         self.started = time.monotonic()
         self.part_seconds = dict.fromkeys(plan.PARTS, 0.0)
+        # Who asks for few parts, or gives much time, gives each of them more.
+        self.scale = max(1.0, args.minutes * 60 / sum(plan.PARTS[p] for p in args.parts))
         self.report = {"schema": 1, "started": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
                        "command": [*sys.argv[1:]], "parts": args.parts, "quick": args.quick, "machine": {}, "steps": [],
                        "seconds": 0.0, "verdict": "unfinished"}
 
     def remaining(self, part: str) -> float:
-        return min(plan.PARTS[part] - self.part_seconds[part],
+        return min(plan.PARTS[part] * self.scale - self.part_seconds[part],
                    self.args.minutes * 60 - (time.monotonic() - self.started))
 
     def make_problems(self, step: plan.Step) -> str:
@@ -73,10 +75,12 @@ class Check:
         own_program = step.part != "rivals"  # PyTorch and JAX bring their libraries themselves
         outputs = []
         for command in step.commands:
-            limit = min(step.limit, self.remaining(step.part))
+            limit = min(step.limit * self.scale, self.remaining(step.part))
             environment = {**(self.environment if own_program else {}), **step.environment}
             outputs.append(runner.run(command, max(limit, 1), environment))
             self.part_seconds[step.part] += outputs[-1].seconds
+            if outputs[-1].code is None and limit < step.limit and step.part != "rivals":
+                return judges.Judgement("skipped", f"no time was left: {outputs[-1].note}")
             if outputs[-1].code != 0:
                 break
         try:

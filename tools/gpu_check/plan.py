@@ -155,7 +155,7 @@ def timing(at: Places, quick: bool) -> list[Step]:
             repeat = "50" if problem.workload.startswith("w1") else "15"
             command = at.metagrad(at.problem(problem), out, "--device", "cuda", "--repeat", repeat, "--keep-steps", "--conv",
                                   way, "--conv-math", math)
-            steps.append(Step("timing", label, [command], 30, judges.timing(label, way, math), [problem]))
+            steps.append(Step("timing", f"{label}, {way} {math}", [command], 30, judges.timing(label, way, math), [problem]))
     return steps
 
 

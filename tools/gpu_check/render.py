@@ -73,7 +73,7 @@ def timings(report: dict) -> list[str]:
                          f"{f['first_s']:.2f}", str(f["repeat"]), f"{f['peak_bytes'] / 1e9:.2f}", str(f["graph_nodes"]),
                          f"{f['loss']:.6g}", f"{f['grad_norm']:.6g}"])
         else:
-            rows.append([s["name"], f.get("way", ""), f.get("math", ""), s["status"], s["note"][:120], *[""] * 6])
+            rows.append([s["name"], "", "", s["status"], s["note"][:120], *[""] * 6])
     return ["## Our meta-steps", "", "Median and minimum of replays of the recorded meta-step, by the host's clock.", "",
             *table(["workload", "--conv", "--conv-math", "median ms", "min ms", "first s", "repeats", "peak GB", "nodes", "loss",
                     "gradient norm"], rows)]
