@@ -49,7 +49,7 @@ file(GLOB IL_CUDA_VENDOR_SOURCES CONFIGURE_DEPENDS ${IL_CUDA_FOLDER}/cudnn/*.cpp
 list(FILTER IL_CUDA_VENDOR_SOURCES EXCLUDE REGEX "conv_problem|conv_schedule|gemm_call")
 add_library(il_cuda_vendor STATIC ${IL_CUDA_VENDOR_SOURCES})
 target_include_directories(il_cuda_vendor SYSTEM PUBLIC ${IL_CUDNN_INCLUDE})
-target_link_libraries(il_cuda_vendor PUBLIC il_cuda_maps CUDA::cudart CUDA::cublas ${IL_CUDNN_LIBRARY})
+target_link_libraries(il_cuda_vendor PUBLIC il_cuda_maps ${IL_CUDART} CUDA::cublas ${IL_CUDNN_LIBRARY})
 
 # How the libraries join the convolutions of the CUDA engine: a module that is loaded when an engine of theirs is first
 # asked for, since loading cuBLAS and cuDNN takes a tenth of a second and 200 MB, and a machine without them must be able
@@ -60,7 +60,7 @@ if(TARGET il_cuda_engine)
   add_library(innerloop_vendor MODULE ${IL_CUDA_JOINING} $<TARGET_OBJECTS:il_cuda_vendor>
                                       $<TARGET_OBJECTS:il_cuda_maps>)
   target_include_directories(innerloop_vendor SYSTEM PRIVATE ${IL_CUDNN_INCLUDE})
-  target_link_libraries(innerloop_vendor PRIVATE il_options fmt::fmt CUDA::cudart CUDA::cublas ${IL_CUDNN_LIBRARY})
+  target_link_libraries(innerloop_vendor PRIVATE il_options fmt::fmt ${IL_CUDART} CUDA::cublas ${IL_CUDNN_LIBRARY})
   set_target_properties(innerloop_vendor PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
   target_link_options(il_cuda_engine INTERFACE -rdynamic "LINKER:-rpath,${CMAKE_BINARY_DIR}")
 endif()

@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Builds what tools/gpu_check.sh runs, into one folder for a machine that has a GPU and no Debian packages.
+set -euo pipefail
+
+usage() {
+  cat <<'TEXT'
+Usage: tools/gpu_prebuilt.sh DIR [--help]
+
+Builds the command, the tests of the device and the measurements for sm_80 and sm_90 with the CMake preset "prebuilt", and
+puts them into DIR with all that tools/gpu_check.sh reads. The programs need a C library as new as this machine's and an
+NVIDIA driver for this CUDA version; cuDNN and cuBLAS are taken from the machine where it has them. Replaces DIR/bin.
+
+Example: tools/gpu_prebuilt.sh /tmp/check && tar -C /tmp -czf check.tar.gz check
+         (there) check/tools/gpu_check.sh --prebuilt check
+TEXT
+}
+
+say() { printf 'gpu_prebuilt: %s\n' "$*" >&2; }
+
+case "${1-}" in
+  -h | --help) usage; exit 0 ;;
+  '' | -*) say "say where to: tools/gpu_prebuilt.sh DIR; see --help"; exit 2 ;;
+esac
+(($# == 1)) || { say "one folder, please; see --help"; exit 2; }
+mkdir -p -- "$1"
+dir="$(cd -- "$1" && pwd)"
+readonly dir build=build/prebuilt
+cd "$(dirname -- "${BASH_SOURCE[0]}")/.."
+
+launcher=''
+if command -v ccache >/dev/null; then launcher=ccache; fi
+cmake --preset prebuilt -DCMAKE_CXX_COMPILER_LAUNCHER="$launcher" >&2
+cmake --build --preset prebuilt --parallel "${JOBS:-$(nproc)}" >&2
+rm -rf -- "${dir:?}/bin"
+cmake --install "$build" --component gpu_check --prefix "$dir" --strip >&2
+say "$dir holds $(du -sm "$dir" | cut -f1) MiB; there: DIR/tools/gpu_check.sh --prebuilt DIR"
