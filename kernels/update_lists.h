@@ -14,6 +14,14 @@ namespace innerloop::kernels {
 
 inline constexpr std::size_t kMaxList = 48;
 
+/// out[t, ...] = theta[i][0, ...] for every task t: each task's own start from the shared one. theta[i] [1, ...], out[i]
+/// [T, ...]. Traffic: theta read once, out written once.
+struct RepeatList {
+  static constexpr std::string_view kName = "repeat_list";
+  std::span<const ConstView> theta;
+  std::span<const View> out;
+};
+
 /// out[i] = theta[i] - rate * grad[i]. theta[i] may have task extent 1 where the others have T; out[i] may be theta[i].
 /// Traffic: each list read once, out written once.
 struct SgdList {

@@ -1,6 +1,5 @@
 #include "meta/inner_loop.h"
 
-#include "autograd/ops/reduce.h"
 #include "autograd/transforms.h"
 #include "kernels/update_lists.h"
 #include "meta/views.h"
@@ -13,8 +12,15 @@ using autograd::Vars;
 
 std::vector<Tensor> for_each_task(const std::vector<Tensor>& params, std::int64_t tasks) {
   std::vector<Tensor> out;
-  for (const Tensor& p : params)
-    out.push_back(p.shape()[0] == tasks ? p : autograd::broadcast_to(p, p.shape().with(0, tasks)).value());
+  std::vector<ConstView> from;
+  std::vector<View> to;
+  for (const Tensor& p : params) {
+    out.push_back(p.shape()[0] == tasks ? p : Tensor::empty(p.shape().with(0, tasks), p.dtype()));
+    if (p.shape()[0] == tasks) continue;
+    from.push_back(p.view());
+    to.push_back(out.back().mutable_view());
+  }
+  kernels::run(kernels::RepeatList{from, to}, Context::current());
   return out;
 }
 

@@ -2,11 +2,17 @@
 #include "kernels/update_lists.h"
 
 #include "kernels/cpu/dispatch.h"
+#include "kernels/elementwise.h"
 #include "kernels/reduce.h"
 #include "kernels/update.h"
 
 namespace innerloop::kernels::IL_TARGET_NAMESPACE {
 namespace {
+
+void run_here(const RepeatList& k, Context& context) {
+  IL_CHECK(k.theta.size() == k.out.size(), "repeat_list: {} tensors into {}", k.theta.size(), k.out.size());
+  for (std::size_t i = 0; i < k.out.size(); ++i) run(BroadcastTo{k.theta[i], k.out[i]}, context);
+}
 
 void run_here(const SgdList& k, Context& context) {
   IL_CHECK(k.theta.size() == k.grad.size() && k.theta.size() == k.out.size(), "sgd_list: {}, {} and {} tensors",
@@ -75,6 +81,7 @@ void run_here(const SumOfSquaresList& k, Context& context) {
   }
 }
 
+IL_REGISTER_KERNEL(RepeatList);
 IL_REGISTER_KERNEL(SgdList);
 IL_REGISTER_KERNEL(AdamList);
 IL_REGISTER_KERNEL(MeanOverTasksList);

@@ -38,6 +38,15 @@ __device__ Piece piece_of_block(const List& list) {
 }
 
 template <class T>
+__global__ void repeat_list_kernel(List list) {
+  const Piece piece = piece_of_block(list);
+  const ListEntry& e = *piece.entry;
+  const T* theta = static_cast<const T*>(e.a);
+  T* out = static_cast<T*>(e.p);
+  for (std::int64_t i = piece.begin + threadIdx.x; i < piece.end; i += kThreads) out[i] = theta[i % e.period];
+}
+
+template <class T>
 __global__ void sgd_list_kernel(List list, T rate, const double* rate_from) {
   const Piece piece = piece_of_block(list);
   const ListEntry& e = *piece.entry;
@@ -139,6 +148,21 @@ void in_lists(std::size_t n, const Fill& fill, const Go& go) {
 
 DType dtype_of(std::span<const ConstView> list) { return list.empty() ? DType::kF32 : list[0].dtype; }
 
+void run_here(const RepeatList& k, Context& context) {
+  IL_CHECK(k.theta.size() == k.out.size(), "repeat_list: {} tensors into {}", k.theta.size(), k.out.size());
+  with_float(dtype_of(k.theta), "repeat_list", [&]<class T>(T) {
+    in_lists(
+        k.out.size(),
+        [&](std::size_t i) {
+          return ListEntry{k.theta[i].data, nullptr, k.out[i].data,           nullptr,
+                           nullptr,         k.out[i].shape.numel(), k.theta[i].shape.numel(), 0};
+        },
+        [&](const List& list, std::size_t, std::int32_t blocks) {
+          launch(repeat_list_kernel<T>, dim3(static_cast<unsigned>(blocks)), dim3(kThreads), 0, stream_of(context), list);
+        });
+  });
+}
+
 void run_here(const SgdList& k, Context& context) {
   IL_CHECK(k.theta.size() == k.grad.size() && k.theta.size() == k.out.size(), "sgd_list: {}, {} and {} tensors",
            k.theta.size(), k.grad.size(), k.out.size());
@@ -217,6 +241,7 @@ void run_here(const SumOfSquaresList& k, Context& context) {
   });
 }
 
+IL_REGISTER_KERNEL(RepeatList);
 IL_REGISTER_KERNEL(SgdList);
 IL_REGISTER_KERNEL(AdamList);
 IL_REGISTER_KERNEL(MeanOverTasksList);

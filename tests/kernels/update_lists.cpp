@@ -50,6 +50,17 @@ class UpdateLists : public ::testing::TestWithParam<DType> {};
 INSTANTIATE_TEST_SUITE_P(Dtypes, UpdateLists, ::testing::Values(DType::kF32, DType::kF64),
                          [](const auto& instance) { return std::string(name_of(instance.param)); });
 
+TEST_P(UpdateLists, RepeatGivesEachTaskTheSharedStart) {
+  const Arrays theta = draw(1, GetParam(), 10);
+  Arrays out = outputs(3, GetParam());
+  const auto from = views(theta);
+  const auto to = mutable_views(out);
+  run_everywhere(pointers({&out}), [&](Context& c) { run(RepeatList{from, to}, c); }, [&] {
+    for (std::size_t i = 0; i < out.size(); ++i)
+      for (std::size_t j = 0; j < out[i].size(); ++j) ASSERT_EQ(out[i][j], theta[i][j % theta[i].size()]);
+  });
+}
+
 TEST_P(UpdateLists, SgdWithSharedAndOwnStart) {
   const Array rate({1}, DType::kF64, {0.25});
   for (const std::int64_t start : {1, 3})
