@@ -29,7 +29,7 @@ TEST(LaunchCounts, AreByKernelWithCopiesAndFillsApart) {
   require(cudaMemcpyAsync(y.data(), x.data(), kCountedBytes, cudaMemcpyDeviceToDevice, stream.handle));
   require(cudaMemsetAsync(y.data(), 0, kCountedBytes, stream.handle));
   require(cudaStreamSynchronize(stream.handle));
-  EXPECT_EQ(launch_counts(), (LaunchCounts{{"copy", 1}, {"fill", 1}, {"scale_add", 2}}));
+  EXPECT_EQ(launch_counts(), (LaunchCounts{{"copy", 1}, {"fill", 1}, {"scale_add_kernel", 2}}));
 }
 
 TEST(LaunchCounts, SkippedKernelsAreCountedAndWriteNothing) {
@@ -43,7 +43,7 @@ TEST(LaunchCounts, SkippedKernelsAreCountedAndWriteNothing) {
     scale_add(y.data(), x.data(), 2, 1, kCounted, nullptr);
     require(cudaDeviceSynchronize());
   }
-  EXPECT_EQ(launch_counts()["scale_add"], 1u);
+  EXPECT_EQ(launch_counts()["scale_add_kernel"], 1u);
   EXPECT_EQ(y.get()[0], 5.0f);
   scale_add(y.data(), x.data(), 2, 1, kCounted, nullptr);
   EXPECT_EQ(y.get()[0], 3.0f);
