@@ -216,5 +216,64 @@ class Runner(unittest.TestCase):
         self.assertIn("could not be started", runner.run(["/no/such/program"], 5, {}).note)
 
 
+class WholeRun(unittest.TestCase):
+    """The program itself, with scripts in the place of ours."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+
+    def program(self, name: str, text: str) -> None:
+        path = self.folder / "bin" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("#!/bin/sh\n" + text)
+        path.chmod(0o755)
+
+    def innerloop(self, doctor: dict, holds: bool = True) -> None:
+        checks = {"device": "cuda", "checks": [{"name": "w: cuda against portable", "pass": holds}]}
+        self.program("innerloop", f"case $1 in\ndoctor) echo '{json.dumps(doctor)}' ;;\ncheck) echo '{json.dumps(checks)}' ;;\n"
+                                  "*) exit 1 ;;\nesac\n")
+
+    def run_check(self, *options: str) -> Output:
+        return runner.run([sys.executable, "-B", "-m", "gpu_check", "--programs", str(self.folder / "bin"), "--out",
+                           str(self.folder / "out"), *options], 120, {"PYTHONPATH": str(ROOT / "tools")})
+
+    def report(self) -> dict:
+        return json.loads((self.folder / "out/check.json").read_text())
+
+    def test_passes_and_leaves_only_its_two_files(self):
+        self.innerloop({"gpu": {"name": "Made-up GPU"}})
+        out = self.run_check("--parts", "check")
+        self.assertEqual(out.code, 0, out.err)
+        self.assertEqual(self.report()["verdict"], "passed: 1 checks")
+        self.assertEqual(sorted(p.name for p in (self.folder / "out").iterdir()), ["check.json", "check.md"])
+
+    def test_one_failed_part_costs_no_other_and_the_exit_code_tells(self):
+        self.innerloop({"gpu": {"name": "Made-up GPU"}}, holds=False)
+        self.program("gpu_micro", "echo '{\"copy_tb_s\": 1}'\n")
+        out = self.run_check("--parts", "check,micro")
+        self.assertEqual(out.code, 1, out.err)
+        self.assertEqual([s["status"] for s in self.report()["steps"]], ["failed", "measured"])
+        self.assertIn("| copy_tb_s | 1 |", (self.folder / "out/check.md").read_text())
+
+    def test_says_why_there_is_no_gpu(self):
+        self.innerloop({"gpu": None, "gpu_reason": "device cuda: none was found"})
+        out = self.run_check("--parts", "check")
+        self.assertEqual(out.code, 1)
+        self.assertIn("none was found", out.err)
+        self.assertEqual(self.report()["steps"], [])
+
+    def test_a_dry_run_names_every_part_and_does_nothing(self):
+        out = self.run_check("--dry-run")
+        self.assertEqual(out.code, 0, out.err)
+        for part in plan.PARTS:
+            self.assertIn(f"# {part}: ", out.out)
+        self.assertFalse((self.folder / "out").exists())
+
+    def test_refuses_an_unknown_part(self):
+        self.assertEqual(self.run_check("--parts", "tests,nonsense").code, 2)
+
+
 if __name__ == "__main__":
     unittest.main()
