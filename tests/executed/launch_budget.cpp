@@ -8,8 +8,8 @@ namespace {
 
 /// What a recorded step may hold at most. A step that needs fewer should lower its line.
 const std::map<std::string, std::uint64_t> kMost = {
-    {"paper", 752},           {"released", 763},     {"omniglot", 121},
-    {"omniglot, K = 5", 497}, {"miniimagenet", 642}, {"demo", 462},
+    {"paper", 560},           {"released", 571},     {"omniglot", 121},
+    {"omniglot, K = 5", 377}, {"miniimagenet", 482}, {"demo", 368},
 };
 
 TEST(LaunchBudget, NoPresetsStepLaunchesMoreThanItDid) {
