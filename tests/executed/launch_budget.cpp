@@ -8,8 +8,8 @@ namespace {
 
 /// What a recorded step may hold at most. A step that needs fewer should lower its line.
 const std::map<std::string, std::uint64_t> kMost = {
-    {"paper", 560},           {"released", 571},     {"omniglot", 121},
-    {"omniglot, K = 5", 377}, {"miniimagenet", 482}, {"demo", 368},
+    {"paper", 547}, {"released", 562}, {"omniglot", 108},
+    {"omniglot, K = 5", 364}, {"miniimagenet", 469}, {"demo", 355},
 };
 
 TEST(LaunchBudget, NoPresetsStepLaunchesMoreThanItDid) {
