@@ -141,12 +141,17 @@ struct WindowValues {
     for (int j = 0; j < kCount; ++j)
       pixel[j] = load_as<Channels<T, kWidth>>(first + offset_in_window<kSide>(grid, j));
   }
-  /// Channel v at position `choice`; of the first pixel where the window is dead.
+  /// Channel v at position `choice`; of the first pixel where the window is dead. By the bits of the choice, two levels of
+  /// selects: of a chain of comparisons nvcc makes an index into a copy in local memory.
   __device__ __forceinline__ T pick(int v, std::uint8_t choice) const {
-    T value = pixel[0].at[v];
-#pragma unroll
-    for (int j = 1; j < kCount; ++j) value = choice == j ? pixel[j].at[v] : value;
-    return value;
+    if constexpr (kCount == 1) {
+      return pixel[0].at[v];
+    } else {
+      static_assert(kCount == 4 && kDead == 4, "the two low bits of a choice are its column and its row");
+      const T upper = (choice & 1) != 0 ? pixel[1].at[v] : pixel[0].at[v];
+      const T lower = (choice & 1) != 0 ? pixel[3].at[v] : pixel[2].at[v];
+      return (choice & 2) != 0 ? lower : upper;
+    }
   }
 };
 

@@ -28,8 +28,6 @@ struct Debt {
   int stack;
 };
 constexpr Debt kDebts[] = {
-    {"sm_80", "norm_fused_kernel<TangentPass<float, 4, 2> >", 128},
-    {"sm_90", "norm_fused_kernel<TangentPass<float, 4, 2> >", 128},
     {"sm_80", "norm_partial_kernel<GradTangentPass<float, 1, 2> >", 8},
 };
 
