@@ -59,9 +59,16 @@ done
 
 "$python" -c 'import numpy' 2>/dev/null || { say "$python has no numpy; set PYTHON to an interpreter that has it"; exit 1; }
 
+unpacked=''
+trap '[[ -z $unpacked ]] || rm -rf -- "$unpacked"' EXIT
+
 if [[ -n $prebuilt ]]; then
-  [[ -x $prebuilt/bin/innerloop ]] || { say "$prebuilt/bin/innerloop is missing; tools/gpu_prebuilt.sh $prebuilt makes it"; exit 1; }
-  folders=("$prebuilt/bin")
+  readonly archive="$prebuilt/programs.tar.xz"
+  [[ -f $archive ]] || { say "$archive is missing; tools/gpu_prebuilt.sh $prebuilt makes it"; exit 1; }
+  unpacked="$(mktemp -d)"
+  # Python's, since not every machine has xz.
+  "$python" -W ignore -c 'import sys, tarfile; tarfile.open(sys.argv[1]).extractall(sys.argv[2])' "$archive" "$unpacked"
+  folders=("$unpacked/bin")
 else
   readonly build="$root/build/release"
   folders=("$build" "$build/tests" "$build/tests/gpu")
@@ -75,4 +82,6 @@ fi
 for folder in "${folders[@]}"; do options+=(--programs "$folder"); done
 
 export PYTHONPATH="$root/tools${PYTHONPATH:+:$PYTHONPATH}" PYTHONDONTWRITEBYTECODE=1
-exec "$python" -m gpu_check --out "$out" "${options[@]}"
+status=0
+"$python" -m gpu_check --out "$out" "${options[@]}" || status=$?
+exit "$status"
