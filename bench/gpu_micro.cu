@@ -17,11 +17,14 @@
 #include <string>
 #include <vector>
 
+#include "kernels/cuda/launch.cuh"
 #include "kernels/cuda/status.h"
 #include "tensor/error.h"
 
 namespace innerloop::bench {
 namespace {
+
+using kernels::cuda::launch;
 
 struct Effort {
   int repeats = 9;
@@ -101,7 +104,7 @@ NodeCost measure_nodes(Timer& timer, const Effort& effort, int blocks) {
   Buffer<int> counter(1);
   IL_CUDA_CHECK(cudaMemset(counter.data(), 0, sizeof(int)));
   const auto launch_all = [&] {
-    for (int i = 0; i < effort.nodes; ++i) count_up<<<blocks, 128, 0, timer.stream()>>>(counter.data());
+    for (int i = 0; i < effort.nodes; ++i) launch(count_up, dim3(blocks), dim3(128), 0, timer.stream(), counter.data());
   };
   const double launched = timer.milliseconds(effort.repeats, launch_all);
 
@@ -141,13 +144,15 @@ CopyRate measure_copies(Timer& timer, const Effort& effort, int multiprocessors)
   const std::size_t bytes = effort.copy_bytes, vectors = bytes / sizeof(float4);
   Buffer<float4> from(vectors), to(vectors);
   const int blocks = multiprocessors * 16;
-  fill_with_index<<<blocks, 256, 0, timer.stream()>>>(reinterpret_cast<unsigned*>(from.data()), bytes / sizeof(unsigned));
+  launch(fill_with_index, dim3(blocks), dim3(256), 0, timer.stream(), reinterpret_cast<unsigned*>(from.data()),
+         bytes / sizeof(unsigned));
   const double memcpy_ms = timer.milliseconds(effort.repeats, [&] {
     IL_CUDA_CHECK(cudaMemcpyAsync(to.data(), from.data(), bytes, cudaMemcpyDeviceToDevice, timer.stream()));
   });
   IL_CUDA_CHECK(cudaMemsetAsync(to.data(), 0, bytes, timer.stream()));
   const double kernel_ms = timer.milliseconds(
-      effort.repeats, [&] { copy_vectors<<<blocks, 256, 0, timer.stream()>>>(from.data(), to.data(), vectors); });
+      effort.repeats,
+      [&] { launch(copy_vectors, dim3(blocks), dim3(256), 0, timer.stream(), from.data(), to.data(), vectors); });
   const auto a = from.first(1024), b = to.first(1024);
   IL_CHECK(std::memcmp(a.data(), b.data(), a.size() * sizeof(float4)) == 0, "gpu_micro: the copy is not what was copied");
   const double moved = 2.0 * static_cast<double>(bytes);
@@ -179,7 +184,7 @@ double measure_ffma(Timer& timer, const Effort& effort, int multiprocessors) {
   const int blocks = multiprocessors * 8, threads = 256;
   Buffer<float> out(static_cast<std::size_t>(blocks) * threads);
   const double ms = timer.milliseconds(effort.repeats, [&] {
-    multiply_add<<<blocks, threads, 0, timer.stream()>>>(out.data(), effort.ffma_rounds);
+    launch(multiply_add, dim3(blocks), dim3(threads), 0, timer.stream(), out.data(), effort.ffma_rounds);
   });
   float expected = 0;
   for (int c = 0; c < kChains; ++c) {
@@ -222,7 +227,7 @@ double measure_mma(Timer& timer, const Effort& effort, int multiprocessors) {
   const int blocks = multiprocessors * 8, threads = 256;
   Buffer<float> out(static_cast<std::size_t>(blocks) * threads);
   const double ms = timer.milliseconds(effort.repeats, [&] {
-    multiply_tiles<<<blocks, threads, 0, timer.stream()>>>(out.data(), effort.mma_rounds);
+    launch(multiply_tiles, dim3(blocks), dim3(threads), 0, timer.stream(), out.data(), effort.mma_rounds);
   });
   // Thread 0 holds row 0, column 0 of each product.
   double expected = 0;

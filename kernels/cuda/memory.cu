@@ -2,6 +2,7 @@
 
 #include "kernels/cuda/grid.h"
 #include "kernels/cuda/launch.cuh"
+#include "tensor/with_type.h"
 
 namespace innerloop::kernels::cuda {
 namespace {
@@ -17,18 +18,6 @@ __global__ void cast_kernel(const From* from, To* to, std::int64_t n) {
   const std::int64_t stride = static_cast<std::int64_t>(gridDim.x) * blockDim.x;
   for (std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < n; i += stride)
     to[i] = static_cast<To>(from[i]);
-}
-
-/// Calls f with a null pointer of the C++ type behind `dtype`.
-template <class F>
-void with_type(DType dtype, F f) {
-  switch (dtype) {
-    case DType::kF32: return f(static_cast<float*>(nullptr));
-    case DType::kF64: return f(static_cast<double*>(nullptr));
-    case DType::kI32: return f(static_cast<std::int32_t*>(nullptr));
-    case DType::kI64: return f(static_cast<std::int64_t*>(nullptr));
-    case DType::kU8: return f(static_cast<std::uint8_t*>(nullptr));
-  }
 }
 
 }  // namespace

@@ -5,29 +5,10 @@
 #include <algorithm>
 
 #include "kernels/cuda/device_buffer.h"
+#include "kernels/cuda/event.h"
 
 namespace innerloop::kernels::cudnn {
 namespace {
-
-class Event {
- public:
-  Event() { IL_CUDA_CHECK(cudaEventCreate(&event_)); }
-  ~Event() { static_cast<void>(cudaEventDestroy(event_)); }
-  Event(const Event&) = delete;
-  Event& operator=(const Event&) = delete;
-
-  void record(cudaStream_t stream) { IL_CUDA_CHECK(cudaEventRecord(event_, stream)); }
-  /// Milliseconds from `start`; waits for this event.
-  float since(const Event& start) const {
-    float ms = 0;
-    IL_CUDA_CHECK(cudaEventSynchronize(event_));
-    IL_CUDA_CHECK(cudaEventElapsedTime(&ms, start.event_, event_));
-    return ms;
-  }
-
- private:
-  cudaEvent_t event_ = nullptr;
-};
 
 cuda::DeviceBuffer zeros(std::int64_t bytes, cudaStream_t stream) {
   cuda::DeviceBuffer buffer(static_cast<std::size_t>(bytes));
@@ -54,7 +35,7 @@ std::vector<TimedPlan> autotune(const ConvProblem& problem, const PlanOptions& o
 
   std::vector<TimedPlan> timed;
   std::string last_failure = "no candidate";
-  Event start, stop;
+  cuda::Event start, stop;
   for (const auto& plan : plans) {
     try {
       const auto run = [&] { plan->execute(handle, image.data(), filter.data(), output.data(), workspace.data()); };
