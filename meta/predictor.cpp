@@ -55,4 +55,11 @@ Tensor Predictor::predict(const Tensor& pixels) const {
   return p.to_host().reshape({p.shape()[1], p.shape()[2]});
 }
 
+Saliency Predictor::explain(const Tensor& pixels, std::span<const std::int64_t> classes) const {
+  const Tensor x = scale_pixels(pixels);
+  nn::NormStatistics of_the_batch;
+  if (norm_ == EvalNorm::kBatch) net_.logits_and_statistics(adapted_, x, of_the_batch);
+  return saliency_of(net_, adapted_, norm_ == EvalNorm::kBatch ? of_the_batch : statistics_, x, classes);
+}
+
 }  // namespace innerloop::meta

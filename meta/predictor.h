@@ -7,6 +7,7 @@
 
 #include "io/dataset.h"
 #include "meta/evaluator.h"
+#include "meta/saliency.h"
 
 namespace innerloop::meta {
 
@@ -27,6 +28,9 @@ class Predictor {
   /// Probabilities f32 [N, ways] of the images u8 [N, H, W, C]. With EvalNorm::kSupport each row depends on its image
   /// alone; with kBatch all N are normalised together.
   Tensor predict(const Tensor& pixels) const;
+
+  /// What in each image speaks for its class of `classes` (saliency.h), under the statistics that predict() uses.
+  Saliency explain(const Tensor& pixels, std::span<const std::int64_t> classes) const;
 
  private:
   nn::ConvNet net_;

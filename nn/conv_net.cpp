@@ -119,6 +119,11 @@ void ConvNet::check_input(std::size_t parameters, const Shape& x) const {
            options_.height, options_.width, options_.channels);
 }
 
+void ConvNet::check_statistics(const NormStatistics& statistics) const {
+  IL_CHECK(statistics.mean.size() == blocks_.size() && statistics.rstd.size() == blocks_.size(),
+           "model: statistics of {} blocks for {}", std::min(statistics.mean.size(), statistics.rstd.size()), blocks_.size());
+}
+
 Var ConvNet::logits(const Vars& params, const Var& x) const {
   check_input(params.size(), x.shape());
   Var a = x;
@@ -152,8 +157,7 @@ Tensor ConvNet::logits_and_statistics(const std::vector<Tensor>& params, const T
 Tensor ConvNet::logits_with_statistics(const std::vector<Tensor>& params, const Tensor& x,
                                        const NormStatistics& statistics) const {
   check_input(params.size(), x.shape());
-  IL_CHECK(statistics.mean.size() == blocks_.size() && statistics.rstd.size() == blocks_.size(),
-           "model: statistics of {} blocks for {}", std::min(statistics.mean.size(), statistics.rstd.size()), blocks_.size());
+  check_statistics(statistics);
   autograd::RecordScope off(false);
   Tensor a = x;
   for (std::size_t i = 0; i < blocks_.size(); ++i) {
@@ -163,6 +167,22 @@ Tensor ConvNet::logits_with_statistics(const std::vector<Tensor>& params, const 
                                              statistics.rstd[i], b.options);
   }
   return head(Vars(params.begin(), params.end()), a).value();
+}
+
+Vars ConvNet::activations_with_statistics(const Vars& params, const Var& x, const NormStatistics& statistics) const {
+  check_input(params.size(), x.shape());
+  check_statistics(statistics);
+  Vars out;
+  Var a = x;
+  for (std::size_t i = 0; i < blocks_.size(); ++i) {
+    const Block& b = blocks_[i];
+    const Var scale = options_.norm_scale == NormScale::kYes ? params[b.scale] : Var();
+    a = autograd::conv_block_with_statistics_reference(a, params[b.weight], scale, params[b.shift], statistics.mean[i],
+                                                       statistics.rstd[i], b.options);
+    out.push_back(a);
+  }
+  out.push_back(head(params, a));
+  return out;
 }
 
 void ConvNet::check_shapes(const std::vector<Tensor>& params) const {

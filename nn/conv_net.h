@@ -74,6 +74,10 @@ class ConvNet {
   Tensor logits_with_statistics(const std::vector<Tensor>& params, const Tensor& x,
                                 const NormStatistics& statistics) const;
 
+  /// The output of each block, then the logits, with given statistics: a record that derivatives with respect to any of
+  /// them can be taken of, when `x` or a parameter is tracked.
+  Vars activations_with_statistics(const Vars& params, const Var& x, const NormStatistics& statistics) const;
+
   /// Throws, naming the parameter, when `params` (without a task axis) do not have this model's shapes.
   void check_shapes(const std::vector<Tensor>& params) const;
 
@@ -85,6 +89,7 @@ class ConvNet {
   };
   Var head(const Vars& params, const Var& features) const;
   void check_input(std::size_t parameters, const Shape& x) const;
+  void check_statistics(const NormStatistics& statistics) const;
 
   ConvNetOptions options_;
   std::vector<Block> blocks_;

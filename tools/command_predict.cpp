@@ -4,6 +4,7 @@
 #include <CLI/App.hpp>
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "meta/checkpoint.h"
@@ -12,6 +13,7 @@
 #include "meta/predictor.h"
 #include "tools/command.h"
 #include "tools/common_options.h"
+#include "tools/explanation_folder.h"
 #include "tools/load_data.h"
 #include "tools/messages.h"
 #include "tools/query_images.h"
@@ -22,7 +24,7 @@ namespace {
 struct Options {
   CommonOptions common;
   BadFileOption bad_files;
-  std::string checkpoint, support;
+  std::string checkpoint, support, explain;
   std::vector<std::string> images;
 };
 
@@ -39,11 +41,14 @@ io::Config config_of(const meta::Checkpoint& checkpoint, const CommonOptions& co
   return config;
 }
 
-void print_prediction(const std::string& image, const std::vector<std::string>& classes, std::span<const float> p) {
+std::int64_t likeliest(std::span<const float> p) { return std::ranges::max_element(p) - p.begin(); }
+
+Json prediction(const std::string& image, const std::vector<std::string>& classes, std::span<const float> p) {
   Json probabilities = Json::object();
   for (std::size_t c = 0; c < classes.size(); ++c) probabilities[classes[c]] = p[c];
-  const auto best = static_cast<std::size_t>(std::ranges::max_element(p) - p.begin());
-  print_json({{"image", image}, {"class", classes[best]}, {"probabilities", std::move(probabilities)}});
+  return {{"image", image},
+          {"class", classes[static_cast<std::size_t>(likeliest(p))]},
+          {"probabilities", std::move(probabilities)}};
 }
 
 int run(const Options& o) {
@@ -51,6 +56,11 @@ int run(const Options& o) {
   ContextScope scope(context);
   const meta::Checkpoint checkpoint = meta::load_checkpoint(o.checkpoint);
   const io::Config config = config_of(checkpoint, o.common);
+
+  std::optional<ExplanationFolder> explanations;
+  if (!o.explain.empty()) {
+    explanations.emplace(o.explain, config.data.invert ? Shown::kInverted : Shown::kAsLoaded);
+  }
 
   io::LoadOptions load = meta::load_options(config);
   load.cache.clear();  // the cache and the groups are the training set's
@@ -65,17 +75,30 @@ int run(const Options& o) {
   const meta::Predictor predictor(network.net, network.params, support, {.inner = eval.inner, .norm = eval.norm});
 
   // Under the support's statistics a row depends on its image alone, so the images can go in parts; else all at once.
-  constexpr std::int64_t kPart = 64;
+  // Explanations keep every layer of every image of a part.
   const std::int64_t n = queries.pixels.shape()[0];
-  const std::int64_t part = eval.norm == meta::EvalNorm::kSupport ? kPart : n;
+  const std::int64_t part = eval.norm != meta::EvalNorm::kSupport ? n : explanations ? 8 : 64;
   const auto progress = counting_progress("image");
   for (std::int64_t begin = 0; begin < n; begin += part) {
     const std::int64_t count = std::min(part, n - begin);
-    const Tensor p = predictor.predict(queries.pixels.slice(begin, count));
+    const Tensor pixels = queries.pixels.slice(begin, count);
+    const Tensor p = predictor.predict(pixels);
     const auto ways = static_cast<std::size_t>(p.shape()[1]);
+    const auto row = [&](std::int64_t i) { return p.data<float>().subspan(static_cast<std::size_t>(i) * ways, ways); };
+    meta::Saliency saliency;
+    if (explanations) {
+      std::vector<std::int64_t> answers;
+      for (std::int64_t i = 0; i < count; ++i) answers.push_back(likeliest(row(i)));
+      saliency = predictor.explain(pixels, answers);
+    }
     for (std::int64_t i = 0; i < count; ++i) {
-      print_prediction(queries.names[static_cast<std::size_t>(begin + i)], predictor.classes(),
-                       p.data<float>().subspan(static_cast<std::size_t>(i) * ways, ways));
+      const std::string& name = queries.names[static_cast<std::size_t>(begin + i)];
+      Json line = prediction(name, predictor.classes(), row(i));
+      if (explanations) {
+        line["explanation"] = explanations->write(name, pixels.slice(i, 1), saliency.map.slice(i, 1));
+        line["explained_at"] = saliency.block;
+      }
+      print_json(line);
     }
     progress(begin + count, n);
   }
@@ -102,6 +125,9 @@ void add_predict(CommandLine& line) {
   command.add_option("--images", o->images, "the images to classify: folders or files")
       ->required()
       ->type_name("DIR-or-files");
+  command.add_option("--explain", o->explain,
+                     "a folder for pictures: each image beside itself with what spoke for its class laid over it")
+      ->type_name("DIR");
   o->bad_files.add_to(command);
   o->common.add_to(command, {{"--steps", {"eval.steps"}}, {"--norm", {"eval.norm"}, "batch|support"}});
   line.on_run(command, [o] { return run(*o); });

@@ -40,4 +40,8 @@ ConvBlockResult conv_block_reference(const Var& x, const Var& w, const Var& gamm
 Tensor conv_block_with_statistics(const Tensor& x, const Tensor& w, const Tensor& gamma, const Tensor& beta,
                                   const Tensor& mean, const Tensor& rstd, const ConvBlockOptions& options);
 
+/// The same in plain ops, with every derivative. mean and rstd [T|1, K] are constants of it.
+Var conv_block_with_statistics_reference(const Var& x, const Var& w, const Var& gamma, const Var& beta,
+                                         const Tensor& mean, const Tensor& rstd, const ConvBlockOptions& options);
+
 }  // namespace innerloop::autograd

@@ -138,6 +138,9 @@ TEST_P(ConvNetFamily, StatisticsOfTheBatchGiveItsLogits) {
     }
     const Tensor given = net.logits_with_statistics(params, images, statistics);
     EXPECT_TRUE(near(given, own, dtype == DType::kF64 ? kForwardF64 : kForwardF32)) << name_of(dtype);
+    const auto activations = net.activations_with_statistics(constants(params), images, statistics);
+    ASSERT_EQ(activations.size(), net.options().filters.size() + 1);
+    EXPECT_TRUE(near(activations.back().value(), given, dtype == DType::kF64 ? kForwardF64 : kForwardF32)) << name_of(dtype);
   }
 }
 

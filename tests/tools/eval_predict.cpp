@@ -2,7 +2,9 @@
 #include <cmath>
 #include <memory>
 #include <numeric>
+#include <set>
 
+#include "io/image.h"
 #include "io/safetensors.h"
 #include "tools/process.h"
 
@@ -163,6 +165,34 @@ TEST_F(Trained, PredictTakesAFlatSupportFolderOfAnyNumberOfClasses) {
     right += line["image"].get<std::string>().ends_with(line["class"].get<std::string>() + ".png") ? 1 : 0;
   }
   EXPECT_GE(right, 6);
+}
+
+TEST_F(Trained, PredictExplainsWithAPictureAnImage) {
+  TempFolder out;
+  std::filesystem::create_directories(out.path("other"));
+  std::filesystem::copy(xrays() + "/lobar/lobar_0001.png", out.path("other/lobar_0001.png"));
+  const std::string images = " --images " + xrays() + "/lobar " + out.path("other");
+  const Outcome plain = predict("--support " + xrays() + images);
+  const Outcome explained = predict("--support " + xrays() + images + " --explain " + out.path("why"));
+  ASSERT_EQ(explained.code, 0) << explained.err;
+  const auto lines = lines_of(explained.out), without = lines_of(plain.out);
+  ASSERT_EQ(lines.size(), 11u);
+  std::set<std::string> pictures;
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    Json line = Json::parse(lines[i]);
+    const std::string picture = line["explanation"];
+    EXPECT_TRUE(pictures.insert(picture).second) << picture;
+    const io::Image overlay = io::decode_image(picture, 3);
+    EXPECT_EQ(overlay.width, 2 * overlay.height);
+    EXPECT_EQ(line["explained_at"], "block1");  // the finest: 16x16 leaves no deeper block of 7 cells a side
+    line.erase("explanation");
+    line.erase("explained_at");
+    EXPECT_EQ(line, Json::parse(without[i]));  // an explanation changes no answer
+  }
+  EXPECT_TRUE(pictures.contains(out.path("why/lobar_0001.png")));
+  EXPECT_TRUE(pictures.contains(out.path("why/lobar_0001_2.png")));
+  expect_error(predict("--support " + xrays() + images + " --explain " + out.path("other/lobar_0001.png")), 1,
+               {"lobar_0001.png", "--explain"});
 }
 
 TEST_F(Trained, PredictRefuses) {
