@@ -6,6 +6,7 @@
 #include "autograd/ops/elementwise.h"
 #include "autograd/ops/pool.h"
 #include "autograd/ops/reduce.h"
+#include "kernels/conv_block.h"
 
 namespace innerloop::autograd {
 namespace {
@@ -57,52 +58,36 @@ class ConvBlockGradJvp final : public Op {
   std::string_view name() const override { return "conv_block_grad_jvp"; }
 
   std::vector<Tensor> forward(std::span<const Tensor> in) const override {
-    Context& context = Context::current();
-    const Tensor &x = in[0], &w = in[1], &gamma = in[2], &y = in[3], &tx = in[10], &tw = in[11];
+    const Tensor &x = in[0], &w = in[1], &y = in[3];
     const DType dtype = y.dtype();
     const Shape channels{y.shape()[0], y.shape()[4]};
-    const bool need_gy = (want_gx_ && tw.defined()) || tx.defined();
-    Tensor gy = need_gy ? Tensor::empty(y.shape(), dtype) : Tensor();
-    Tensor tgy = Tensor::empty(y.shape(), dtype);
-    Tensor tggamma = Tensor::empty(channels, dtype), tgbeta = Tensor::empty(channels, dtype);
-    kernels::run(kernels::NormReluPoolGradJvp{.pool = o_.pool,
-                                              .y = y.view(),
-                                              .mean = in[4].view(),
-                                              .rstd = in[5].view(),
-                                              .gamma = view_or_none(gamma),
-                                              .choice = in[6].view(),
-                                              .gp = in[7].view(),
-                                              .ggamma = in[8].view(),
-                                              .gbeta = in[9].view(),
-                                              .ty = view_or_none(in[13]),
-                                              .tmean = view_or_none(in[14]),
-                                              .trstd = view_or_none(in[15]),
-                                              .tgamma = view_or_none(in[12]),
-                                              .tgp = view_or_none(in[16]),
-                                              .gy = need_gy ? gy.mutable_view() : View{},
-                                              .tgy = tgy.mutable_view(),
-                                              .tggamma = tggamma.mutable_view(),
-                                              .tgbeta = tgbeta.mutable_view()},
-                 context);
-    const auto g = o_.conv.geometry();
-    // tgx = D(tgy, w) + D(gy, tw);  tgw = W(x, tgy) + W(tx, gy): one dual kernel each.
-    Tensor tgx;
-    if (want_gx_) {
-      tgx = Tensor::empty(x.shape(), dtype);
-      const bool dual = tw.defined();
-      kernels::run(kernels::ConvInputGrad{g,
-                                          {tgy.view(), dual ? gy.view() : ConstView{}},
-                                          {w.view(), dual ? tw.view() : ConstView{}},
-                                          tgx.mutable_view()},
-                   context);
-    }
+    Tensor tgx = want_gx_ ? Tensor::empty(x.shape(), dtype) : Tensor();
     Tensor tgw = Tensor::empty(w.shape(), dtype);
-    const bool dual = tx.defined();
-    kernels::run(kernels::ConvWeightGrad{g,
-                                         {x.view(), dual ? tx.view() : ConstView{}},
-                                         {tgy.view(), dual ? gy.view() : ConstView{}},
-                                         tgw.mutable_view()},
-                 context);
+    Tensor tggamma = Tensor::empty(channels, dtype), tgbeta = Tensor::empty(channels, dtype);
+    kernels::run(kernels::ConvBlockGradJvp{.geometry = o_.conv.geometry(),
+                                           .pool = o_.pool,
+                                           .x = x.view(),
+                                           .w = w.view(),
+                                           .gamma = view_or_none(in[2]),
+                                           .y = y.view(),
+                                           .mean = in[4].view(),
+                                           .rstd = in[5].view(),
+                                           .choice = in[6].view(),
+                                           .gp = in[7].view(),
+                                           .ggamma = in[8].view(),
+                                           .gbeta = in[9].view(),
+                                           .tx = view_or_none(in[10]),
+                                           .tw = view_or_none(in[11]),
+                                           .tgamma = view_or_none(in[12]),
+                                           .ty = view_or_none(in[13]),
+                                           .tmean = view_or_none(in[14]),
+                                           .trstd = view_or_none(in[15]),
+                                           .tgp = view_or_none(in[16]),
+                                           .tgx = want_gx_ ? tgx.mutable_view() : View{},
+                                           .tgw = tgw.mutable_view(),
+                                           .tggamma = tggamma.mutable_view(),
+                                           .tgbeta = tgbeta.mutable_view()},
+                 Context::current());
     return {tgx, tgw, tggamma, tgbeta};
   }
 
@@ -129,24 +114,27 @@ class ConvBlockGrad final : public Op, public std::enable_shared_from_this<ConvB
   std::string_view name() const override { return "conv_block_grad"; }
 
   std::vector<Tensor> forward(std::span<const Tensor> in) const override {
-    Context& context = Context::current();
-    const Tensor &x = in[0], &w = in[1], &gamma = in[2], &y = in[3];
+    const Tensor &x = in[0], &w = in[1], &y = in[3];
     const DType dtype = y.dtype();
     const Shape channels{y.shape()[0], y.shape()[4]};
-    Tensor gy = Tensor::empty(y.shape(), dtype);
-    Tensor ggamma = Tensor::empty(channels, dtype), gbeta = Tensor::empty(channels, dtype);
-    kernels::run(
-        kernels::NormReluPoolGrad{o_.pool, y.view(), in[4].view(), in[5].view(), view_or_none(gamma), in[6].view(),
-                                  in[7].view(), gy.mutable_view(), ggamma.mutable_view(), gbeta.mutable_view()},
-        context);
-    const auto g = o_.conv.geometry();
-    Tensor gx;
-    if (want_gx_) {
-      gx = Tensor::empty(x.shape(), dtype);
-      kernels::run(kernels::ConvInputGrad{g, {gy.view(), {}}, {w.view(), {}}, gx.mutable_view()}, context);
-    }
+    Tensor gx = want_gx_ ? Tensor::empty(x.shape(), dtype) : Tensor();
     Tensor gw = Tensor::empty(w.shape(), dtype);
-    kernels::run(kernels::ConvWeightGrad{g, {x.view(), {}}, {gy.view(), {}}, gw.mutable_view()}, context);
+    Tensor ggamma = Tensor::empty(channels, dtype), gbeta = Tensor::empty(channels, dtype);
+    kernels::run(kernels::ConvBlockGrad{.geometry = o_.conv.geometry(),
+                                        .pool = o_.pool,
+                                        .x = x.view(),
+                                        .w = w.view(),
+                                        .gamma = view_or_none(in[2]),
+                                        .y = y.view(),
+                                        .mean = in[4].view(),
+                                        .rstd = in[5].view(),
+                                        .choice = in[6].view(),
+                                        .gp = in[7].view(),
+                                        .gx = want_gx_ ? gx.mutable_view() : View{},
+                                        .gw = gw.mutable_view(),
+                                        .ggamma = ggamma.mutable_view(),
+                                        .gbeta = gbeta.mutable_view()},
+                 Context::current());
     return {gx, gw, ggamma, gbeta};
   }
 
@@ -192,26 +180,31 @@ class ConvBlockJvp final : public Op {
   std::string_view name() const override { return "conv_block_jvp"; }
 
   std::vector<Tensor> forward(std::span<const Tensor> in) const override {
-    Context& context = Context::current();
-    const Tensor &x = in[0], &w = in[1], &gamma = in[2], &y = in[4], &choice = in[7], &tx = in[8], &tw = in[9];
+    const Tensor &y = in[4], &choice = in[7];
     const DType dtype = y.dtype();
     const Shape channels{y.shape()[0], y.shape()[4]};
-    // ty = C(tx, w) + C(x, tw), one dual kernel.
-    Tensor ty;
-    if (tx.defined() || tw.defined()) {
-      ty = Tensor::empty(y.shape(), dtype);
-      kernels::ConvForward k{o_.conv.geometry(), {}, {}, ty.mutable_view()};
-      int pairs = 0;
-      if (tx.defined()) k.x[pairs] = tx.view(), k.w[pairs++] = w.view();
-      if (tw.defined()) k.x[pairs] = x.view(), k.w[pairs++] = tw.view();
-      kernels::run(k, context);
-    }
+    const bool moves = in[8].defined() || in[9].defined();
+    Tensor ty = moves ? Tensor::empty(y.shape(), dtype) : Tensor();
     Tensor tp = Tensor::empty(choice.shape(), dtype), tmean = Tensor::empty(channels, dtype),
            trstd = Tensor::empty(channels, dtype);
-    kernels::run(kernels::NormReluPoolJvp{o_.pool, y.view(), in[5].view(), in[6].view(), view_or_none(gamma),
-                                          choice.view(), view_or_none(ty), view_or_none(in[10]), view_or_none(in[11]),
-                                          tp.mutable_view(), tmean.mutable_view(), trstd.mutable_view()},
-                 context);
+    kernels::run(kernels::ConvBlockJvp{.geometry = o_.conv.geometry(),
+                                       .pool = o_.pool,
+                                       .x = in[0].view(),
+                                       .w = in[1].view(),
+                                       .gamma = view_or_none(in[2]),
+                                       .y = y.view(),
+                                       .mean = in[5].view(),
+                                       .rstd = in[6].view(),
+                                       .choice = choice.view(),
+                                       .tx = view_or_none(in[8]),
+                                       .tw = view_or_none(in[9]),
+                                       .tgamma = view_or_none(in[10]),
+                                       .tbeta = view_or_none(in[11]),
+                                       .tp = tp.mutable_view(),
+                                       .ty = moves ? ty.mutable_view() : View{},
+                                       .tmean = tmean.mutable_view(),
+                                       .trstd = trstd.mutable_view()},
+                 Context::current());
     if (!ty.defined()) ty = Tensor::zeros(y.shape(), dtype);
     return {tp, ty, tmean, trstd};
   }
@@ -238,18 +231,25 @@ class ConvBlock final : public Op, public std::enable_shared_from_this<ConvBlock
   std::string_view name() const override { return "conv_block"; }
 
   std::vector<Tensor> forward(std::span<const Tensor> in) const override {
-    Context& context = Context::current();
     const Tensor &x = in[0], &w = in[1];
     const DType dtype = x.dtype();
     Tensor y = Tensor::empty(conv_output_shape(x.shape(), w.shape(), o_.conv), dtype);
-    kernels::run(kernels::ConvForward{o_.conv.geometry(), {x.view(), {}}, {w.view(), {}}, y.mutable_view()}, context);
     const Shape channels{y.shape()[0], y.shape()[4]};
     Tensor mean = Tensor::empty(channels, dtype), rstd = Tensor::empty(channels, dtype);
     Tensor p = Tensor::empty(pooled(y.shape(), o_.pool), dtype), choice = Tensor::empty(p.shape(), DType::kU8);
-    kernels::run(
-        kernels::NormReluPoolForward{o_.pool, o_.epsilon, y.view(), view_or_none(in[2]), in[3].view(),
-                                     mean.mutable_view(), rstd.mutable_view(), p.mutable_view(), choice.mutable_view()},
-        context);
+    kernels::run(kernels::ConvBlockForward{.geometry = o_.conv.geometry(),
+                                           .pool = o_.pool,
+                                           .epsilon = o_.epsilon,
+                                           .x = x.view(),
+                                           .w = w.view(),
+                                           .gamma = view_or_none(in[2]),
+                                           .beta = in[3].view(),
+                                           .y = y.mutable_view(),
+                                           .mean = mean.mutable_view(),
+                                           .rstd = rstd.mutable_view(),
+                                           .p = p.mutable_view(),
+                                           .choice = choice.mutable_view()},
+                 Context::current());
     return {p, y, mean, rstd, choice};
   }
 

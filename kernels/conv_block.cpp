@@ -1,0 +1,86 @@
+#include "kernels/conv_block.h"
+
+#include <memory>
+
+namespace innerloop::kernels {
+namespace {
+
+/// A tensor of y's size for the time of a call.
+class LikeY {
+ public:
+  LikeY(const ConstView& y, Context& context)
+      : memory_(context.arena().allocate(static_cast<std::size_t>(y.shape.numel()) * size_of(y.dtype))),
+        view_{memory_.get(), y.dtype, y.shape} {}
+  const View& view() const { return view_; }
+
+ private:
+  std::shared_ptr<void> memory_;
+  View view_;
+};
+
+}  // namespace
+
+void compose(const ConvBlockForward& k, Context& context) {
+  run(ConvForward{k.geometry, {k.x, {}}, {k.w, {}}, k.y}, context);
+  run(NormReluPoolForward{k.pool, k.epsilon, k.y, k.gamma, k.beta, k.mean, k.rstd, k.p, k.choice}, context);
+}
+
+void compose(const ConvBlockGrad& k, Context& context) {
+  const LikeY gy(k.y, context);
+  run(NormReluPoolGrad{k.pool, k.y, k.mean, k.rstd, k.gamma, k.choice, k.gp, gy.view(), k.ggamma, k.gbeta}, context);
+  if (k.gx) run(ConvInputGrad{k.geometry, {gy.view(), {}}, {k.w, {}}, k.gx}, context);
+  run(ConvWeightGrad{k.geometry, {k.x, {}}, {gy.view(), {}}, k.gw}, context);
+}
+
+void compose(const ConvBlockJvp& k, Context& context) {
+  if (k.tx || k.tw) {
+    ConvForward conv{k.geometry, {}, {}, k.ty};
+    int pairs = 0;
+    if (k.tx) conv.x[pairs] = k.tx, conv.w[pairs++] = k.w;
+    if (k.tw) conv.x[pairs] = k.x, conv.w[pairs++] = k.tw;
+    run(conv, context);
+  }
+  run(NormReluPoolJvp{k.pool, k.y, k.mean, k.rstd, k.gamma, k.choice, k.ty, k.tgamma, k.tbeta, k.tp, k.tmean, k.trstd},
+      context);
+}
+
+void compose(const ConvBlockGradJvp& k, Context& context) {
+  const bool second_w = k.tgx && k.tw, second_x = static_cast<bool>(k.tx);
+  // gy again, for the second pairs alone.
+  std::unique_ptr<LikeY> gy;
+  if (second_w || second_x) gy = std::make_unique<LikeY>(k.y, context);
+  const LikeY tgy(k.y, context);
+  run(NormReluPoolGradJvp{.pool = k.pool,
+                          .y = k.y,
+                          .mean = k.mean,
+                          .rstd = k.rstd,
+                          .gamma = k.gamma,
+                          .choice = k.choice,
+                          .gp = k.gp,
+                          .ggamma = k.ggamma,
+                          .gbeta = k.gbeta,
+                          .ty = k.ty,
+                          .tmean = k.tmean,
+                          .trstd = k.trstd,
+                          .tgamma = k.tgamma,
+                          .tgp = k.tgp,
+                          .gy = gy ? gy->view() : View{},
+                          .tgy = tgy.view(),
+                          .tggamma = k.tggamma,
+                          .tgbeta = k.tgbeta},
+      context);
+  if (k.tgx) {
+    run(ConvInputGrad{k.geometry,
+                      {tgy.view(), second_w ? gy->view() : ConstView{}},
+                      {k.w, second_w ? k.tw : ConstView{}},
+                      k.tgx},
+        context);
+  }
+  run(ConvWeightGrad{k.geometry,
+                     {k.x, second_x ? k.tx : ConstView{}},
+                     {tgy.view(), second_x ? gy->view() : ConstView{}},
+                     k.tgw},
+      context);
+}
+
+}  // namespace innerloop::kernels
