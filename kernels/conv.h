@@ -30,12 +30,26 @@ struct ConvGeometry {
   std::int64_t groups = 1;
 };
 
+/// Of one pair of operands, in the roles of x, w and y.
+inline std::int64_t conv_flops(const ConstView& x, const ConstView& w, const ConstView& y) {
+  const Shape &u = w.shape, &v = y.shape;
+  return 2 * tasks_of(x, w, y) * v[1] * v[2] * v[3] * v[4] * u[1] * u[2] * u[3];
+}
+/// Of the second pair, which may be absent.
+inline std::int64_t second_flops(const ConstView& x, const ConstView& w, const ConstView& y) {
+  return elements_of(x) == 0 || elements_of(w) == 0 || elements_of(y) == 0 ? 0 : conv_flops(x, w, y);
+}
+
 struct ConvForward {
   static constexpr std::string_view kName = "conv_forward";
   ConvGeometry geometry;
   ConstView x[2], w[2];
   View y;
 };
+inline KernelCost cost_of(const ConvForward& k) {
+  return {conv_flops(k.x[0], k.w[0], k.y) + second_flops(k.x[1], k.w[1], k.y),
+          bytes_of(k.x[0], k.w[0], k.x[1], k.w[1], k.y)};
+}
 
 struct ConvInputGrad {
   static constexpr std::string_view kName = "conv_input_grad";
@@ -43,6 +57,10 @@ struct ConvInputGrad {
   ConstView gy[2], w[2];
   View gx;  ///< [T|1, N, H, W, C]
 };
+inline KernelCost cost_of(const ConvInputGrad& k) {
+  return {conv_flops(k.gx, k.w[0], k.gy[0]) + second_flops(k.gx, k.w[1], k.gy[1]),
+          bytes_of(k.gy[0], k.w[0], k.gy[1], k.w[1], k.gx)};
+}
 
 struct ConvWeightGrad {
   static constexpr std::string_view kName = "conv_weight_grad";
@@ -50,5 +68,9 @@ struct ConvWeightGrad {
   ConstView x[2], gy[2];
   View gw;  ///< [T|1, R, S, C/groups, K]
 };
+inline KernelCost cost_of(const ConvWeightGrad& k) {
+  return {conv_flops(k.x[0], k.gw, k.gy[0]) + second_flops(k.x[1], k.gw, k.gy[1]),
+          bytes_of(k.x[0], k.gy[0], k.x[1], k.gy[1], k.gw)};
+}
 
 }  // namespace innerloop::kernels

@@ -31,6 +31,9 @@ struct Unary {
   ConstView x;
   View y;
 };
+inline KernelCost cost_of(const Unary& k) {
+  return {elements_of(k.y), bytes_of(k.x, k.y)};
+}
 
 /// y = fn(a, b); y has the broadcast shape.
 struct Binary {
@@ -39,6 +42,9 @@ struct Binary {
   ConstView a, b;
   View y;
 };
+inline KernelCost cost_of(const Binary& k) {
+  return {elements_of(k.y), bytes_of(k.a, k.b, k.y)};
+}
 
 /// y = scale * x + offset, same shape.
 struct Affine {
@@ -47,6 +53,9 @@ struct Affine {
   ConstView x;
   View y;
 };
+inline KernelCost cost_of(const Affine& k) {
+  return {2 * elements_of(k.y), bytes_of(k.x, k.y)};
+}
 
 /// y = x repeated along the axes where x has extent 1 (or lacks leading axes).
 struct BroadcastTo {
@@ -54,6 +63,9 @@ struct BroadcastTo {
   ConstView x;
   View y;
 };
+inline KernelCost cost_of(const BroadcastTo& k) {
+  return {0, bytes_of(k.x, k.y)};
+}
 
 /// mask = 1/(1-rate) with probability 1-rate, else 0; element i draws from the address (seed, kDropout, step, task, i/4).
 struct DropoutMask {
@@ -63,5 +75,8 @@ struct DropoutMask {
   std::uint32_t step = 0, task = 0;
   View mask;
 };
+inline KernelCost cost_of(const DropoutMask& k) {
+  return {0, bytes_of(k.mask)};
+}
 
 }  // namespace innerloop::kernels

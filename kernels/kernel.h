@@ -3,11 +3,15 @@
 // A kernel is a plain struct of views and numbers, declared in kernels/FAMILY.h with its contract, and run by
 // run(kernel, context). Implementations live in kernels/cpu/FAMILY.cpp (compiled once for each CPU target) and
 // kernels/cuda/FAMILY.cu; each defines `run_here(const K&, Context&)` in its own target's namespace and registers it.
-// Adding a kernel touches its header and its implementations, nothing in between.
+// Adding a kernel touches its header and its implementations, nothing in between. Beside the struct stands its cost
+// (kernels/cost.h).
 #pragma once
 
+#include <concepts>
 #include <string_view>
 
+#include "kernels/cost.h"
+#include "kernels/watch.h"
 #include "tensor/context.h"
 #include "tensor/error.h"
 #include "tensor/view.h"
@@ -20,12 +24,23 @@ struct KernelTable {
   static inline Function entries[kTargetCount] = {};
 };
 
+template <class K>
+concept StatesItsCost = requires(const K& kernel) {
+  { cost_of(kernel) } -> std::same_as<KernelCost>;
+};
+
 /// Runs `kernel` with the implementation of the context's target. Throws when that target has none: work is never moved
 /// to another device silently.
 template <class K>
 void run(const K& kernel, Context& context) {
+  static_assert(StatesItsCost<K>, "declare `KernelCost cost_of(const K&)` beside the kernel's struct: kernels/cost.h");
   const auto function = KernelTable<K>::entries[static_cast<int>(context.target())];
   IL_CHECK(function != nullptr, "{}: no implementation for the target {}", K::kName, name_of(context.target()));
+  if (const KernelHooks* hooks = watch_internal::current.load(std::memory_order_relaxed); hooks != nullptr) [[unlikely]] {
+    const watch_internal::WatchedCall watched(*hooks, {K::kName, cost_of(kernel), context});
+    function(kernel, context);
+    return;
+  }
   function(kernel, context);
 }
 

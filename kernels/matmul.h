@@ -18,5 +18,12 @@ struct Matmul {
   ConstView a[2], b[2];  ///< pair 1 may be absent
   View out;
 };
+inline KernelCost cost_of(const Matmul& k) {
+  const auto flops = [&](const ConstView& a, const ConstView& b) {
+    if (elements_of(a) == 0 || elements_of(b) == 0) return std::int64_t{0};
+    return 2 * tasks_of(a, b, k.out) * k.out.shape[1] * k.out.shape[2] * a.shape[k.transpose_a == Transpose::kYes ? 1 : 2];
+  };
+  return {flops(k.a[0], k.b[0]) + flops(k.a[1], k.b[1]), bytes_of(k.a[0], k.b[0], k.a[1], k.b[1], k.out)};
+}
 
 }  // namespace innerloop::kernels

@@ -31,6 +31,10 @@ struct NormReluPoolForward {
   ConstView y, gamma, beta;
   View mean, rstd, p, choice;
 };
+inline KernelCost cost_of(const NormReluPoolForward& k) {
+  // An element of y: mean 1, variance 3, z 3.
+  return {7 * elements_of(k.y), bytes_of(k.y, k.gamma, k.beta, k.mean, k.rstd, k.p, k.choice)};
+}
 
 /// The same with given statistics: p and choice from y, mean, rstd. Used when the query is normalised by the support
 /// set.
@@ -40,6 +44,9 @@ struct NormReluPoolApply {
   ConstView y, mean, rstd, gamma, beta;  ///< mean, rstd [T|1, K]
   View p, choice;
 };
+inline KernelCost cost_of(const NormReluPoolApply& k) {
+  return {3 * elements_of(k.y), bytes_of(k.y, k.mean, k.rstd, k.gamma, k.beta, k.p, k.choice)};
+}
 
 /// With gz the cotangent of z (gp at the chosen positions, zero elsewhere):
 ///   gbeta = sum gz,  ggamma_hat = sum gz xhat,  gy = gamma rstd (gz - gbeta/M - xhat ggamma_hat/M).
@@ -50,6 +57,11 @@ struct NormReluPoolGrad {
   ConstView y, mean, rstd, gamma, choice, gp;
   View gy, ggamma, gbeta;
 };
+inline KernelCost cost_of(const NormReluPoolGrad& k) {
+  // An element of p: gbeta 1, xhat 2, ggamma 2. An element of y: xhat 2, the bracket 3, its factor 1.
+  return {5 * elements_of(k.gp) + 6 * elements_of(k.y),
+          bytes_of(k.y, k.mean, k.rstd, k.gamma, k.choice, k.gp, k.gy, k.ggamma, k.gbeta)};
+}
 
 /// Tangent of the forward pass. t = mean(ty xhat):
 ///   tmean = mean(ty),  trstd = -rstd^2 t,  txhat = rstd (ty - tmean - xhat t),  tz = tgamma xhat + gamma txhat +
@@ -61,6 +73,12 @@ struct NormReluPoolJvp {
   ConstView ty, tgamma, tbeta;
   View tp, tmean, trstd;
 };
+inline KernelCost cost_of(const NormReluPoolJvp& k) {
+  // An element of y: tmean 1, xhat 2, t 2. An element of p: xhat 2, txhat 4, tz 4; without ty, xhat 2 and tz 2.
+  const bool moves = elements_of(k.ty) > 0;
+  return {(moves ? 5 : 0) * elements_of(k.y) + (moves ? 10 : 4) * elements_of(k.tp),
+          bytes_of(k.y, k.mean, k.rstd, k.gamma, k.choice, k.ty, k.tgamma, k.tbeta, k.tp, k.tmean) + bytes_of(k.trstd)};
+}
 
 /// Tangent of NormReluPoolGrad, in one pass that also gives the primal gy again (the dual convolutions need both).
 ///   txhat = trstd (y - mean) + rstd (ty - tmean);  r = gz - gbeta/M - xhat ggamma/M
@@ -74,6 +92,13 @@ struct NormReluPoolGradJvp {
   ConstView ty, tmean, trstd, tgamma, tgp;
   View gy, tgy, tggamma, tgbeta;
 };
+inline KernelCost cost_of(const NormReluPoolGradJvp& k) {
+  // An element of p: xhat 2, txhat 5, tgbeta 1, tggamma 4. An element of y: xhat 2, txhat 5, r 3, the bracket of tgy 5, the
+  // two factors and their sum 3; gy 1.
+  return {12 * elements_of(k.gp) + 18 * elements_of(k.y) + elements_of(k.gy),
+          bytes_of(k.y, k.mean, k.rstd, k.gamma, k.choice, k.gp, k.ggamma, k.gbeta) +
+              bytes_of(k.ty, k.tmean, k.trstd, k.tgamma, k.tgp, k.gy, k.tgy, k.tggamma, k.tgbeta)};
+}
 
 /// `choice` in the form that plain ops take: position = the window position, 0 where dead; alive = 1, or 0 where dead.
 /// position i32 and alive f32 or f64, of the shape of choice.
@@ -82,6 +107,9 @@ struct ChoiceDecode {
   ConstView choice;
   View position, alive;
 };
+inline KernelCost cost_of(const ChoiceDecode& k) {
+  return {0, bytes_of(k.choice, k.position, k.alive)};
+}
 
 /// choice = position where p > 0 (0 without a position), else kDead; a NaN in p is dead. p f32 or f64, position i32.
 struct ChoiceEncode {
@@ -89,5 +117,8 @@ struct ChoiceEncode {
   ConstView p, position;  ///< position may be absent (zero)
   View choice;
 };
+inline KernelCost cost_of(const ChoiceEncode& k) {
+  return {0, bytes_of(k.p, k.position, k.choice)};
+}
 
 }  // namespace innerloop::kernels

@@ -19,6 +19,9 @@ struct Interleave {
   std::span<const ConstView> columns;
   View out;
 };
+inline KernelCost cost_of(const Interleave& k) {
+  return {0, bytes_of(k.columns, k.out)};
+}
 
 /// row[clock % rows, :] = the elements of all parts, one after another, as f64.
 /// Shapes: ring f64 [rows, sum of the parts' elements]; clock i64 [1], or absent for row 0.
@@ -28,5 +31,9 @@ struct PackRow {
   ConstView clock;
   View ring;
 };
+inline KernelCost cost_of(const PackRow& k) {
+  // Of the ring, one row.
+  return {0, bytes_of(k.parts, k.clock) + 8 * elements_of(k.parts)};
+}
 
 }  // namespace innerloop::kernels

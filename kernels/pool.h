@@ -21,6 +21,9 @@ struct MaxPool {
   ConstView x;
   View y, choice;
 };
+inline KernelCost cost_of(const MaxPool& k) {
+  return {0, bytes_of(k.x, k.y, k.choice)};
+}
 
 /// y = x at the chosen positions.
 struct PoolGather {
@@ -29,6 +32,10 @@ struct PoolGather {
   ConstView x, choice;
   View y;
 };
+inline KernelCost cost_of(const PoolGather& k) {
+  // Of x, one element a window.
+  return {0, bytes_of(k.y, k.choice, k.y)};
+}
 
 /// gx = sum of gy at the chosen positions, 0 elsewhere.
 struct PoolScatter {
@@ -37,6 +44,9 @@ struct PoolScatter {
   ConstView gy, choice;
   View gx;
 };
+inline KernelCost cost_of(const PoolScatter& k) {
+  return {elements_of(k.gy), bytes_of(k.gy, k.choice, k.gx)};
+}
 
 /// y = mean over each window.
 struct AveragePool {
@@ -45,6 +55,9 @@ struct AveragePool {
   ConstView x;
   View y;
 };
+inline KernelCost cost_of(const AveragePool& k) {
+  return {elements_of(k.y) * k.geometry.window_h * k.geometry.window_w, bytes_of(k.x, k.y)};
+}
 
 /// The adjoint of AveragePool.
 struct AveragePoolGrad {
@@ -53,5 +66,8 @@ struct AveragePoolGrad {
   ConstView gy;
   View gx;
 };
+inline KernelCost cost_of(const AveragePoolGrad& k) {
+  return {elements_of(k.gy) * k.geometry.window_h * k.geometry.window_w, bytes_of(k.gy, k.gx)};
+}
 
 }  // namespace innerloop::kernels

@@ -13,12 +13,18 @@ struct ReduceSum {
   ConstView x;
   View y;
 };
+inline KernelCost cost_of(const ReduceSum& k) {
+  return {elements_of(k.x), bytes_of(k.x, k.y)};
+}
 
 struct ReduceMax {
   static constexpr std::string_view kName = "reduce_max";
   ConstView x;
   View y;
 };
+inline KernelCost cost_of(const ReduceMax& k) {
+  return {0, bytes_of(k.x, k.y)};
+}
 
 /// y = (sum of x[t] over t, in task order, in float64) / tasks. x [T, ...] and y [1, ...] of one dtype, f32 or f64;
 /// `tasks` is the number that the mean is over: T, unless x holds a part of the tasks.
@@ -28,6 +34,9 @@ struct MeanOverTasks {
   std::int64_t tasks = 1;
   View y;
 };
+inline KernelCost cost_of(const MeanOverTasks& k) {
+  return {elements_of(k.x) + elements_of(k.y), bytes_of(k.x, k.y)};
+}
 
 /// y = sum of x^2 in float64, in a fixed order. A NaN or an infinity of x shows in it. x f32 or f64 of any shape; y f64
 /// [1].
@@ -36,5 +45,8 @@ struct SumOfSquares {
   ConstView x;
   View y;
 };
+inline KernelCost cost_of(const SumOfSquares& k) {
+  return {2 * elements_of(k.x), bytes_of(k.x, k.y)};
+}
 
 }  // namespace innerloop::kernels

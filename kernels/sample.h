@@ -61,6 +61,12 @@ struct GatherAugment {
   /// i64 [1] beside `out`; the step of the address is then step + clock[0], modulo 2^32. It lets a recorded launch be replayed.
   ConstView clock{};
 };
+inline KernelCost cost_of(const GatherAugment& k) {
+  // A value: scaled 1, noise 2. Of the images, the bytes that are gathered.
+  std::int64_t a_value = 1;
+  for (const Augmentation& a : k.augmentations) a_value += a.kind == AugmentKind::kGaussian ? 2 : 0;
+  return {a_value * elements_of(k.out), elements_of(k.out) + bytes_of(k.index, k.out, k.clock)};
+}
 
 enum class TaskScheme : std::uint8_t { kGroups, kInstances };
 
@@ -96,5 +102,9 @@ struct DrawTasks {
   View support_index, query_index;
   ConstView clock{};  ///< as GatherAugment's
 };
+inline KernelCost cost_of(const DrawTasks& k) {
+  // Of the members, one for each index that is drawn.
+  return {0, 2 * bytes_of(k.support_index, k.query_index)};
+}
 
 }  // namespace innerloop::kernels

@@ -19,6 +19,9 @@ struct Sgd {
   View out;
   ConstView rate_from{};  ///< f64 [1], replaces `rate`; may be absent
 };
+inline KernelCost cost_of(const Sgd& k) {
+  return {2 * elements_of(k.out), bytes_of(k.theta, k.grad, k.out, k.rate_from)};
+}
 
 /// Kingma and Ba, "Adam", ICLR 2015, algorithm 1; step counts from 1.
 ///   m = b1 m + (1-b1) g,  v = b2 v + (1-b2) g^2,  theta -= rate * (m/(1-b1^step)) / (sqrt(v/(1-b2^step)) + epsilon)
@@ -31,6 +34,11 @@ struct Adam {
   /// f64 [3] = {rate, 1/(1-b1^step), 1/(1-b2^step)}, replaces `rate` and `step`; may be absent.
   ConstView schedule{};
 };
+/// Of one element: m 3, v 4, their corrections 2, root, epsilon, quotient, rate, difference 5.
+inline constexpr std::int64_t kAdamFlops = 14;
+inline KernelCost cost_of(const Adam& k) {
+  return {kAdamFlops * elements_of(k.theta), bytes_of(k.grad, k.schedule) + 2 * bytes_of(k.theta, k.m, k.v)};
+}
 
 /// The end of a replayed step: schedule = table[clock], or the table's last line once the clock is past it (its first before
 /// 0); then clock += 1. So line i of the table is what the update of step i reads, with AdvanceClock run before the update and
@@ -41,6 +49,10 @@ struct AdvanceClock {
   ConstView table;
   View clock, schedule;
 };
+inline KernelCost cost_of(const AdvanceClock& k) {
+  // Of the table, one line.
+  return {0, 2 * bytes_of(k.clock, k.schedule)};
+}
 
 /// x = min(max(x, -limit), limit), in place; a NaN stays a NaN.
 struct ClipValue {
@@ -48,5 +60,8 @@ struct ClipValue {
   double limit = 0;
   View x;
 };
+inline KernelCost cost_of(const ClipValue& k) {
+  return {0, 2 * bytes_of(k.x)};
+}
 
 }  // namespace innerloop::kernels

@@ -8,7 +8,7 @@
 
 #include <span>
 
-#include "kernels/kernel.h"
+#include "kernels/update.h"
 
 namespace innerloop::kernels {
 
@@ -21,6 +21,9 @@ struct RepeatList {
   std::span<const ConstView> theta;
   std::span<const View> out;
 };
+inline KernelCost cost_of(const RepeatList& k) {
+  return {0, bytes_of(k.theta, k.out)};
+}
 
 /// out[i] = theta[i] - rate * grad[i]. theta[i] may have task extent 1 where the others have T; out[i] may be theta[i].
 /// Traffic: each list read once, out written once.
@@ -31,6 +34,9 @@ struct SgdList {
   std::span<const ConstView> theta, grad;
   std::span<const View> out;
 };
+inline KernelCost cost_of(const SgdList& k) {
+  return {2 * elements_of(k.out), bytes_of(k.theta, k.grad, k.out)};
+}
 
 /// The clip and Adam (kernels/update.h) on every parameter, in place; g is grad, clipped to [-clip, clip] where clip > 0.
 /// Traffic: four lists read once, three written once.
@@ -41,6 +47,9 @@ struct AdamList {
   std::span<const ConstView> grad;
   std::span<const View> theta, m, v;
 };
+inline KernelCost cost_of(const AdamList& k) {
+  return {kAdamFlops * elements_of(k.theta), bytes_of(k.grad, k.schedule) + 2 * bytes_of(k.theta, k.m, k.v)};
+}
 
 /// y[i] = (sum of x[i] over its T tasks, in task order, in float64) / tasks. x[i] [T, ...], y[i] [1, ...].
 struct MeanOverTasksList {
@@ -49,6 +58,9 @@ struct MeanOverTasksList {
   std::span<const ConstView> x;
   std::span<const View> y;
 };
+inline KernelCost cost_of(const MeanOverTasksList& k) {
+  return {elements_of(k.x) + elements_of(k.y), bytes_of(k.x, k.y)};
+}
 
 /// y[i] = sum of x[i]^2, in float64; a NaN or an infinity shows in it. y f64 [number of tensors].
 struct SumOfSquaresList {
@@ -56,5 +68,8 @@ struct SumOfSquaresList {
   std::span<const ConstView> x;
   View y;
 };
+inline KernelCost cost_of(const SumOfSquaresList& k) {
+  return {2 * elements_of(k.x), bytes_of(k.x, k.y)};
+}
 
 }  // namespace innerloop::kernels
