@@ -1,18 +1,26 @@
-"""Writes a meta-gradient problem for `innerloop metagrad`: the benchmark workloads, from numpy alone.
+"""Writes a meta-gradient problem for `innerloop metagrad`: the benchmark workloads, without any framework.
 
     python3 bench/make_problem.py --workload w1 --steps 1 --out w1.safetensors
     innerloop metagrad w1.safetensors --out gradient.safetensors --repeat 5 --json
 
 The numbers come from numpy's default_rng(seed) in a fixed order (parameters block by block, head, support images, query
 images), so another framework that draws them in the same order computes on the same tensors, and its loss and gradient norm
-can be held against ours.
+can be held against ours. Without numpy they come from Python's own generator: other numbers, which the file's metadata
+`draws` says.
 """
 import argparse
 import json
+import math
+import random
 import struct
-from dataclasses import dataclass
+import sys
+from array import array
+from dataclasses import dataclass, replace
 
-import numpy as np
+try:
+    import numpy
+except ImportError:
+    numpy = None
 
 
 @dataclass(frozen=True)
@@ -41,6 +49,18 @@ class Workload:
             "norm_epsilon": 1e-5,
         }
 
+    @property
+    def sides(self):
+        """The side of the image before each block and, last, after all of them."""
+        sides = [self.side]
+        for _ in self.filters:
+            sides.append(sides[-1] // 2 if self.pooled else (sides[-1] + 1) // 2)
+        return sides
+
+    @property
+    def features(self):
+        return self.filters[-1] * (self.sides[-1] ** 2 if self.pooled else 1)
+
 
 # At 500x500 the flat features are 61,504, and an inner rate of 0.01 throws the loss: hence the smaller rate.
 WORKLOADS = {
@@ -53,49 +73,91 @@ WORKLOADS = {
 }
 
 
-def make_tensors(work: Workload, tasks: int, seed: int) -> dict:
-    rng = np.random.default_rng(seed)
+def changed(work: Workload, tasks=None, shots=None, side=None, rate=None) -> Workload:
+    """`work` with other numbers of tasks and images a class (support and query alike), another side or rate."""
+    fields = {"tasks": tasks, "side": side, "rate": rate}
+    if shots is not None:
+        fields |= {"support": work.ways * shots, "query": work.ways * shots}
+    return replace(work, **{key: value for key, value in fields.items() if value is not None})
+
+
+@dataclass(frozen=True)
+class Tensor:
+    kind: str  # as safetensors names it
+    shape: tuple
+    data: bytes
+
+
+class NumpyDraws:
+    name = "numpy"
+
+    def __init__(self, seed: int):
+        self.rng = numpy.random.default_rng(seed)
+
+    def normal(self, scale: float, shape: tuple) -> bytes:
+        return self.rng.normal(0, scale, shape).astype("<f4").tobytes()
+
+
+class PlainDraws:
+    name = "python"
+
+    def __init__(self, seed: int):
+        self.rng = random.Random(seed)
+
+    def normal(self, scale: float, shape: tuple) -> bytes:
+        gauss = self.rng.gauss
+        return array("f", (gauss(0, scale) for _ in range(math.prod(shape)))).tobytes()
+
+
+def make_tensors(work: Workload, draws) -> dict:
+    def normal(scale, *shape):
+        return Tensor("F32", shape, draws.normal(scale, shape))
+
+    def constant(value, count):
+        return Tensor("F32", (count,), array("f", [value] * count).tobytes())
+
     tensors = {}
-    fan, side = work.channels, work.side
+    fan = work.channels
     for i, width in enumerate(work.filters, start=1):
-        tensors[f"block{i}.conv.weight"] = rng.normal(0, (2 / (9 * fan)) ** 0.5, (3, 3, fan, width)).astype(np.float32)
-        tensors[f"block{i}.norm.scale"] = np.ones(width, np.float32)
-        tensors[f"block{i}.norm.shift"] = np.zeros(width, np.float32)
-        fan, side = width, side // 2 if work.pooled else (side + 1) // 2
-    features = fan * side * side if work.pooled else fan
-    tensors["head.weight"] = rng.normal(0, 0.01, (features, work.ways)).astype(np.float32)
-    tensors["head.bias"] = np.zeros(work.ways, np.float32)
+        tensors[f"block{i}.conv.weight"] = normal((2 / (9 * fan)) ** 0.5, 3, 3, fan, width)
+        tensors[f"block{i}.norm.scale"] = constant(1, width)
+        tensors[f"block{i}.norm.shift"] = constant(0, width)
+        fan = width
+    tensors["head.weight"] = normal(0.01, work.features, work.ways)
+    tensors["head.bias"] = constant(0, work.ways)
     for part, count in (("support", work.support), ("query", work.query)):
-        images = rng.normal(size=(tasks, count, work.side, work.side, work.channels))
-        tensors[f"{part}_x"] = images.astype(np.float32)
-        tensors[f"{part}_y"] = np.tile(np.arange(count, dtype=np.int64) % work.ways, (tasks, 1))
+        tensors[f"{part}_x"] = normal(1.0, work.tasks, count, work.side, work.side, work.channels)
+        labels = array("q", [i % work.ways for i in range(count)] * work.tasks)
+        tensors[f"{part}_y"] = Tensor("I64", (work.tasks, count), labels.tobytes())
     return tensors
 
 
-def toml_value(value) -> str:
-    return json.dumps(value)  # the same for what stands here: booleans, numbers, strings and lists of them
+def widened(tensor: Tensor) -> Tensor:
+    if tensor.kind != "F32":
+        return tensor
+    return Tensor("F64", tensor.shape, array("d", array("f", tensor.data)).tobytes())
 
 
-def config_text(work: Workload, steps: int, rate: float) -> str:
-    inner = {"steps": steps, "rate": rate, "order": 2, "method": "mixed", "loss": "mean"}
+def config_text(work: Workload, steps: int) -> str:
+    inner = {"steps": steps, "rate": work.rate, "order": 2, "method": "mixed", "loss": "mean"}
     lines = []
     for section, keys in (("model", work.model), ("inner", inner)):
-        lines += [f"[{section}]", *(f"{key} = {toml_value(value)}" for key, value in keys.items())]
+        # JSON writes booleans, numbers, strings and lists of them as TOML does.
+        lines += [f"[{section}]", *(f"{key} = {json.dumps(value)}" for key, value in keys.items())]
     return "\n".join(lines) + "\n"
 
 
 def write_safetensors(path: str, tensors: dict, metadata: dict) -> None:
-    kinds = {np.dtype("<f4"): "F32", np.dtype("<f8"): "F64", np.dtype("<i8"): "I64"}
     header, end = {"__metadata__": metadata}, 0
-    for name, array in tensors.items():
-        begin, end = end, end + array.nbytes
-        header[name] = {"dtype": kinds[array.dtype], "shape": list(array.shape), "data_offsets": [begin, end]}
+    for name, tensor in tensors.items():
+        begin, end = end, end + len(tensor.data)
+        header[name] = {"dtype": tensor.kind, "shape": list(tensor.shape), "data_offsets": [begin, end]}
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
     with open(path, "wb") as file:
         file.write(struct.pack("<Q", len(text)) + text)
-        for array in tensors.values():
-            file.write(np.ascontiguousarray(array).tobytes())
+        for tensor in tensors.values():
+            file.write(tensor.data)
 
 
 def main() -> None:
@@ -104,20 +166,27 @@ def main() -> None:
                         help="; ".join(f"{name}: {work.about}" for name, work in WORKLOADS.items()))
     parser.add_argument("--steps", type=int, default=1, help="inner steps (default 1)")
     parser.add_argument("--tasks", type=int, help="tasks (default: the workload's)")
+    parser.add_argument("--shots", type=int, help="support and query images a class (default: the workload's)")
+    parser.add_argument("--side", type=int, help="side of the images in pixels (default: the workload's)")
     parser.add_argument("--rate", type=float, help="inner rate (default: the workload's)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--dtype", choices=("f32", "f64"), default="f32", help="float64 holds the same values, widened")
     parser.add_argument("--out", required=True)
     args = parser.parse_args()
-    if args.steps < 0 or (args.tasks is not None and args.tasks < 1):
-        parser.error("--steps must be >= 0 and --tasks >= 1")
+    if args.steps < 0 or any(n is not None and n < 1 for n in (args.tasks, args.shots, args.side)):
+        parser.error("--steps must be >= 0 and --tasks, --shots and --side >= 1")
+    if sys.byteorder != "little":
+        parser.error("this machine is big-endian; make the file on a little-endian one")
 
-    work = WORKLOADS[args.workload]
-    tensors = make_tensors(work, args.tasks or work.tasks, args.seed)
+    work = changed(WORKLOADS[args.workload], args.tasks, args.shots, args.side, args.rate)
+    if work.pooled and work.sides[-1] < 1:
+        parser.error(f"--side {args.side} is too small for {len(work.filters)} halvings")
+    draws = (PlainDraws if numpy is None else NumpyDraws)(args.seed)
+    tensors = make_tensors(work, draws)
     if args.dtype == "f64":
-        tensors = {name: a.astype(np.float64) if a.dtype == np.float32 else a for name, a in tensors.items()}
-    config = config_text(work, args.steps, work.rate if args.rate is None else args.rate)
-    write_safetensors(args.out, tensors, {"format": "innerloop-problem", "config": config})
+        tensors = {name: widened(tensor) for name, tensor in tensors.items()}
+    write_safetensors(args.out, tensors,
+                      {"format": "innerloop-problem", "draws": draws.name, "config": config_text(work, args.steps)})
 
 
 if __name__ == "__main__":
