@@ -13,6 +13,8 @@
 // Determinism: the same bits at any number of threads, and for a task alone or beside others. Aliasing: none.
 // Scratch: gy and tgy, where a target keeps them, come from the context's arena and go back to it.
 //
+// Costs (kernels/cost.h): the FLOPs of the parts; the bytes of what enters and leaves the block, as if all between stayed.
+//
 // compose() is what every target can do: the kernels of the two families, one after another. A target that can do better
 // registers its own for the cases in which it is better and calls compose() for the others.
 #pragma once
@@ -31,6 +33,10 @@ struct ConvBlockForward {
   ConstView x, w, gamma, beta;
   View y, mean, rstd, p, choice;
 };
+inline KernelCost cost_of(const ConvBlockForward& k) {
+  return {conv_flops(k.x, k.w, k.y) + 7 * elements_of(k.y),
+          bytes_of(k.x, k.w, k.gamma, k.beta, k.y, k.mean, k.rstd, k.p, k.choice)};
+}
 
 /// Traffic, ideal: x, w, y, choice, gp read and gx, gw written once.
 struct ConvBlockGrad {
@@ -41,6 +47,11 @@ struct ConvBlockGrad {
   View gx;  ///< may be absent (not wanted)
   View gw, ggamma, gbeta;
 };
+inline KernelCost cost_of(const ConvBlockGrad& k) {
+  const std::int64_t conv = conv_flops(k.x, k.w, k.y);
+  return {(elements_of(k.gx) > 0 ? 2 : 1) * conv + 5 * elements_of(k.gp) + 6 * elements_of(k.y),
+          bytes_of(k.x, k.w, k.gamma, k.y, k.mean, k.rstd, k.choice, k.gp, k.gx, k.gw, k.ggamma, k.gbeta)};
+}
 
 /// tx, tw, tgamma and tbeta may each be absent (zero). ty is absent where tx and tw are: it is zero then.
 struct ConvBlockJvp {
@@ -51,6 +62,13 @@ struct ConvBlockJvp {
   ConstView tx, tw, tgamma, tbeta;
   View tp, ty, tmean, trstd;
 };
+inline KernelCost cost_of(const ConvBlockJvp& k) {
+  const bool moves = elements_of(k.ty) > 0;
+  return {conv_flops(k.x, k.w, k.y) * ((elements_of(k.tx) > 0 ? 1 : 0) + (elements_of(k.tw) > 0 ? 1 : 0)) +
+              (moves ? 5 : 0) * elements_of(k.y) + (moves ? 10 : 4) * elements_of(k.tp),
+          bytes_of(k.x, k.w, k.gamma, k.y, k.mean, k.rstd, k.choice) +
+              bytes_of(k.tx, k.tw, k.tgamma, k.tbeta, k.tp, k.ty, k.tmean, k.trstd)};
+}
 
 /// ggamma and gbeta are outputs of ConvBlockGrad, ty, tmean and trstd of ConvBlockJvp; each tangent may be absent (zero).
 struct ConvBlockGradJvp {
@@ -62,6 +80,15 @@ struct ConvBlockGradJvp {
   View tgx;  ///< may be absent (not wanted)
   View tgw, tggamma, tgbeta;
 };
+inline KernelCost cost_of(const ConvBlockGradJvp& k) {
+  const std::int64_t conv = conv_flops(k.x, k.w, k.y);
+  const std::int64_t input_pairs = elements_of(k.tgx) == 0 ? 0 : elements_of(k.tw) > 0 ? 2 : 1;
+  const std::int64_t weight_pairs = elements_of(k.tx) > 0 ? 2 : 1;
+  return {(input_pairs + weight_pairs) * conv + 12 * elements_of(k.gp) + 19 * elements_of(k.y),
+          bytes_of(k.x, k.w, k.gamma, k.y, k.mean, k.rstd, k.choice, k.gp, k.ggamma, k.gbeta) +
+              bytes_of(k.tx, k.tw, k.tgamma, k.ty, k.tmean, k.trstd, k.tgp) +
+              bytes_of(k.tgx, k.tgw, k.tggamma, k.tgbeta)};
+}
 
 void compose(const ConvBlockForward& k, Context& context);
 void compose(const ConvBlockGrad& k, Context& context);
