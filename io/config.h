@@ -14,6 +14,8 @@
 #include <variant>
 #include <vector>
 
+#include "io/layout.h"
+
 namespace innerloop::io {
 
 /// kSymmetric: (kernel - 1) / 2 on each side. kSame: TensorFlow's SAME; an odd total puts the extra pixel at the end.
@@ -122,7 +124,8 @@ struct DataConfig {
   std::int64_t channels = 1;  ///< 1 = grey, 3 = RGB
   bool invert = false;        ///< pixel = 1 - v / 255 in place of v / 255
   double holdout = 0.2;       ///< share of the groups kept for evaluation, in [0, 1)
-  std::string groups;         ///< CSV that says which images belong to one patient; empty = each image alone
+  Layout layout = Layout::kAuto;  ///< of a folder of images (layout.h)
+  std::string groups;         ///< CSV that says which images belong to one patient; empty = as the layout tells
   std::string cache;          ///< packed file that keeps decoded images for the next run; empty = decode every time
 
   friend bool operator==(const DataConfig&, const DataConfig&) = default;

@@ -12,6 +12,7 @@ namespace {
 
 using Name = std::string_view;
 constexpr Name kPaddings[] = {"symmetric", "same"};
+constexpr Name kLayouts[] = {"auto", "folders", "bimcv", "kermany", "cc_cxri", "mapped"};
 constexpr Name kPools[] = {"max", "none"};
 constexpr Name kHeads[] = {"flatten", "mean"};
 constexpr Name kOrders[] = {"1", "2"};
@@ -97,7 +98,9 @@ const std::vector<Key<Config>>& table() {
       {"data", "invert", "pixel = 1 - v / 255 in place of v / 255", Flag<C>{at<&C::data, &DataConfig::invert>}},
       {"data", "holdout", "share of the groups kept for evaluation",
        Real<C>{at<&C::data, &DataConfig::holdout>, kProperShare}},
-      {"data", "groups", "CSV that says which images belong to one patient; empty = each image alone",
+      {"data", "layout", "how a folder of images is laid out; auto looks (docs/data.md)",
+       pick<&C::data, &DataConfig::layout>(kLayouts)},
+      {"data", "groups", "CSV that says which images belong to one patient; empty = as the layout tells",
        Text<C>{at<&C::data, &DataConfig::groups>}},
       {"data", "cache", "packed file that keeps decoded images for the next run; empty = decode every time",
        Text<C>{at<&C::data, &DataConfig::cache>}},

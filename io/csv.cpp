@@ -1,5 +1,7 @@
 #include "io/csv.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cctype>
 
@@ -9,9 +11,12 @@
 namespace innerloop::io {
 namespace {
 
+enum class Separator : char { kComma = ',', kTab = '\t' };
+
 class Parser {
  public:
-  Parser(const std::string& path, std::string_view text) : path_(path), text_(text) {
+  Parser(const std::string& path, std::string_view text, Separator separator)
+      : path_(path), text_(text), separator_(static_cast<char>(separator)) {
     if (text_.starts_with("\xEF\xBB\xBF")) text_.remove_prefix(3);
   }
 
@@ -23,7 +28,7 @@ class Parser {
       row.fields.push_back(field());
       if (done()) return row;
       const char c = text_[at_++];
-      if (c == ',') continue;
+      if (c == separator_) continue;
       if (c == '\r') at_ += peek() == '\n';
       ++line_;
       return row;
@@ -35,9 +40,10 @@ class Parser {
 
   std::string field() {
     if (peek() == '"') return quoted();
-    const std::size_t end = std::min(text_.find_first_of(",\r\n", at_), text_.size());
+    const char ends[] = {separator_, '\r', '\n'};
+    const std::size_t end = std::min(text_.find_first_of(std::string_view(ends, 3), at_), text_.size());
     const std::string_view value = text_.substr(at_, end - at_);
-    IL_CHECK(value.find('"') == std::string_view::npos,
+    IL_CHECK(separator_ == '\t' || value.find('"') == std::string_view::npos,
              "{}:{}: a quote inside the field {}; quote the whole field and double the quote", path_, line_, value);
     at_ = end;
     return std::string(value);
@@ -56,8 +62,8 @@ class Parser {
       } else if (peek() == '"') {
         value += text_[at_++];
       } else {
-        IL_CHECK(done() || peek() == ',' || peek() == '\r' || peek() == '\n',
-                 "{}:{}: '{}' follows a closing quote; a comma or the end of the line must", path_, line_, peek());
+        IL_CHECK(done() || peek() == separator_ || peek() == '\r' || peek() == '\n',
+                 "{}:{}: '{}' follows a closing quote; a separator or the end of the line must", path_, line_, peek());
         return value;
       }
     }
@@ -65,6 +71,7 @@ class Parser {
 
   const std::string& path_;
   std::string_view text_;
+  char separator_;
   std::size_t at_ = 0;
   std::int64_t line_ = 1;
 };
@@ -78,17 +85,9 @@ std::string column_name(std::string_view text) {
   return name;
 }
 
-}  // namespace
-
-std::optional<std::size_t> CsvTable::column(std::string_view name) const {
-  const auto found = std::find(header.begin(), header.end(), name);
-  if (found == header.end()) return std::nullopt;
-  return static_cast<std::size_t>(found - header.begin());
-}
-
-CsvTable read_csv(const std::string& path) {
+CsvTable read(const std::string& path, Separator separator) {
   const std::string text = read_file(path);
-  Parser parser(path, text);
+  Parser parser(path, text, separator);
   CsvTable table;
   table.path = path;
   while (!parser.done()) {
@@ -97,7 +96,8 @@ CsvTable read_csv(const std::string& path) {
     if (table.header.empty()) {
       for (const std::string& field : row.fields) {
         table.header.push_back(column_name(field));
-        IL_CHECK(std::count(table.header.begin(), table.header.end(), table.header.back()) == 1,
+        IL_CHECK(table.header.back().empty() ||
+                     std::count(table.header.begin(), table.header.end(), table.header.back()) == 1,
                  "{}:{}: the column '{}' stands twice in the header", path, row.line, table.header.back());
       }
       continue;
@@ -108,6 +108,36 @@ CsvTable read_csv(const std::string& path) {
   }
   IL_CHECK(!table.header.empty(), "{}: is empty; its first line must name the columns", path);
   return table;
+}
+
+}  // namespace
+
+std::optional<std::size_t> CsvTable::column(std::string_view name) const {
+  const auto found = std::find(header.begin(), header.end(), name);
+  if (found == header.end()) return std::nullopt;
+  return static_cast<std::size_t>(found - header.begin());
+}
+
+CsvTable read_csv(const std::string& path) { return read(path, Separator::kComma); }
+
+CsvTable read_table(const std::string& path) {
+  return read(path, path.ends_with(".tsv") ? Separator::kTab : Separator::kComma);
+}
+
+std::size_t column_of(const CsvTable& table, std::initializer_list<std::string_view> names) {
+  for (const std::string_view name : names)
+    if (const std::optional<std::size_t> column = table.column(name)) return *column;
+  fail("{}:1: no column '{}' in its header ({})", table.path, *names.begin(), fmt::join(table.header, ", "));
+}
+
+std::string csv_field(std::string_view text) {
+  if (text.find_first_of(",\"\r\n") == std::string_view::npos) return std::string(text);
+  std::string quoted = "\"";
+  for (const char c : text) {
+    if (c == '"') quoted += '"';
+    quoted += c;
+  }
+  return quoted + '"';
 }
 
 }  // namespace innerloop::io

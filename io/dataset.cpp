@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "io/atomic_file.h"
+#include "io/data_listing.h"
 #include "io/groups.h"
 #include "io/image.h"
 #include "io/image_folder.h"
@@ -51,12 +52,6 @@ std::span<std::uint8_t> pixels_of(ImageSet& set, std::int64_t i) {
   return set.pixels.mutable_data<std::uint8_t>().subspan(static_cast<std::size_t>(i * n), static_cast<std::size_t>(n));
 }
 
-void each_its_own_group(ImageSet& set) {
-  set.group_names = set.files;
-  set.groups.resize(set.files.size());
-  for (std::size_t i = 0; i < set.groups.size(); ++i) set.groups[i] = static_cast<std::int64_t>(i);
-}
-
 /// Fits a decoded image to the set's size, or says why it cannot be.
 void place(Image image, const std::string& path, const LoadOptions& options, ImageSet& set, std::int64_t at) {
   if (options.size > 0) image = resize_image(image, options.size, options.size);
@@ -68,10 +63,10 @@ void place(Image image, const std::string& path, const LoadOptions& options, Ima
 }
 
 /// The size of the first image that decodes; under BadFiles::kStop that is the first image.
-ImageSize first_size(const fs::path& root, const std::vector<FolderImage>& images, const LoadOptions& options) {
-  for (const FolderImage& entry : images) {
+ImageSize first_size(const fs::path& root, const std::vector<ListedImage>& images, const LoadOptions& options) {
+  for (const ListedImage& entry : images) {
     try {
-      const Image image = decode_image((root / entry.file).string(), static_cast<int>(options.channels));
+      const Image image = decode_image((root / entry.file).string(), static_cast<int>(options.channels), entry.hints);
       return {image.height, image.width};
     } catch (const Error&) {
       if (options.bad_files == BadFiles::kStop) throw;
@@ -80,39 +75,72 @@ ImageSize first_size(const fs::path& root, const std::vector<FolderImage>& image
   fail("{}: not one of its {} images can be read; try 'innerloop data inspect'", root.string(), images.size());
 }
 
+/// What loading told of each image.
+struct Loaded {
+  std::vector<std::optional<std::string>> reasons;  ///< set: it cannot be read
+  std::vector<std::uint8_t> deep;                   ///< 1: its file has 16 bits a sample
+  std::vector<std::string> patients;
+};
+
 /// Drops the images whose reason is set: the others move up, in place.
-void drop_bad(ImageSet& set, const std::vector<std::optional<std::string>>& reasons) {
+void drop_bad(ImageSet& set, Loaded& loaded) {
   std::int64_t kept = 0;
-  std::vector<std::string> files;
-  std::vector<std::int32_t> labels;
+  ImageSet good;
+  Loaded told;
   for (std::int64_t i = 0; i < set.count(); ++i) {
     const std::size_t at = static_cast<std::size_t>(i);
-    if (reasons[at].has_value()) {
-      set.skipped.push_back({set.files[at], *reasons[at]});
+    if (loaded.reasons[at].has_value()) {
+      set.skipped.push_back({set.files[at], *loaded.reasons[at]});
       continue;
     }
     if (kept != i) std::copy_n(pixels_of(set, i).begin(), pixels_of(set, i).size(), pixels_of(set, kept).begin());
-    files.push_back(std::move(set.files[at]));
-    labels.push_back(set.labels[at]);
+    good.files.push_back(std::move(set.files[at]));
+    good.labels.push_back(set.labels[at]);
+    told.deep.push_back(loaded.deep[at]);
+    told.patients.push_back(std::move(loaded.patients[at]));
     ++kept;
   }
-  set.files = std::move(files);
-  set.labels = std::move(labels);
+  set.files = std::move(good.files);
+  set.labels = std::move(good.labels);
   set.pixels = set.pixels.slice(0, kept);
+  loaded = std::move(told);
 }
 
-ImageSet load_folder(const std::string& path, const FolderListing& listing, const LoadOptions& options) {
+/// The sentences that a reader of results should know.
+void add_cautions(ImageSet& set, const std::vector<std::uint8_t>& deep) {
+  const auto count = static_cast<std::int64_t>(std::ranges::count(deep, 1));
+  if (count > 0 && count < set.count()) {
+    const auto first = static_cast<std::size_t>(std::ranges::find(deep, 1) - deep.begin());
+    set.cautions.push_back(fmt::format("{} of {} images have 16 bits a sample ({}, for one) among files of 8; they were "
+                                       "windowed to 8.", count, set.count(), set.files[first]));
+  }
+}
+
+/// After all that sets groups.
+void add_group_cautions(ImageSet& set) {
+  const std::vector<SplitPatient> split = patients_in_several_classes(set);
+  if (split.empty()) return;
+  set.cautions.push_back(fmt::format("{} of {} patients have images in several classes ({} in {}, for one); each stays on "
+                                     "one side of a split.", split.size(), set.group_names.size(), split.front().name,
+                                     fmt::join(split.front().classes, " and ")));
+}
+
+ImageSet load_folder(const std::string& path, const DataListing& listing, const LoadOptions& options) {
   const std::int64_t count = static_cast<std::int64_t>(listing.images.size());
   ImageSet set;
   set.name = listing.name;
+  set.layout = listing.layout;
   set.classes = listing.classes;
   set.channels = options.channels;
   set.invert = options.invert;
   for (const std::string& folder : listing.without_images)
     set.skipped.push_back({folder, "a class folder without images"});
-  for (const FolderImage& image : listing.images) {
+  for (const Exclusion& e : listing.excluded) set.skipped.push_back({e.file, e.reason});
+  Loaded loaded;
+  for (const ListedImage& image : listing.images) {
     set.files.push_back(image.file);
     set.labels.push_back(image.label);
+    loaded.patients.push_back(image.patient);
   }
   const fs::path root(path);
   const ImageSize size =
@@ -120,22 +148,26 @@ ImageSet load_folder(const std::string& path, const FolderListing& listing, cons
   set.height = size.height, set.width = size.width;
   set.pixels = Tensor::empty_on_host({count, set.height, set.width, set.channels}, DType::kU8);
 
-  std::vector<std::optional<std::string>> reasons(static_cast<std::size_t>(count));
+  loaded.reasons.resize(static_cast<std::size_t>(count));
+  loaded.deep.resize(static_cast<std::size_t>(count));
   Progress progress(options, count);
   pool_of(options).parallel_for(count, [&](std::int64_t i) {
     const std::size_t at = static_cast<std::size_t>(i);
     const std::string file = (root / set.files[at]).string();
     try {
-      place(decode_image(file, static_cast<int>(options.channels)), file, options, set, i);
+      Image image = decode_image(file, static_cast<int>(options.channels), listing.images[at].hints);
+      loaded.deep[at] = image.stored_bits > 8 ? 1 : 0;
+      place(std::move(image), file, options, set, i);
     } catch (const Error& e) {
       if (options.bad_files == BadFiles::kStop) throw;
-      reasons[at] = e.what();
+      loaded.reasons[at] = e.what();
     }
     progress.step();
   });
-  drop_bad(set, reasons);
+  drop_bad(set, loaded);
   IL_CHECK(set.count() > 0, "{}: not one of its {} images can be read; try 'innerloop data inspect'", path, count);
-  each_its_own_group(set);
+  set_patients(set, loaded.patients);
+  add_cautions(set, loaded.deep);
   return set;
 }
 
@@ -159,18 +191,21 @@ ImageSet adapt(ImageSet set, const LoadOptions& options) {
 }
 
 /// Names files (with size and time of change) and options: what a cache must have been made from to be used.
-std::string fingerprint(const std::string& path, const FolderListing& listing, const LoadOptions& options) {
+std::string fingerprint(const std::string& path, const DataListing& listing, const LoadOptions& options) {
   Sha256 hash;
-  hash.add_text("source 1").add_number(options.size).add_number(options.channels);
+  hash.add_text("source 2").add_number(options.size).add_number(options.channels);
   hash.add_number(static_cast<int>(options.invert)).add_number(static_cast<int>(options.bad_files));
   hash.add_text(options.groups_csv.empty() ? "" : read_file(options.groups_csv));
-  hash.add_text(listing.name);
+  hash.add_text(listing.name).add_number(static_cast<int>(listing.layout));
   for (const std::string& name : listing.classes) hash.add_text(name);
   for (const std::string& name : listing.without_images) hash.add_text(name);
-  for (const FolderImage& image : listing.images) {
+  for (const Exclusion& e : listing.excluded) hash.add_text(e.file).add_text(e.reason);
+  for (const ListedImage& image : listing.images) {
     std::error_code error;
     const fs::path file = fs::path(path) / image.file;
-    hash.add_text(image.file).add_number(image.label);
+    hash.add_text(image.file).add_number(image.label).add_text(image.patient);
+    const DicomWindow window = image.hints.window.value_or(DicomWindow{0, 0});
+    hash.add_text(fmt::format("{} {} {}", window.center, window.width, static_cast<int>(image.hints.photometric)));
     hash.add_number(static_cast<std::int64_t>(fs::file_size(file, error)));
     hash.add_number(static_cast<std::int64_t>(fs::last_write_time(file, error).time_since_epoch().count()));
   }
@@ -236,7 +271,10 @@ ImageSet load_images(const std::string& path, const LoadOptions& options) {
     return set;
   }
 
-  const FolderListing listing = list_image_folder(path);
+  const DataListing listing = list_data(path, options.layout);
+  IL_CHECK(!listing.images.empty() || listing.excluded.empty(),
+           "{}: none of its {} files is an image of the set; {}: {}; try 'innerloop data inspect'", path,
+           listing.excluded.size(), listing.excluded.front().file, listing.excluded.front().reason);
   IL_CHECK(!listing.images.empty(),
            "{}: holds no images (.png .jpg .bmp .tga .pgm .ppm); one subfolder a class is needed", path);
   if (options.bad_files == BadFiles::kStop && !listing.without_images.empty())
@@ -249,6 +287,7 @@ ImageSet load_images(const std::string& path, const LoadOptions& options) {
   }
   ImageSet set = load_folder(path, listing, options);
   if (!options.groups_csv.empty()) apply_groups(set, options.groups_csv);
+  add_group_cautions(set);
   if (!options.cache.empty()) write_packed(options.cache, set, source);
   return set;
 }

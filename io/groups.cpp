@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 #include <string_view>
 #include <unordered_map>
 
@@ -110,6 +111,39 @@ void apply_groups(ImageSet& set, const std::string& path) {
   set.groups = std::move(groups);
   set.group_names = std::move(names);
   set.ungrouped = ungrouped;
+}
+
+void set_patients(ImageSet& set, std::span<const std::string> patients) {
+  IL_CHECK(patients.size() == set.files.size(), "set_patients: {} names for {} images", patients.size(), set.count());
+  std::unordered_map<std::string_view, std::int64_t> known;
+  set.groups.clear(), set.group_names.clear(), set.ungrouped = 0;
+  for (std::size_t i = 0; i < patients.size(); ++i) {
+    const std::int64_t next = static_cast<std::int64_t>(set.group_names.size());
+    if (patients[i].empty()) {
+      ++set.ungrouped;
+      set.groups.push_back(next);
+      set.group_names.push_back(set.files[i]);
+      continue;
+    }
+    const auto [at, is_new] = known.try_emplace(patients[i], next);
+    if (is_new) set.group_names.push_back(patients[i]);
+    set.groups.push_back(at->second);
+  }
+  if (known.empty()) set.ungrouped = 0;
+}
+
+std::vector<SplitPatient> patients_in_several_classes(const ImageSet& set) {
+  std::vector<std::set<std::int32_t>> classes(set.group_names.size());
+  for (std::size_t i = 0; i < set.groups.size(); ++i)
+    classes[static_cast<std::size_t>(set.groups[i])].insert(set.labels[i]);
+  std::vector<SplitPatient> out;
+  for (std::size_t g = 0; g < classes.size(); ++g) {
+    if (classes[g].size() < 2) continue;
+    SplitPatient patient{set.group_names[g], {}};
+    for (const std::int32_t label : classes[g]) patient.classes.push_back(set.classes[static_cast<std::size_t>(label)]);
+    out.push_back(std::move(patient));
+  }
+  return out;
 }
 
 }  // namespace innerloop::io

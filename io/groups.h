@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,6 +23,18 @@ namespace innerloop::io {
 /// image order; an image without a row becomes its own group, named by its file. Throws Error naming file and line: a
 /// missing column, a ragged row, an open quote, rows that put one image into two groups; no row that fits any image.
 void apply_groups(ImageSet& set, const std::string& path);
+
+/// The same from names: patients[i] is image i's, "" where it is unknown. Where all are unknown each image is a group of
+/// its own and none counts as ungrouped.
+void set_patients(ImageSet& set, std::span<const std::string> patients);
+
+struct SplitPatient {
+  std::string name;
+  std::vector<std::string> classes;  ///< two or more, in the set's order
+};
+/// Patients with images in several classes, in the order of their first image. They are no error (a patient may fall ill),
+/// but a reader should know.
+std::vector<SplitPatient> patients_in_several_classes(const ImageSet& set);
 
 /// The patient behind an original file name, where public chest X-ray sets name files by patient. In this order:
 ///   person123_bacteria_45.jpeg               -> person123           person + number

@@ -103,7 +103,23 @@ std::optional<ImageSize> png_size(ByteView bytes) {
   return ImageSize{big_endian(20), big_endian(16)};
 }
 
-Image decode_stb(ByteView bytes, const std::string& name, int channels) {
+/// The samples of a 16-bit file: one channel for grey, three for colour, windowed.
+Image decode_deep(const stbi_io_callbacks& callbacks, Source& source, int stored, const DisplayHints& hints) {
+  int width = 0, height = 0;
+  const int channels = stored <= 2 ? 1 : 3;
+  const std::unique_ptr<stbi_us, decltype(&stbi_image_free)> decoded(
+      stbi_load_16_from_callbacks(&callbacks, &source, &width, &height, &stored, channels), &stbi_image_free);
+  if (decoded == nullptr || source.overran()) return {};
+  const std::size_t n = static_cast<std::size_t>(width) * static_cast<std::size_t>(height) * static_cast<std::size_t>(channels);
+  return {height, width, channels, windowed(std::span<const std::uint16_t>(decoded.get(), n), hints.window), 16};
+}
+
+bool is_deep(const stbi_io_callbacks& callbacks, ByteView bytes) {
+  Source header(bytes);
+  return begins_with(bytes, kPngMark) && stbi_is_16_bit_from_callbacks(&callbacks, &header) != 0;
+}
+
+Image decode_stb(ByteView bytes, const std::string& name, int channels, const DisplayHints& hints) {
   if (const std::optional<ImageSize> size = png_size(bytes)) check_size(name, size->height, size->width);
   if (is_jpeg(bytes)) check_jpeg_tables(bytes, name);
   const stbi_io_callbacks callbacks = Source::callbacks();
@@ -115,6 +131,12 @@ Image decode_stb(ByteView bytes, const std::string& name, int channels) {
   check_size(name, height, width);
 
   Source source(bytes);
+  if (is_deep(callbacks, bytes)) {
+    const Image deep = decode_deep(callbacks, source, stored, hints);
+    IL_CHECK(!source.overran(), "{}: truncated: the file ends before the picture does; get it again", name);
+    IL_CHECK(!deep.pixels.empty(), "{}: corrupt: {}; get it again", name, stb_reason());
+    return convert_channels(deep, channels);
+  }
   const std::unique_ptr<stbi_uc, decltype(&stbi_image_free)> decoded(
       stbi_load_from_callbacks(&callbacks, &source, &width, &height, &stored, channels), &stbi_image_free);
   IL_CHECK(!source.overran(), "{}: truncated: the file ends before the picture does; get it again", name);
@@ -131,24 +153,29 @@ bool has_image_extension(std::string_view file_name) {
   return std::find(std::begin(kKnown), std::end(kKnown), lower_extension(file_name)) != std::end(kKnown);
 }
 
-Image decode_image(std::span<const std::uint8_t> bytes, const std::string& name, int channels) {
+Image decode_image(std::span<const std::uint8_t> bytes, const std::string& name, int channels,
+                   const DisplayHints& hints) {
   IL_CHECK(channels == 1 || channels == 3, "{}: {} channels asked for, 1 (grey) or 3 (RGB) are possible", name,
            channels);
   IL_CHECK(!bytes.empty(), "{}: the file is empty", name);
+  Image image;
   if (is_pnm(bytes)) {
     const ImageSize size = pnm_size(bytes, name);
     check_size(name, size.height, size.width);
-    return convert_channels(decode_pnm(bytes, name), channels);
+    image = convert_channels(decode_pnm(bytes, name), channels);
+  } else {
+    IL_CHECK(is_stb_format(bytes, name), "{}: not a PNG, JPEG, BMP, TGA, PGM or PPM image, whatever its name says", name);
+    image = decode_stb(bytes, name, channels, hints);
   }
-  IL_CHECK(is_stb_format(bytes, name), "{}: not a PNG, JPEG, BMP, TGA, PGM or PPM image, whatever its name says", name);
-  return decode_stb(bytes, name, channels);
+  if (hints.photometric == Photometric::kMonochrome1) invert_image(image);
+  return image;
 }
 
-Image decode_image(const std::string& path, int channels) {
+Image decode_image(const std::string& path, int channels, const DisplayHints& hints) {
   // No image within the limits of size needs more than this, uncompressed at 16 bits and four channels.
   constexpr std::uint64_t kMaxBytes = 8 * kMaxImagePixels + (1 << 20);
   const std::string content = read_file(path, kMaxBytes);
-  return decode_image({reinterpret_cast<const std::uint8_t*>(content.data()), content.size()}, path, channels);
+  return decode_image({reinterpret_cast<const std::uint8_t*>(content.data()), content.size()}, path, channels, hints);
 }
 
 void invert_pixels(std::span<std::uint8_t> pixels) {
@@ -160,7 +187,7 @@ void invert_image(Image& image) { invert_pixels(image.pixels); }
 Image convert_channels(const Image& image, std::int64_t channels) {
   IL_CHECK(channels == 1 || channels == 3, "image: {} channels asked for, 1 (grey) or 3 (RGB) are possible", channels);
   if (image.channels == channels) return image;
-  Image out{image.height, image.width, channels, {}};
+  Image out{image.height, image.width, channels, {}, image.stored_bits};
   const std::size_t n = static_cast<std::size_t>(image.height * image.width);
   out.pixels.resize(n * static_cast<std::size_t>(channels));
   for (std::size_t i = 0; i < n; ++i) {

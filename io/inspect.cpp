@@ -6,8 +6,6 @@
 #include <set>
 #include <unordered_map>
 
-#include "io/groups.h"
-#include "io/image_folder.h"
 #include "io/pack.h"
 #include "io/sha256.h"
 #include "tensor/context.h"
@@ -20,16 +18,10 @@ namespace fs = std::filesystem;
 /// One image's part of the summary: its size and the hash of its pixels, or why there are none.
 struct Reading {
   ImageSize size;
+  int bits = 8;
   std::string hash;
   std::optional<std::string> reason;
 };
-
-std::string hash_of(const Image& image) {
-  Sha256 hash;
-  hash.add_number(image.height).add_number(image.width);
-  hash.add(std::as_bytes(std::span(image.pixels)));
-  return hash.hex();
-}
 
 /// Groups `files` by hash, in order of first appearance.
 void find_duplicates(const ImageSet& set, const std::vector<std::string>& hashes, DataSummary& summary) {
@@ -50,23 +42,29 @@ void find_duplicates(const ImageSet& set, const std::vector<std::string>& hashes
 }
 
 /// The readable files as a set without pixels, and what decoding told of each.
-ImageSet inspect_folder(const std::string& path, ThreadPool& pool, std::vector<Reading>& readings,
+ImageSet inspect_folder(const std::string& path, Layout layout, ThreadPool& pool, std::vector<Reading>& readings,
                         DataSummary& summary) {
-  const FolderListing listing = list_image_folder(path);
+  const DataListing listing = list_data(path, layout);
+  summary.layout = listing.layout;
+  summary.excluded = listing.excluded;
+  summary.views_unknown = listing.unknown_views;
   for (const std::string& folder : listing.without_images)
     summary.unreadable.push_back({folder, "a class folder without images"});
   std::vector<Reading> all(listing.images.size());
   pool.parallel_for(static_cast<std::int64_t>(all.size()), [&](std::int64_t i) {
     Reading& reading = all[static_cast<std::size_t>(i)];
     try {
-      const Image image = decode_image((fs::path(path) / listing.images[static_cast<std::size_t>(i)].file).string(), 3);
+      const ListedImage& listed = listing.images[static_cast<std::size_t>(i)];
+      const Image image = decode_image((fs::path(path) / listed.file).string(), 3, listed.hints);
       reading.size = {image.height, image.width};
-      reading.hash = hash_of(image);
+      reading.bits = image.stored_bits;
+      reading.hash = pixel_hash(image);
     } catch (const Error& e) {
       reading.reason = e.what();
     }
   });
   ImageSet set;
+  std::vector<std::string> patients;
   set.name = listing.name;
   set.classes = listing.classes;
   for (std::size_t i = 0; i < all.size(); ++i) {
@@ -76,11 +74,11 @@ ImageSet inspect_folder(const std::string& path, ThreadPool& pool, std::vector<R
     }
     set.files.push_back(listing.images[i].file);
     set.labels.push_back(listing.images[i].label);
-    set.groups.push_back(static_cast<std::int64_t>(set.groups.size()));
+    patients.push_back(listing.images[i].patient);
     readings.push_back(std::move(all[i]));
   }
-  set.group_names = set.files;
-  IL_CHECK(!listing.images.empty(), "{}: holds no images", path);
+  set_patients(set, patients);
+  IL_CHECK(!listing.images.empty() || !listing.excluded.empty(), "{}: holds no images", path);
   return set;
 }
 
@@ -89,19 +87,27 @@ ImageSet inspect_loaded(const std::string& path, const InspectOptions& options, 
   std::error_code error;
   const bool is_file = path != "synthetic" && fs::is_regular_file(path, error);
   ImageSet set = is_file ? read_packed(path).set : load_images(path, {.seed = options.seed, .threads = &pool});
-  summary.unreadable = set.skipped;
+  summary.layout = set.layout;
+  for (const SkippedFile& f : set.skipped) summary.excluded.push_back({f.file, f.reason, ExclusionKind::kRule});
   const std::int64_t bytes = set.height * set.width * set.channels;
   readings.resize(set.files.size());
   pool.parallel_for(set.count(), [&](std::int64_t i) {
     const std::uint8_t* from = set.pixels.data<std::uint8_t>().data() + i * bytes;
     const Image image{set.height, set.width, set.channels, {from, from + bytes}};
     readings[static_cast<std::size_t>(i)] = {
-        {set.height, set.width}, hash_of(convert_channels(image, 3)), std::nullopt};
+        {set.height, set.width}, 8, pixel_hash(convert_channels(image, 3)), std::nullopt};
   });
   return set;
 }
 
 }  // namespace
+
+std::string pixel_hash(const Image& rgb) {
+  Sha256 hash;
+  hash.add_number(rgb.height).add_number(rgb.width);
+  hash.add(std::as_bytes(std::span(rgb.pixels)));
+  return hash.hex();
+}
 
 DataSummary inspect_data(const std::string& path, const InspectOptions& options) {
   ThreadPool& pool = options.threads != nullptr ? *options.threads : Context::current().threads();
@@ -109,7 +115,7 @@ DataSummary inspect_data(const std::string& path, const InspectOptions& options)
   std::vector<Reading> readings;
   std::error_code error;
   const bool from_folder = path != "synthetic" && fs::is_directory(path, error);
-  ImageSet set = from_folder ? inspect_folder(path, pool, readings, summary)
+  ImageSet set = from_folder ? inspect_folder(path, options.layout, pool, readings, summary)
                              : inspect_loaded(path, options, pool, readings, summary);
 
   if (!options.groups_csv.empty() && set.count() > 0) apply_groups(set, options.groups_csv);
@@ -118,13 +124,16 @@ DataSummary inspect_data(const std::string& path, const InspectOptions& options)
   for (std::size_t c = 0; c < members.size(); ++c)
     summary.classes.push_back({set.classes[c], static_cast<std::int64_t>(members[c].size())});
   std::vector<std::string> hashes;
-  for (const Reading& reading : readings) {
-    ++summary.sizes[reading.size];
-    hashes.push_back(reading.hash);
+  for (std::size_t i = 0; i < readings.size(); ++i) {
+    ++summary.sizes[readings[i].size];
+    hashes.push_back(readings[i].hash);
+    if (readings[i].bits > 8) summary.deep.push_back(set.files[i]);
   }
   find_duplicates(set, hashes, summary);
   summary.groups = static_cast<std::int64_t>(std::set(set.groups.begin(), set.groups.end()).size());
   summary.ungrouped = set.ungrouped;
+  summary.in_several_classes = patients_in_several_classes(set);
+  summary.views_dropped = std::ranges::count(summary.excluded, ExclusionKind::kView, &Exclusion::kind);
   return summary;
 }
 

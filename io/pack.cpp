@@ -77,7 +77,9 @@ void write_packed(const std::string& path, const ImageSet& set, const std::strin
                    {"group_names", dump(set.group_names, path)},
                    {"skipped", dump(skipped, path)},
                    {"invert", set.invert == Invert::kYes ? "yes" : "no"},
-                   {"ungrouped", std::to_string(set.ungrouped)}};
+                   {"ungrouped", std::to_string(set.ungrouped)},
+                   {"layout", std::string(name_of(set.layout))},
+                   {"cautions", dump(set.cautions, path)}};
   write_safetensors(path, file);
 }
 
@@ -121,6 +123,13 @@ PackedSet read_packed(const std::string& path) {
   IL_CHECK(ungrouped.is_number_unsigned() && ungrouped.get<std::uint64_t>() <= static_cast<std::uint64_t>(shape[0]),
            "{}: 'ungrouped' is {}, not a count of its {} images", path, ungrouped.dump(), shape[0]);
   set.ungrouped = ungrouped.get<std::int64_t>();
+  // Sets packed before there were layouts have neither of these.
+  if (file.metadata.contains("cautions")) set.cautions = strings_at(file, "cautions");
+  if (file.metadata.contains("layout")) {
+    const std::string& name = metadata_at(file, "layout");
+    for (const Layout layout : {Layout::kBimcv, Layout::kKermany, Layout::kCcCxri, Layout::kMapped})
+      if (name_of(layout) == name) set.layout = layout;
+  }
   return packed;
 }
 

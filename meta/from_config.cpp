@@ -67,6 +67,7 @@ io::LoadOptions load_options(const io::Config& config) {
   o.size = config.data.size;
   o.channels = config.data.channels;
   o.invert = config.data.invert ? io::Invert::kYes : io::Invert::kNo;
+  o.layout = config.data.layout;
   o.groups_csv = config.data.groups;
   o.cache = config.data.cache;
   o.seed = static_cast<std::uint64_t>(config.run.seed);

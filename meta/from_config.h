@@ -26,7 +26,7 @@ std::vector<kernels::Augmentation> augmentations(const io::Config& config);
 
 kernels::TaskScheme task_scheme(io::Scheme scheme);
 
-/// Size, channels, inversion, groups, cache and the seed of "synthetic"; threads and progress are the caller's.
+/// Size, channels, inversion, layout, groups, cache and the seed of "synthetic"; threads and progress are the caller's.
 io::LoadOptions load_options(const io::Config& config);
 
 /// Threads of a run: run.threads, or one a core when it is 0.

@@ -1,9 +1,10 @@
 // data: inspect, pack and synth.
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include <CLI/App.hpp>
 #include <CLI/Validators.hpp>
 #include <filesystem>
+#include <functional>
 #include <memory>
 
 #include "io/inspect.h"
@@ -18,7 +19,8 @@
 namespace innerloop::tools {
 namespace {
 
-constexpr const char* kDataHelp = "a folder (one subfolder a class), a packed file, or the word synthetic";
+constexpr const char* kDataHelp = "a folder (one subfolder a class, or a published layout), a packed file, or the word synthetic";
+constexpr const char* kLayouts = "auto|folders|bimcv|kermany|cc_cxri|mapped";
 
 // ----------------------------------------------------------------------------------------------------------------
 // inspect
@@ -29,29 +31,64 @@ struct InspectCall {
 };
 
 Json json_of(const io::DataSummary& s, const std::string& data) {
-  Json classes = Json::object(), sizes = Json::object(), unreadable = Json::array();
+  Json classes = Json::object(), sizes = Json::object(), unreadable = Json::array(), excluded = Json::array();
+  Json in_several_classes = Json::object();
+  for (const io::Exclusion& e : s.excluded) excluded.push_back({{"file", e.file}, {"reason", e.reason}});
+  for (const io::SplitPatient& p : s.in_several_classes) in_several_classes[p.name] = p.classes;
   for (const io::ClassCount& c : s.classes) classes[c.name] = c.images;
   for (const auto& [size, count] : s.sizes) sizes[fmt::format("{}x{}", size.width, size.height)] = count;
   for (const io::SkippedFile& f : s.unreadable) unreadable.push_back({{"file", f.file}, {"reason", f.reason}});
   return {{"data", data},
+          {"layout", io::name_of(s.layout)},
           {"images", s.images},
           {"classes", classes},
           {"sizes", sizes},
           {"duplicates", s.duplicates},
           {"duplicates_across_classes", s.duplicates_across_classes},
           {"unreadable", unreadable},
+          {"excluded", excluded},
+          {"views_dropped", s.views_dropped},
+          {"views_unknown", s.views_unknown},
+          {"sixteen_bit", s.deep},
+          {"patients_in_several_classes", in_several_classes},
           {"groups", s.groups},
           {"ungrouped", s.ungrouped}};
 }
 
-void print_files(const std::vector<std::string>& files) {
-  for (std::size_t i = 0; i < files.size(); ++i) fmt::print("{}{}", i == 0 ? "  " : " = ", files[i]);
-  fmt::print("\n");
+constexpr std::size_t kShown = 20;  // of a list that --json gives whole
+
+/// `line(i)` of the first few of `count` things, and how many more there are.
+void print_some(std::size_t count, const std::function<std::string(std::size_t)>& line) {
+  for (std::size_t i = 0; i < count && i < kShown; ++i) fmt::print("  {}\n", line(i));
+  if (count > kShown) fmt::print("  and {} more; --json names them all\n", count - kShown);
+}
+
+void print_exclusions(const io::DataSummary& s) {
+  fmt::print("\nleft out: {}, {} of them no frontal views\n", s.excluded.size(), s.views_dropped);
+  print_some(s.excluded.size(),
+             [&](std::size_t i) { return fmt::format("{}: {}", s.excluded[i].file, s.excluded[i].reason); });
+  if (s.views_unknown > 0) fmt::print("\nkept though their view is not told: {}\n", s.views_unknown);
+  if (!s.deep.empty() && static_cast<std::int64_t>(s.deep.size()) < s.images) {
+    fmt::print("\nfiles of 16 bits a sample among files of 8 (they are windowed to 8): {}\n", s.deep.size());
+    print_some(s.deep.size(), [&](std::size_t i) { return s.deep[i]; });
+  } else if (!s.deep.empty()) {
+    fmt::print("\nall files have 16 bits a sample; they are windowed to 8\n");
+  }
+}
+
+void print_patients(const io::DataSummary& s) {
+  if (s.ungrouped > 0) fmt::print("\nimages of no known patient: {}\n", s.ungrouped);
+  if (s.in_several_classes.empty()) return;
+  fmt::print("\npatients with images in several classes (each stays on one side of a split): {}\n",
+             s.in_several_classes.size());
+  print_some(s.in_several_classes.size(), [&](std::size_t i) {
+    return fmt::format("{}: {}", s.in_several_classes[i].name, fmt::join(s.in_several_classes[i].classes, ", "));
+  });
 }
 
 void print_summary(const io::DataSummary& s, const std::string& data) {
-  constexpr std::size_t kShown = 20;  // of a list that --json gives whole
-  fmt::print("{}: {} images in {} classes, {} groups\n\nclass\n", data, s.images, s.classes.size(), s.groups);
+  fmt::print("{}: {} images in {} classes, {} groups; layout {}\n\nclass\n", data, s.images, s.classes.size(), s.groups,
+             io::name_of(s.layout));
   for (const io::ClassCount& c : s.classes)
     fmt::print("  {:>6}  {}\n", c.images, c.name.empty() ? "(no class folders)" : c.name);
   fmt::print("\nsize, width x height\n");
@@ -59,11 +96,12 @@ void print_summary(const io::DataSummary& s, const std::string& data) {
   fmt::print("\nexact duplicates: {} sets of files, {} of them across classes\n", s.duplicates.size(),
              s.duplicates_across_classes.size());
   const auto& shown = s.duplicates_across_classes.empty() ? s.duplicates : s.duplicates_across_classes;
-  for (std::size_t i = 0; i < shown.size() && i < kShown; ++i) print_files(shown[i]);
+  print_some(shown.size(), [&](std::size_t i) { return fmt::format("{}", fmt::join(shown[i], " = ")); });
   fmt::print("\nunreadable: {}\n", s.unreadable.size());
-  for (std::size_t i = 0; i < s.unreadable.size() && i < kShown; ++i)
-    fmt::print("  {}: {}\n", s.unreadable[i].file, s.unreadable[i].reason);
-  if (s.ungrouped > 0) fmt::print("\nimages without a group in the groups file: {}\n", s.ungrouped);
+  print_some(s.unreadable.size(),
+             [&](std::size_t i) { return fmt::format("{}: {}", s.unreadable[i].file, s.unreadable[i].reason); });
+  print_exclusions(s);
+  print_patients(s);
 }
 
 int inspect(const InspectCall& o) {
@@ -71,6 +109,7 @@ int inspect(const InspectCall& o) {
   Context context = o.common.make_context(config.run);
   ContextScope scope(context);
   io::InspectOptions options;
+  options.layout = config.data.layout;
   options.groups_csv = config.data.groups;
   options.seed = static_cast<std::uint64_t>(config.run.seed);
   const io::DataSummary summary = io::inspect_data(o.data, options);
@@ -90,11 +129,11 @@ void add_inspect(CommandLine& line, CLI::App& data) {
   auto o = std::make_shared<InspectCall>();
   CLI::App& command =
       line.add(data, "inspect", "Says what is in a data set before anything is trained on it.",
-               "Classes, sizes, exact duplicates (by pixels, so across formats too), files that cannot be read, "
-               "patient groups. Unreadable files are findings here: the exit code stays 0.",
+               "Layout, classes, sizes, exact duplicates (by pixels, so across formats too), files that cannot be read, "
+               "what the layout leaves out and why, patients. Unreadable files are findings here: the exit code stays 0.",
                "  innerloop data inspect synthetic");
   command.add_option("data", o->data, kDataHelp)->required()->type_name("D");
-  o->common.add_to(command, {{"--groups", {"data.groups"}, "F.csv"}});
+  o->common.add_to(command, {{"--layout", {"data.layout"}, kLayouts}, {"--groups", {"data.groups"}, "F.csv"}});
   line.on_run(command, [o] { return inspect(*o); });
 }
 
@@ -148,6 +187,7 @@ void add_pack(CommandLine& line, CLI::App& data) {
   o->common.add_to(command, {{"--size", {"data.size"}},
                              {"--channels", {"data.channels"}, "1|3"},
                              {"--invert", {"data.invert"}, "true|false"},
+                             {"--layout", {"data.layout"}, kLayouts},
                              {"--groups", {"data.groups"}, "F.csv"}});
   line.on_run(command, [o] { return pack(*o); });
 }

@@ -31,6 +31,7 @@ struct Options {
 io::Config config_of(const meta::Checkpoint& checkpoint, const CommonOptions& common) {
   io::Config base = checkpoint.config;
   base.run.threads = 0;
+  base.data.layout = io::Layout::kAuto;  // that of the training set says nothing of the support folder
   base.run.device = io::DeviceChoice::kAuto;
   // Each image is answered alone unless --norm asks otherwise: here no protocol says what its neighbours are.
   base.eval.norm = io::EvalNorm::kSupport;

@@ -25,6 +25,7 @@ io::ImageSet load_data(const std::string& path, io::LoadOptions options, const B
   options.progress = counting_progress("reading " + path);
   io::ImageSet set = io::load_images(path, options);
   warn_of_skipped(set.skipped);
+  for (const std::string& caution : set.cautions) warn(path + ": " + caution);
   return set;
 }
 

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "data_fixtures.h"
+#include "raw_png.h"
 
 namespace innerloop::io {
 namespace {
@@ -48,37 +49,6 @@ Image decode(const std::string& bytes, const std::string& name, int channels) {
   return decode_image({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()}, name, channels);
 }
 
-std::uint32_t crc32(std::string_view bytes) {
-  std::uint32_t crc = 0xFFFFFFFFu;
-  for (const char c : bytes) {
-    crc ^= static_cast<std::uint8_t>(c);
-    for (int k = 0; k < 8; ++k) crc = crc >> 1 ^ (crc & 1 ? 0xEDB88320u : 0);
-  }
-  return ~crc;
-}
-
-std::string big_endian(std::uint32_t v) {
-  return {static_cast<char>(v >> 24), static_cast<char>(v >> 16), static_cast<char>(v >> 8), static_cast<char>(v)};
-}
-
-std::string chunk(const std::string& type, const std::string& data) {
-  return big_endian(static_cast<std::uint32_t>(data.size())) + type + data + big_endian(crc32(type + data));
-}
-
-/// A PNG by hand: any bit depth, stored (uncompressed) deflate blocks. `rows` has a filter byte before each row.
-std::string raw_png(std::uint32_t width, std::uint32_t height, int depth, int colour, const std::string& rows) {
-  std::uint32_t a = 1, b = 0;
-  for (const char c : rows) a = (a + static_cast<std::uint8_t>(c)) % 65521, b = (b + a) % 65521;
-  const std::size_t n = rows.size();
-  const std::string stored = std::string("\x78\x01\x01", 3) +
-                             std::string{static_cast<char>(n & 255), static_cast<char>(n >> 8),
-                                         static_cast<char>(~n & 255), static_cast<char>(~n >> 8 & 255)} +
-                             rows + big_endian(b << 16 | a);
-  const std::string header = big_endian(width) + big_endian(height) +
-                             std::string{static_cast<char>(depth), static_cast<char>(colour), 0, 0, 0};
-  return "\x89PNG\r\n\x1A\n" + chunk("IHDR", header) + chunk("IDAT", stored) + chunk("IEND", "");
-}
-
 TEST(Decode, EveryFormatGivesItsPixelsBack) {
   const Image grey = ramp(5, 7, 1), colour = ramp(6, 4, 3);
   EXPECT_EQ(decode(png_of(grey), "a.png", 1).pixels, grey.pixels);
@@ -116,7 +86,10 @@ TEST(Decode, OneBitAndSixteenBitPng) {
                                               0,   255, 0,   0,   255, 255, 0,   0,   0,   255};
   EXPECT_EQ(one_bit.pixels, expected);
   const std::string samples("\0\x12\x34\xFE\xFF\x00\xFF", 7);
-  EXPECT_EQ(decode(raw_png(3, 1, 16, 0, samples), "a.png", 1).pixels, (std::vector<std::uint8_t>{0x12, 0xFE, 0x00}));
+  const Image deep = decode(raw_png(3, 1, 16, 0, samples), "a.png", 1);
+  EXPECT_EQ(deep.pixels, (std::vector<std::uint8_t>{17, 255, 0}));  // (0x1234 - 0xFF) / (0xFEFF - 0xFF) * 255
+  EXPECT_EQ(deep.stored_bits, 16);
+  EXPECT_EQ(one_bit.stored_bits, 8);
   EXPECT_EQ(decode(std::string("P5 2 1 65535\n\x80\x00\xFF\xFF", 17), "a.pgm", 1).pixels,
             (std::vector<std::uint8_t>{128, 255}));
 }
