@@ -37,6 +37,7 @@ struct Pass {
 /// Mean and biased variance [1, K] of each batch norm, in the order of the layers.
 struct NormMoments {
   std::vector<Tensor> mean, variance;
+  std::vector<std::int64_t> values;  ///< of a batch: how many values a channel each norm saw; empty for running statistics
 };
 
 struct ClassifierOutput {
