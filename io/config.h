@@ -38,6 +38,10 @@ enum class Scheme { kGroups, kInstances };
 /// Whose statistics batch norm uses on an evaluation query: the query batch's own, or those of the support set.
 enum class EvalNorm { kBatch, kSupport };
 enum class DeviceChoice { kAuto, kCpu, kCuda };
+/// What `train` trains: umlf meta-trains [model]; the others are the comparison systems, trained with labels.
+enum class System { kUmlf, kLenet5, kAlexnet, kVgg19, kCovxnet, kCnnLstm, kCnnRnn, kEmcnet };
+/// kBalanced: every class weighs the same in the loss, whatever its number of images.
+enum class ClassWeights { kNone, kBalanced };
 /// What becomes of the record of an inner step until its Hessian-vector product. The bits are the same.
 enum class StepRecords { kAuto, kKeep, kRecompute };
 
@@ -53,6 +57,8 @@ std::string_view name_of(Scheme value);
 std::string_view name_of(EvalNorm value);
 std::string_view name_of(DeviceChoice value);
 std::string_view name_of(StepRecords value);
+std::string_view name_of(System value);
+std::string_view name_of(ClassWeights value);
 
 /// Blocks of conv (no bias: it is dead under batch norm), batch norm, ReLU, pool; then a dense classifier.
 struct ModelConfig {
@@ -143,6 +149,26 @@ struct EvalConfig {
   friend bool operator==(const EvalConfig&, const EvalConfig&) = default;
 };
 
+/// Training with labels: the comparison systems. [data], [augment] and [run] hold for them too; [model], [inner], [outer],
+/// [task] and [eval] do not.
+struct SupervisedConfig {
+  System system = System::kUmlf;
+  double width = 1;     ///< factor on the channels and units of every hidden layer
+  double dropout = -1;  ///< rate of every dropout layer; -1 = the publication's
+  Optimizer optimizer = Optimizer::kAdam;
+  double rate = 0.001;                     ///< step size
+  double clip = 0;                         ///< bound on each value of the gradient; 0 = off
+  std::int64_t batch = 16;                 ///< images an iteration
+  std::int64_t iterations = 1000;          ///< at most; early stopping may end before
+  std::int64_t pretrain_iterations = 300;  ///< of CovXNet's first stage; 0 leaves it out
+  double validation = 0.15;                ///< share of the training images for early stopping; 0 = none
+  std::int64_t validate_every = 20;        ///< iterations between two checks
+  std::int64_t patience = 15;              ///< checks without a better loss before the end; 0 = never
+  ClassWeights class_weights = ClassWeights::kBalanced;
+
+  friend bool operator==(const SupervisedConfig&, const SupervisedConfig&) = default;
+};
+
 struct RunConfig {
   std::int64_t seed = 1;  ///< >= 0; fixes every random number of the run
   DeviceChoice device = DeviceChoice::kAuto;
@@ -164,6 +190,7 @@ struct Config {
   std::vector<Augmentation> augment = {SaltPepper{}, Shift{}};  ///< makes a query of a support image, in this order
   DataConfig data;
   EvalConfig eval;
+  SupervisedConfig supervised;
   RunConfig run;
 
   friend bool operator==(const Config&, const Config&) = default;

@@ -24,8 +24,10 @@ constexpr Name kSchemes[] = {"groups", "instances"};
 constexpr Name kEvalNorms[] = {"batch", "support"};
 constexpr Name kDevices[] = {"auto", "cpu", "cuda"};
 constexpr Name kRecords[] = {"auto", "keep", "recompute"};
+constexpr Name kSystems[] = {"umlf", "lenet5", "alexnet", "vgg19", "covxnet", "cnn_lstm", "cnn_rnn", "emcnet"};
+constexpr Name kClassWeights[] = {"none", "balanced"};
 constexpr Name kAugmentations[] = {"salt_pepper", "gaussian", "shift"};
-constexpr Name kSections[] = {"model", "inner", "outer", "task", "augment", "data", "eval", "run"};
+constexpr Name kSections[] = {"model", "inner", "outer", "task", "augment", "data", "eval", "supervised", "run"};
 
 constexpr RealRange kNotNegative{};
 constexpr RealRange kPositive{.min = 0, .low = End::kOpen};
@@ -115,6 +117,30 @@ const std::vector<Key<Config>>& table() {
       {"eval", "every", "meta-steps between evaluations; 0 = only after the last",
        Integer<C>{at<&C::eval, &EvalConfig::every>, {0, kMany}}},
 
+      {"supervised", "system", "umlf: meta-train [model]; else a comparison system, trained with labels",
+       pick<&C::supervised, &SupervisedConfig::system>(kSystems)},
+      {"supervised", "width", "factor on the channels and units of every hidden layer; 1 = the publication's net",
+       Real<C>{at<&C::supervised, &SupervisedConfig::width>, {.low = End::kOpen, .max = 4, .high = End::kClosed}}},
+      {"supervised", "dropout", "rate of every dropout layer; -1 = the publication's own",
+       Real<C>{at<&C::supervised, &SupervisedConfig::dropout>, {.min = -1, .max = 1, .high = End::kOpen}}},
+      {"supervised", "optimizer", "rule of the update", pick<&C::supervised, &SupervisedConfig::optimizer>(kOptimizers)},
+      {"supervised", "rate", "step size", Real<C>{at<&C::supervised, &SupervisedConfig::rate>, kNotNegative}},
+      {"supervised", "clip", "bound on each value of the gradient; 0 = off",
+       Real<C>{at<&C::supervised, &SupervisedConfig::clip>, kNotNegative}},
+      {"supervised", "batch", "images an iteration", Integer<C>{at<&C::supervised, &SupervisedConfig::batch>, {1, 2048}}},
+      {"supervised", "iterations", "updates of the whole run, at most",
+       Integer<C>{at<&C::supervised, &SupervisedConfig::iterations>, {1, kMany}}},
+      {"supervised", "pretrain_iterations", "CovXNet: updates of pneumonia against normal before the training; 0 = none",
+       Integer<C>{at<&C::supervised, &SupervisedConfig::pretrain_iterations>, {0, kMany}}},
+      {"supervised", "validation", "share of the training images that early stopping watches; 0 = none",
+       Real<C>{at<&C::supervised, &SupervisedConfig::validation>, kProperShare}},
+      {"supervised", "validate_every", "iterations between two checks of the validation images",
+       Integer<C>{at<&C::supervised, &SupervisedConfig::validate_every>, {1, kMany}}},
+      {"supervised", "patience", "checks without a better validation loss before the end; 0 = never",
+       Integer<C>{at<&C::supervised, &SupervisedConfig::patience>, {0, kMany}}},
+      {"supervised", "class_weights", "balanced: every class weighs the same in the loss; none: every image does",
+       pick<&C::supervised, &SupervisedConfig::class_weights>(kClassWeights)},
+
       {"run", "seed", "fixes every random number of the run", Integer<C>{at<&C::run, &RunConfig::seed>, {}}},
       {"run", "device", "where the kernels run", pick<&C::run, &RunConfig::device>(kDevices)},
       {"run", "records", "of inner steps: keep them (faster), compute them again (less memory), or auto: keep on a GPU",
@@ -194,6 +220,8 @@ std::string_view name_of(Scheme value) { return spell(schema::kSchemes, value); 
 std::string_view name_of(EvalNorm value) { return spell(schema::kEvalNorms, value); }
 std::string_view name_of(DeviceChoice value) { return spell(schema::kDevices, value); }
 std::string_view name_of(StepRecords value) { return spell(schema::kRecords, value); }
+std::string_view name_of(System value) { return spell(schema::kSystems, value); }
+std::string_view name_of(ClassWeights value) { return spell(schema::kClassWeights, value); }
 std::string_view name_of(const Augmentation& step) { return schema::kAugmentations[step.index()]; }
 
 }  // namespace innerloop::io

@@ -57,11 +57,13 @@ std::vector<OpCase> loss_cases();
 std::vector<OpCase> dropout_cases();
 std::vector<OpCase> conv_block_cases();
 std::vector<OpCase> record_cases();
+std::vector<OpCase> batch_norm_cases();
+std::vector<OpCase> sequence_cases();
 
 inline std::vector<OpCase> all_cases() {
   std::vector<OpCase> all;
   for (auto make : {elementwise_cases, reduce_cases, conv_cases, matmul_cases, pool_cases, loss_cases, dropout_cases,
-                    conv_block_cases, record_cases})
+                    conv_block_cases, record_cases, batch_norm_cases, sequence_cases})
     for (OpCase& c : make()) all.push_back(std::move(c));
   return all;
 }

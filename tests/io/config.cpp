@@ -56,6 +56,8 @@ Config unusual() {
   c.data = {96, 3, true, 0.125, Layout::kKermany, "a \"quoted\" \\ path\n\x01.csv", "caché"};
   c.eval = {3, 2, 9, 11, 13, EvalNorm::kSupport, 17};
   c.run = {std::numeric_limits<std::int64_t>::max(), DeviceChoice::kCuda, StepRecords::kKeep, 5, 19};
+  c.supervised = {System::kCnnLstm, 0.125, 0.375, Optimizer::kSgd, 0.0625, 3.25, 23, 777, 77, 0.225, 21, 29,
+                  ClassWeights::kNone};
   return c;
 }
 
@@ -96,7 +98,14 @@ TEST(Config, ResolvedTomlHoldsEveryDocumentedKeyAndNothingElse) {
     apply_override(config, doc.key + "=" + doc.default_value);
     EXPECT_NE(config, unusual()) << doc.key << ": the printed default must take effect";
   }
-  EXPECT_EQ(plain_keys, 8u + 5 + 6 + 4 + 7 + 7 + 5);
+  EXPECT_EQ(plain_keys, 8u + 5 + 6 + 4 + 7 + 7 + 13 + 5);
+}
+
+TEST(Config, AnUnknownSystemIsToldAllTheNames) {
+  const std::string error = override_error("supervised.system=lenet");
+  for (const char* word : {"supervised.system", "lenet", "umlf", "lenet5", "alexnet", "vgg19", "covxnet", "cnn_lstm", "cnn_rnn",
+                           "emcnet"})
+    EXPECT_NE(error.find(word), std::string::npos) << word << " in: " << error;
 }
 
 TEST(Config, FloatsArePrintedInTheShortestFormThatIsExact) {
