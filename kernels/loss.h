@@ -5,7 +5,7 @@
 //   tglogits = g[t] c prob (tlogits - <prob, tlogits>) + tg[t] c (prob - onehot)
 //
 // Shapes: logits, prob, glogits and tangents [T, N, C]; labels i64 [T, N] in [0, C), else the task's loss is NaN;
-//   loss, g, tg [T]. Dtypes: f32 or f64. The logarithm is taken of the shifted sum, so large logits stay finite.
+//   loss, g, tg [T]; g may be absent (one). Dtypes: f32 or f64. The logarithm is taken of the shifted sum, so large logits stay finite.
 // Determinism: the same bits at any number of threads; sums over n run in float64 and in a fixed order. Aliasing: none.
 #pragma once
 

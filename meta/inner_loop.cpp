@@ -7,7 +7,6 @@
 namespace innerloop::meta {
 
 using autograd::Record;
-using autograd::Var;
 using autograd::Vars;
 
 std::vector<Tensor> for_each_task(const std::vector<Tensor>& params, std::int64_t tasks) {
@@ -39,9 +38,9 @@ std::vector<Tensor> adapt(const nn::ConvNet& net, const std::vector<Tensor>& par
   for (int k = 0; k < options.steps; ++k) {
     Vars at;
     for (const Tensor& p : theta) at.push_back(autograd::variable(p));
-    const Var loss = autograd::softmax_cross_entropy(net.logits(at, support_x), support_y, options.loss);
-    if (losses != nullptr) losses->push_back(loss.value());
-    theta = sgd_step(theta, autograd::values(autograd::grad(loss, at, Record::kValues)), options.rate);
+    const nn::LossGradient step = net.loss_gradient(at, support_x, support_y, options.loss, Record::kValues);
+    if (losses != nullptr) losses->push_back(step.loss);
+    theta = sgd_step(theta, autograd::values(step.gradient), options.rate);
   }
   return theta;
 }

@@ -45,9 +45,9 @@ StepRecord record_step(const nn::ConvNet& net, const std::vector<Tensor>& theta,
   const WorkPhase phase("inner step");
   StepRecord r;
   r.theta = variables(theta);
-  const Var loss = autograd::softmax_cross_entropy(net.logits(r.theta, tasks.support_x), tasks.support_y, reduction);
-  r.loss = loss.value();
-  r.grad = autograd::grad(loss, r.theta, Record::kGraph);
+  nn::LossGradient step = net.loss_gradient(r.theta, tasks.support_x, tasks.support_y, reduction, Record::kGraph);
+  r.loss = step.loss;
+  r.grad = std::move(step.gradient);
   return r;
 }
 
@@ -67,16 +67,16 @@ void apply_transposed_step(const StepRecord& step, double rate, std::vector<Tens
   kernels::run(kernels::SgdList{.rate = rate, .rate_from = {}, .theta = from, .grad = by, .out = to}, Context::current());
 }
 
-/// The query loss at theta, its gradient (when wanted) and the accuracy.
+/// The query loss at theta, its gradient and the accuracy.
 std::vector<Tensor> query_gradient(const nn::ConvNet& net, const std::vector<Tensor>& theta, const TaskBatch& tasks,
                                    LossReduction reduction, ProgramResult& result) {
   const WorkPhase phase("query gradient");
-  const Vars at = variables(theta);
-  const Var logits = net.logits(at, tasks.query_x);
-  const Var loss = autograd::softmax_cross_entropy(logits, tasks.query_y, reduction);
-  result.query_loss = loss.value();
-  result.query_accuracy = autograd::accuracy(logits.value(), tasks.query_y);
-  return autograd::values(autograd::grad(loss, at, Record::kValues));
+  const nn::LossGradient query =
+      net.loss_gradient(variables(theta), tasks.query_x, tasks.query_y, reduction, Record::kValues,
+                        autograd::HeadFigures::kLossAndAccuracy);
+  result.query_loss = query.loss;
+  result.query_accuracy = query.accuracy;
+  return autograd::values(query.gradient);
 }
 
 ProgramResult run_mixed(const nn::ConvNet& net, const std::vector<Tensor>& params, const TaskBatch& tasks,

@@ -104,12 +104,15 @@ std::vector<Tensor> ConvNet::init(std::uint64_t seed) const {
   return params;
 }
 
+Var ConvNet::features(const Var& p) const {
+  const Shape& s = p.shape();
+  return options_.head == Head::kMean ? autograd::global_average_pool(p)
+                                      : autograd::reshape(p, {s[0], s[1], s[2] * s[3] * s[4]});
+}
+
 Var ConvNet::head(const Vars& params, const Var& p) const {
   const autograd::LayerScope layer("head");
-  const Shape& s = p.shape();
-  const Var features = options_.head == Head::kMean ? autograd::global_average_pool(p)
-                                                    : autograd::reshape(p, {s[0], s[1], s[2] * s[3] * s[4]});
-  return autograd::linear(features, params[params.size() - 2], params.back());
+  return autograd::linear(features(p), params[params.size() - 2], params.back());
 }
 
 void ConvNet::check_input(std::size_t parameters, const Shape& x) const {
@@ -124,7 +127,7 @@ void ConvNet::check_statistics(const NormStatistics& statistics) const {
            "model: statistics of {} blocks for {}", std::min(statistics.mean.size(), statistics.rstd.size()), blocks_.size());
 }
 
-Var ConvNet::logits(const Vars& params, const Var& x) const {
+Var ConvNet::blocks(const Vars& params, const Var& x) const {
   check_input(params.size(), x.shape());
   Var a = x;
   for (const Block& b : blocks_) {
@@ -134,7 +137,28 @@ Var ConvNet::logits(const Vars& params, const Var& x) const {
             ? autograd::conv_block(a, params[b.weight], scale, params[b.shift], b.options).p
             : autograd::conv_block_reference(a, params[b.weight], scale, params[b.shift], b.options).p;
   }
-  return head(params, a);
+  return a;
+}
+
+Var ConvNet::logits(const Vars& params, const Var& x) const { return head(params, blocks(params, x)); }
+
+LossGradient ConvNet::loss_gradient(const Vars& params, const Var& x, const Tensor& labels,
+                                    autograd::LossReduction reduction, autograd::Record record,
+                                    autograd::HeadFigures figures) const {
+  const Var p = blocks(params, x);
+  Var at_head;
+  autograd::HeadLossResult head;
+  {
+    const autograd::LayerScope layer("head");
+    at_head = features(p);
+    head = autograd::head_loss(at_head, params[params.size() - 2], params.back(), labels, reduction, figures);
+  }
+  const Vars below(params.begin(), params.end() - 2);
+  Vars gradient = autograd::vjp({at_head}, {head.gx}, below, record);
+  for (std::size_t i = 0; i < below.size(); ++i) gradient[i] = autograd::or_zeros(gradient[i], below[i]);
+  gradient.push_back(head.gw);
+  gradient.push_back(head.gbias);
+  return {head.loss, gradient, head.accuracy};
 }
 
 Tensor ConvNet::logits_and_statistics(const std::vector<Tensor>& params, const Tensor& x,

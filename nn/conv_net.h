@@ -14,6 +14,8 @@
 #include <vector>
 
 #include "autograd/ops/conv_block.h"
+#include "autograd/ops/head.h"
+#include "autograd/transforms.h"
 #include "autograd/var.h"
 
 namespace innerloop::nn {
@@ -47,6 +49,12 @@ struct NormStatistics {
   std::vector<Tensor> mean, rstd;
 };
 
+struct LossGradient {
+  Tensor loss;      ///< [T]
+  Vars gradient;    ///< as the parameters
+  Tensor accuracy;  ///< [T], float64; undefined unless asked for
+};
+
 class ConvNet {
  public:
   /// Throws, naming the key, when the image is too small for the blocks.
@@ -66,6 +74,12 @@ class ConvNet {
 
   /// Logits [T, N, ways] of images [T|1, N, H, W, C], normalised by the statistics of these N images.
   Var logits(const Vars& params, const Var& x) const;
+
+  /// The loss of these images and its gradient in all parameters, which have the T of the images. With Record::kGraph the
+  /// gradient can be differentiated. The head is one kernel (autograd/ops/head.h).
+  LossGradient loss_gradient(const Vars& params, const Var& x, const Tensor& labels, autograd::LossReduction reduction,
+                             autograd::Record record,
+                             autograd::HeadFigures figures = autograd::HeadFigures::kLoss) const;
 
   /// The statistics that `logits` would use, and the logits.
   Tensor logits_and_statistics(const std::vector<Tensor>& params, const Tensor& x, NormStatistics& statistics) const;
@@ -87,7 +101,11 @@ class ConvNet {
     autograd::ConvBlockOptions options;
     std::size_t weight, scale, shift;  ///< places in the parameter list; scale unused without norm_scale
   };
-  Var head(const Vars& params, const Var& features) const;
+  /// The last block's output [T, N, H, W, C].
+  Var blocks(const Vars& params, const Var& x) const;
+  /// What the head's linear layer reads: [T, N, F].
+  Var features(const Var& p) const;
+  Var head(const Vars& params, const Var& p) const;
   void check_input(std::size_t parameters, const Shape& x) const;
   void check_statistics(const NormStatistics& statistics) const;
 

@@ -11,12 +11,6 @@ double weight(LossReduction reduction, const Shape& logits) {
   return reduction == LossReduction::kMean ? 1.0 / static_cast<double>(logits[1]) : 1.0;
 }
 
-Tensor one_hot(const Tensor& labels, const Shape& logits, DType dtype) {
-  Tensor out = Tensor::empty(logits, dtype);
-  kernels::run(kernels::OneHot{.labels = labels.view(), .out = out.mutable_view()}, Context::current());
-  return out;
-}
-
 // The tangent of the logits' cotangent, as one kernel; derivatives of it are those of the reference.
 class CrossEntropyGradJvp final : public Op {
  public:
@@ -113,6 +107,14 @@ class CrossEntropy final : public Op {
   Tensor labels_;
 };
 
+}  // namespace
+
+Tensor one_hot(const Tensor& labels, const Shape& logits, DType dtype) {
+  Tensor out = Tensor::empty(logits, dtype);
+  kernels::run(kernels::OneHot{.labels = labels.view(), .out = out.mutable_view()}, Context::current());
+  return out;
+}
+
 void check_labels(const Shape& logits, const Tensor& labels) {
   IL_CHECK(logits.rank() == 3 && labels.dtype() == DType::kI64 && labels.shape() == (Shape{logits[0], logits[1]}),
            "softmax_cross_entropy: logits {} and labels {} ({}); [T, N, C] and i64 [T, N] are needed",
@@ -122,8 +124,6 @@ void check_labels(const Shape& logits, const Tensor& labels) {
   for (std::int64_t label : labels.data<std::int64_t>())
     IL_CHECK(label >= 0 && label < logits[2], "softmax_cross_entropy: label {} lies outside [0, {})", label, logits[2]);
 }
-
-}  // namespace
 
 Var softmax(const Var& logits) {
   IL_CHECK(logits.shape().rank() >= 1 && is_floating(logits.dtype()),

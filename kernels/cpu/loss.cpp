@@ -47,7 +47,7 @@ template <class T>
 void grad(const SoftmaxCrossEntropyGrad& k, Context& context) {
   const Extents e = extents_of(k.prob, k.reduction);
   context.threads().parallel_for(e.tasks, [&](std::int64_t t) {
-    const T scale = static_cast<T>(e.c * static_cast<double>(k.g.as<T>()[t]));
+    const T scale = static_cast<T>(e.c * (k.g ? static_cast<double>(k.g.as<T>()[t]) : 1.0));
     for (std::int64_t n = 0; n < e.samples; ++n) {
       const std::int64_t row = t * e.samples + n, label = k.labels.as<std::int64_t>()[row];
       const T* prob = k.prob.as<T>() + row * e.classes;
@@ -61,7 +61,7 @@ template <class T>
 void grad_jvp(const SoftmaxCrossEntropyGradJvp& k, Context& context) {
   const Extents e = extents_of(k.prob, k.reduction);
   context.threads().parallel_for(e.tasks, [&](std::int64_t t) {
-    const T scale = static_cast<T>(e.c * static_cast<double>(k.g.as<T>()[t]));
+    const T scale = static_cast<T>(e.c * (k.g ? static_cast<double>(k.g.as<T>()[t]) : 1.0));
     const T tscale = k.tg ? static_cast<T>(e.c * static_cast<double>(k.tg.as<T>()[t])) : T{0};
     for (std::int64_t n = 0; n < e.samples; ++n) {
       const std::int64_t row = t * e.samples + n, label = k.labels.as<std::int64_t>()[row];

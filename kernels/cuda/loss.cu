@@ -1,19 +1,16 @@
-// Softmax cross-entropy, one-hot labels, accuracy. A row of logits is a handful of classes: kRowThreads neighbouring
-// threads share it, so that loads are contiguous and a row's sums are a few shuffles. Rows of a task are dealt to the
-// threads of one block, and their losses summed in an order that the shape alone decides.
+// Softmax cross-entropy, one-hot labels, accuracy. Rows of a task are dealt to the threads of one block (loss_rows.cuh), and
+// their losses summed in an order that the shape alone decides.
 #include "kernels/loss.h"
 
 #include "kernels/cuda/cuda_device.h"
 #include "kernels/cuda/dispatch.h"
 #include "kernels/cuda/grid.h"
 #include "kernels/cuda/launch.cuh"
+#include "kernels/cuda/loss_rows.cuh"
 #include "kernels/cuda/math.cuh"
 
 namespace innerloop::kernels::IL_TARGET_NAMESPACE {
 namespace {
-
-inline constexpr unsigned kRowThreads = 8, kRows = kBlock / kRowThreads;  // rows at once in a block
-inline constexpr unsigned kAllLanes = 0xffffffffu;
 
 struct Extents {
   std::int64_t tasks, samples, classes;
@@ -25,33 +22,6 @@ Extents extents_of(const ConstView& logits, LossReduction reduction) {
   IL_CHECK(s.rank() == 3, "softmax_cross_entropy: {} is not [T, N, C]", s.to_string());
   const double c = reduction == LossReduction::kSum || s[1] == 0 ? 1.0 : 1.0 / static_cast<double>(s[1]);
   return {s[0], s[1], s[2], c};
-}
-
-__device__ __forceinline__ double row_sum(double x) {
-#pragma unroll
-  for (unsigned d = kRowThreads / 2; d > 0; d /= 2) x += __shfl_xor_sync(kAllLanes, x, static_cast<int>(d));
-  return x;
-}
-
-template <class T>
-__device__ __forceinline__ T row_max(T x) {
-#pragma unroll
-  for (unsigned d = kRowThreads / 2; d > 0; d /= 2) {
-    const T other = __shfl_xor_sync(kAllLanes, x, static_cast<int>(d));
-    x = other > x ? other : x;
-  }
-  return x;
-}
-
-/// The sum over the block of what the first thread of each row holds, for thread 0. Called once in a kernel.
-__device__ __forceinline__ double sum_of_rows(double mine) {
-  IL_SHARED(double, rows, [kRows]);
-  if (threadIdx.x % kRowThreads == 0) rows[threadIdx.x / kRowThreads] = mine;
-  __syncthreads();
-  double sum = 0;
-  if (threadIdx.x == 0)
-    for (const double r : rows) sum += r;
-  return sum;
 }
 
 /// A block is a task.
@@ -92,12 +62,12 @@ __global__ void __launch_bounds__(kBlock)
   const std::int64_t n = e.tasks * e.samples * e.classes, stride = static_cast<std::int64_t>(gridDim.x) * blockDim.x;
   for (std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < n; i += stride) {
     const std::int64_t row = i / e.classes, c = i - row * e.classes;
-    const T scale = static_cast<T>(e.c * static_cast<double>(g[row / e.samples]));
+    const T scale = static_cast<T>(e.c * (g != nullptr ? static_cast<double>(g[row / e.samples]) : 1.0));
     out[i] = scale * (c == labels[row] ? prob[i] - 1 : prob[i]);
   }
 }
 
-/// tlogits and tg may be null.
+/// g (one), tlogits and tg (zero) may be null.
 template <class T>
 __global__ void __launch_bounds__(kBlock)
     loss_grad_jvp_kernel(const T* prob, const std::int64_t* labels, const T* g, const T* tlogits, const T* tg, T* out,
@@ -114,7 +84,7 @@ __global__ void __launch_bounds__(kBlock)
   }
   if (!exists) return;
   const std::int64_t t = row / e.samples, label = labels[row];
-  const T scale = static_cast<T>(e.c * static_cast<double>(g[t]));
+  const T scale = static_cast<T>(e.c * (g != nullptr ? static_cast<double>(g[t]) : 1.0));
   const T tscale = tg != nullptr ? static_cast<T>(e.c * static_cast<double>(tg[t])) : T{0};
   for (std::int64_t c = first; c < classes; c += kRowThreads) {
     const T p = prob[at + c];
@@ -135,31 +105,18 @@ __global__ void __launch_bounds__(kBlock)
   }
 }
 
-/// A block is a task. The first largest logit is the largest pair of (logit, lower class), which threads may find in
-/// any order; to be the same, a NaN in class 0 counts as the largest there is, and a NaN elsewhere as the smallest.
+/// A block is a task.
 template <class In, class Out>
 __global__ void __launch_bounds__(kBlock)
     accuracy_kernel(const In* logits, const std::int64_t* labels, Out* accuracy, std::int64_t samples,
                     std::int64_t classes) {
-  constexpr In kInfinity = static_cast<In>(__builtin_huge_val());
   const std::int64_t first = threadIdx.x % kRowThreads;
   double hits = 0;
   for (std::int64_t begin = 0; begin < samples; begin += kRows) {
     const std::int64_t n = begin + threadIdx.x / kRowThreads, row = blockIdx.x * samples + n;
-    In high = -kInfinity;
-    std::int64_t best = first;
-    for (std::int64_t c = first; n < samples && c < classes; c += kRowThreads) {
-      In x = logits[row * classes + c];
-      if (x != x) x = c == 0 ? kInfinity : -kInfinity;
-      if (c == first || x > high) high = x, best = c;
-    }
-#pragma unroll
-    for (unsigned d = kRowThreads / 2; d > 0; d /= 2) {
-      const In other = __shfl_xor_sync(kAllLanes, high, static_cast<int>(d));
-      const auto at = static_cast<std::int64_t>(
-          __shfl_xor_sync(kAllLanes, static_cast<long long>(best), static_cast<int>(d)));
-      if (other > high || (other == high && at < best)) high = other, best = at;
-    }
+    FirstLargest<In> largest(first);
+    for (std::int64_t c = first; n < samples && c < classes; c += kRowThreads) largest.see(logits[row * classes + c], c);
+    const std::int64_t best = largest.of_row();
     if (first == 0 && n < samples && best == labels[row]) hits += 1;
   }
   hits = sum_of_rows(hits);

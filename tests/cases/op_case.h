@@ -54,6 +54,7 @@ std::vector<OpCase> conv_cases();
 std::vector<OpCase> matmul_cases();
 std::vector<OpCase> pool_cases();
 std::vector<OpCase> loss_cases();
+std::vector<OpCase> head_cases();
 std::vector<OpCase> dropout_cases();
 std::vector<OpCase> conv_block_cases();
 std::vector<OpCase> record_cases();
@@ -62,8 +63,8 @@ std::vector<OpCase> sequence_cases();
 
 inline std::vector<OpCase> all_cases() {
   std::vector<OpCase> all;
-  for (auto make : {elementwise_cases, reduce_cases, conv_cases, matmul_cases, pool_cases, loss_cases, dropout_cases,
-                    conv_block_cases, record_cases, batch_norm_cases, sequence_cases})
+  for (auto make : {elementwise_cases, reduce_cases, conv_cases, matmul_cases, pool_cases, loss_cases, head_cases,
+                    dropout_cases, conv_block_cases, record_cases, batch_norm_cases, sequence_cases})
     for (OpCase& c : make()) all.push_back(std::move(c));
   return all;
 }

@@ -8,8 +8,8 @@ namespace {
 
 /// What a recorded step may hold at most. A step that needs fewer should lower its line.
 const std::map<std::string, std::uint64_t> kMost = {
-    {"paper", 547}, {"released", 562}, {"omniglot", 108},
-    {"omniglot, K = 5", 364}, {"miniimagenet", 469}, {"demo", 355},
+    {"paper", 541}, {"released", 474}, {"omniglot", 84},
+    {"omniglot, K = 5", 276}, {"miniimagenet", 375}, {"demo", 299},
 };
 
 TEST(LaunchBudget, NoPresetsStepLaunchesMoreThanItDid) {

@@ -1,7 +1,7 @@
 // The classifier: its products, and the loss with its derivatives.
 #include <fmt/format.h>
 
-#include "kernels/loss.h"
+#include "kernels/head.h"
 #include "kernels/matmul.h"
 #include "traffic_row.h"
 
@@ -33,6 +33,37 @@ void add_products(TrafficTable& table, const std::string& workload, std::int64_t
   add("matmul feature grad", g, tg, Transpose::kNo, w, tw, Transpose::kYes, x.shape());
 }
 
+/// Head and loss together, with their gradient; the tangent of it.
+void add_fused(TrafficTable& table, const std::string& workload, std::int64_t features) {
+  const Tensor x = ones({kTasks, kImages, features}), w = ones({kTasks, features, kWays}), bias = ones({kTasks, kWays}),
+               labels = Tensor::zeros({kTasks, kImages}, DType::kI64);
+  Tensor loss = ones({kTasks}), prob = ones({kTasks, kImages, kWays}), gx = ones(x.shape()), gw = ones(w.shape()),
+         gbias = ones(bias.shape());
+  const std::string text =
+      fmt::format("{}: {} x {} images, {} features, {} ways", workload, kTasks, kImages, features, kWays);
+  table.add("head_loss", text, bytes({&x, &w, &bias, &labels, &loss, &prob, &gx, &gw, &gbias}),
+            kernels::HeadLoss{.x = x.view(),
+                              .w = w.view(),
+                              .bias = bias.view(),
+                              .labels = labels.view(),
+                              .loss = loss.mutable_view(),
+                              .prob = prob.mutable_view(),
+                              .gx = gx.mutable_view(),
+                              .gw = gw.mutable_view(),
+                              .gbias = gbias.mutable_view()});
+  table.add("head_loss_jvp", text, bytes({&x, &w, &prob, &labels, &x, &w, &bias, &gx, &gw, &gbias}),
+            kernels::HeadLossJvp{.x = x.view(),
+                                 .w = w.view(),
+                                 .prob = prob.view(),
+                                 .labels = labels.view(),
+                                 .tx = x.view(),
+                                 .tw = w.view(),
+                                 .tbias = bias.view(),
+                                 .tgx = gx.mutable_view(),
+                                 .tgw = gw.mutable_view(),
+                                 .tgbias = gbias.mutable_view()});
+}
+
 void add_losses(TrafficTable& table) {
   const Tensor logits = ones({kTasks, kImages, kWays}), labels = Tensor::zeros({kTasks, kImages}, DType::kI64),
                g = ones({kTasks});
@@ -62,6 +93,8 @@ void add_heads(TrafficTable& table) {
   add_products(table, "W1", 64);
   add_products(table, "W2", 800);
   add_losses(table);
+  add_fused(table, "W1", 64);
+  add_fused(table, "W2", 800);
 }
 
 }  // namespace innerloop::executed
