@@ -19,6 +19,7 @@ std::shared_ptr<Node> make_node(std::shared_ptr<const Op> op) {
   node->id = g_next_id.fetch_add(1, std::memory_order_relaxed);
   node->op = std::move(op);
   node->layer = t_layer;
+  node->derivative = current_derivative();
   return node;
 }
 
@@ -108,6 +109,8 @@ Vars apply_op(std::shared_ptr<const Op> op, Vars inputs) {
   Context& context = Context::current();
   const std::vector<Tensor> operands = values(inputs);
   check_place(*op, operands, context);
+  const bool plain = current_derivative() == Derivative::kNone;
+  const DerivativeScope derivative(plain ? Derivative::kForward : current_derivative());
   const TraceRange range(op->name().data());  // literals, all of them
   std::vector<Tensor> results = op->forward(operands);
   if (context.finite_check() == FiniteCheck::kOn) check_finite(*op, results);
@@ -160,6 +163,8 @@ LayerScope::LayerScope(const char* name) : previous_(t_layer) {
   t_layer = name;
 }
 LayerScope::~LayerScope() { t_layer = previous_; }
+
+const char* current_layer() { return t_layer; }
 
 Vars Op::reference(const Vars&) const { fail("{}: a plain op has no reference", name()); }
 

@@ -16,6 +16,7 @@
 #include <string_view>
 #include <vector>
 
+#include "autograd/derivative.h"
 #include "autograd/var.h"
 #include "tensor/trace.h"
 
@@ -62,6 +63,7 @@ struct Node {
   Vars inputs;
   std::vector<Output> outputs;
   const char* layer = nullptr;  ///< the LayerScope in which the op was used
+  Derivative derivative = Derivative::kNone;  ///< what the op served when it was used
 
   Node() = default;
   Node(const Node&) = delete;
@@ -107,6 +109,9 @@ class LayerScope {
   const char* previous_;
   std::optional<TraceRange> range_;
 };
+
+/// The layer of this thread's ops; nullptr for none.
+const char* current_layer();
 
 /// Outputs of `node` as Vars with their place in the record, so that a rule may read and differentiate them.
 Vars outputs_of(const std::shared_ptr<Node>& node);

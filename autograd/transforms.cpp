@@ -102,6 +102,17 @@ void accumulate(Var& slot, const Var& term) {
   slot = slot.defined() ? add(slot, term) : term;
 }
 
+/// What a walk's rule computes, given what the op served. A walk inside a rule belongs to that rule whole.
+class RuleDerivative {
+ public:
+  explicit RuleDerivative(Derivative (*rule_of)(Derivative)) : rule_of_(rule_of), outer_(current_derivative()) {}
+  Derivative of(const Node& node) const { return outer_ <= Derivative::kForward ? rule_of_(node.derivative) : outer_; }
+
+ private:
+  Derivative (*rule_of_)(Derivative);
+  const Derivative outer_;
+};
+
 void check_like(const char* what, const Var& got, const Var& like) {
   if (!got.defined()) return;
   IL_CHECK(got.shape() == like.shape() && got.dtype() == like.dtype(), "autograd: a {} of shape {} and dtype {} for a value of shape {} and dtype {}",
@@ -126,6 +137,7 @@ class CheckpointOp final : public Op {
 
 Vars vjp(const Vars& outputs, const Vars& cotangents, const Vars& inputs, Record record) {
   const TraceRange range("reverse walk");
+  const RuleDerivative rule(&reverse_of);
   RecordScope scope(record == Record::kGraph);
   const Region region(outputs, inputs);
   Slots slots;
@@ -150,6 +162,7 @@ Vars vjp(const Vars& outputs, const Vars& cotangents, const Vars& inputs, Record
     Call call{node->inputs, node_outputs, {}};
     for (const Var& v : node->inputs) call.wanted.push_back(region.depends_on_inputs(v));
     const LayerScope layer(node->layer);
+    const DerivativeScope derivative(rule.of(*node));
     const Vars gx = node->op->vjp(call, gy);
     for (std::size_t i = 0; i < node->inputs.size() && i < gx.size(); ++i) {
       const Var& input = node->inputs[i];
@@ -163,6 +176,7 @@ Vars vjp(const Vars& outputs, const Vars& cotangents, const Vars& inputs, Record
 
 Vars jvp(const Vars& outputs, const Vars& inputs, const Vars& tangents, Record record) {
   const TraceRange range("tangent walk");
+  const RuleDerivative rule(&tangent_of);
   RecordScope scope(record == Record::kGraph);
   IL_CHECK(inputs.size() == tangents.size(), "jvp: {} tangents for {} inputs", tangents.size(), inputs.size());
   const Region region(outputs, inputs);
@@ -189,6 +203,7 @@ Vars jvp(const Vars& outputs, const Vars& inputs, const Vars& tangents, Record r
         const Vars node_outputs = outputs_of(node);
         const Call call{node->inputs, node_outputs, {}};
         const LayerScope layer(node->layer);
+        const DerivativeScope derivative(rule.of(*node));
         const Vars ty = node->op->jvp(call, tx);
         for (std::size_t i = 0; i < ty.size(); ++i) {
           if (!ty[i].defined()) continue;

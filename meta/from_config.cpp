@@ -38,6 +38,16 @@ MetaOptions meta_options(const io::Config& config) {
   return o;
 }
 
+TaskSourceOptions task_source_options(const io::Config& config) {
+  return {task_scheme(config.task.scheme),
+          config.task.ways,
+          config.task.shots,
+          config.task.queries,
+          config.outer.tasks,
+          augmentations(config),
+          static_cast<std::uint64_t>(config.run.seed)};
+}
+
 std::vector<kernels::Augmentation> augmentations(const io::Config& config) {
   std::vector<kernels::Augmentation> out;
   for (const io::Augmentation& step : config.augment) {

@@ -8,6 +8,7 @@
 #include "io/dataset.h"
 #include "kernels/sample.h"
 #include "meta/meta_gradient.h"
+#include "meta/task_source.h"
 #include "nn/conv_net.h"
 
 namespace innerloop::meta {
@@ -20,6 +21,9 @@ InnerOptions inner_options(const io::Config& config);
 
 /// The meta-gradient: one task a program, as suits a CPU.
 MetaOptions meta_options(const io::Config& config);
+
+/// The tasks of meta-training.
+TaskSourceOptions task_source_options(const io::Config& config);
 
 /// In the order of the configuration.
 std::vector<kernels::Augmentation> augmentations(const io::Config& config);

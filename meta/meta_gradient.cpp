@@ -10,6 +10,7 @@
 #include "kernels/pack.h"
 #include "kernels/update_lists.h"
 #include "meta/finite.h"
+#include "meta/inner_step_scope.h"
 #include "meta/views.h"
 #include "meta/work_phase.h"
 
@@ -32,6 +33,12 @@ Vars variables(const std::vector<Tensor>& params) {
   Vars out;
   for (const Tensor& p : params) out.push_back(autograd::variable(p));
   return out;
+}
+
+/// The task's loss, as a layer of its own in traces and profiles.
+Var loss_of(const Var& logits, const Tensor& labels, LossReduction reduction) {
+  const autograd::LayerScope layer("loss");
+  return autograd::softmax_cross_entropy(logits, labels, reduction);
 }
 
 /// The record of one inner step's gradient.
@@ -89,6 +96,7 @@ ProgramResult run_mixed(const nn::ConvNet& net, const std::vector<Tensor>& param
   std::vector<std::vector<Tensor>> thetas{for_each_task(params, tasks.tasks())};
   std::vector<StepRecord> records(steps);
   for (std::size_t k = 0; k < steps; ++k) {
+    const InnerStepScope here(static_cast<int>(k));
     StepRecord step = record_step(net, thetas[k], tasks, options.inner.loss);
     result.support_loss.push_back(step.loss);
     thetas.push_back(sgd_step(thetas[k], autograd::values(step.grad), options.inner.rate));
@@ -98,6 +106,7 @@ ProgramResult run_mixed(const nn::ConvNet& net, const std::vector<Tensor>& param
   result.lambda = query_gradient(net, thetas[steps], tasks, options.inner.loss, result);
   if (!second) return result;
   for (std::size_t k = steps; k-- > 0;) {
+    const InnerStepScope here(static_cast<int>(k));
     thetas[k + 1].clear();
     if (records[k].theta.empty()) records[k] = record_step(net, thetas[k], tasks, options.inner.loss);
     apply_transposed_step(records[k], options.inner.rate, result.lambda);
@@ -112,14 +121,14 @@ ProgramResult run_reverse(const nn::ConvNet& net, const std::vector<Tensor>& par
   const Vars start = variables(for_each_task(params, tasks.tasks()));
   Vars theta = start;
   for (int k = 0; k < options.inner.steps; ++k) {
-    const Var loss =
-        autograd::softmax_cross_entropy(net.logits(theta, tasks.support_x), tasks.support_y, options.inner.loss);
+    const InnerStepScope here(k);
+    const Var loss = loss_of(net.logits(theta, tasks.support_x), tasks.support_y, options.inner.loss);
     result.support_loss.push_back(loss.value());
     const Vars g = autograd::grad(loss, theta, options.order == Order::kSecond ? Record::kGraph : Record::kValues);
     for (std::size_t i = 0; i < theta.size(); ++i) theta[i] = theta[i] - autograd::scale(g[i], options.inner.rate);
   }
   const Var logits = net.logits(theta, tasks.query_x);
-  const Var loss = autograd::softmax_cross_entropy(logits, tasks.query_y, options.inner.loss);
+  const Var loss = loss_of(logits, tasks.query_y, options.inner.loss);
   result.query_loss = loss.value();
   result.query_accuracy = autograd::accuracy(logits.value(), tasks.query_y);
   result.lambda = autograd::values(autograd::grad(loss, start, Record::kValues));

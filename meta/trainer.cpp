@@ -27,16 +27,6 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
 
-TaskSourceOptions source_options(const io::Config& c) {
-  return {task_scheme(c.task.scheme),
-          c.task.ways,
-          c.task.shots,
-          c.task.queries,
-          c.outer.tasks,
-          augmentations(c),
-          static_cast<std::uint64_t>(c.run.seed)};
-}
-
 bool is_due(std::int64_t every, std::int64_t step, std::int64_t last) {
   return step == last || (every > 0 && step > 0 && step % every == 0);
 }
@@ -117,7 +107,7 @@ class Run {
         "a new folder",
         data, folder_.root);
     split_ = split_data(set_, config_);
-    source_.emplace(split_.train, source_options(config_));
+    source_.emplace(split_.train, task_source_options(config_));
     program_.emplace(*net_, *source_, optimizer_, meta_options(config_), replay());
     program_->set(state_.params, state_.optimizer);
     evaluation_ = eval_options(config_);

@@ -40,15 +40,7 @@ int run(const Options& o) {
   const io::ImageSet whole = load_data(o.data, meta::load_options(config), o.bad_files);
   const io::ImageSet set = meta::split_data(whole, config).train;
   say(o.preset.origin(o.data, o.common));
-  meta::TaskSourceOptions options;
-  options.scheme = meta::task_scheme(config.task.scheme);
-  options.ways = config.task.ways;
-  options.shots = config.task.shots;
-  options.queries = config.task.queries;
-  options.tasks = config.outer.tasks;
-  options.augment = meta::augmentations(config);
-  options.seed = static_cast<std::uint64_t>(config.run.seed);
-  const meta::TaskSource source(set, options);
+  const meta::TaskSource source(set, meta::task_source_options(config));
   const io::Image sheet = meta::episode_sheet(source.draw(o.step - 1), {.ways = config.task.ways});
   const std::vector<std::uint8_t> png = io::encode_png(sheet);
   io::write_file(o.out, std::as_bytes(std::span(png)));
