@@ -4,27 +4,11 @@
 
 #include "kernels/conv.h"
 #include "kernels/cpu/conv_tile.h"
+#include "kernels/cpu/dispatch.h"
 
 namespace innerloop::kernels::IL_TARGET_NAMESPACE {
 
-IL_INLINE std::int64_t smaller(std::int64_t a, std::int64_t b) { return a < b ? a : b; }
-IL_INLINE std::int64_t larger(std::int64_t a, std::int64_t b) { return a > b ? a : b; }
-IL_INLINE std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 IL_INLINE std::int64_t round_up(std::int64_t a, std::int64_t b) { return ceil_div(a, b) * b; }
-
-/// Arena memory for the length of a scope.
-template <class T>
-class Scratch {
- public:
-  Scratch(Context& context, std::int64_t count)
-      : owner_(context.arena().allocate(static_cast<std::size_t>(count) * sizeof(T))),
-        data_(static_cast<T*>(owner_.get())) {}
-  T* get() const { return data_; }
-
- private:
-  std::shared_ptr<void> owner_;
-  T* data_;
-};
 
 /// One spatial axis: output i (of `out`) lies at out_first + i*out_step of its image and reads the source positions
 /// i*in_step + tap_first + a*tap_step, a = 0 .. taps-1; those outside [0, in) are zero.
@@ -45,8 +29,14 @@ inline Axis forward_axis(std::int64_t in, std::int64_t out, std::int64_t filter,
   return {in, out, stride, 0, 1, filter, -pad, dilation};
 }
 
+/// Rows [first, last) of a sweep, counted over all images.
+struct RowRange {
+  std::int64_t first = 0, last = 0;
+  std::int64_t count() const { return last - first; }
+};
+
 /// A forward-like sweep over a batch of images: source [images][h.in][w.in][channels], cut into blocks of output rows.
-struct Sweep {
+struct ConvSweep {
   Axis h, w;
   std::int64_t images = 0;
   std::int64_t channels = 0;                ///< of the source
@@ -61,6 +51,7 @@ struct Sweep {
   std::int64_t tap_offset(std::int64_t a, std::int64_t b) const {
     return a * h.tap_step * row_pitch() + b * w.tap_step * channels;
   }
+  RowRange block(std::int64_t i) const { return {i * rows_per_block, smaller(rows(), (i + 1) * rows_per_block)}; }
   /// Blocks of about `pixels` outputs, whole rows each, evenly sized.
   void cut(std::int64_t pixels) {
     blocks = 0;
@@ -71,24 +62,26 @@ struct Sweep {
   }
 };
 
-/// The pixels of one block of rows: where each reads, and (padded) copies of what they read.
+/// The pixels of some rows: where each reads, and (padded) copies of what they read.
 template <class T>
 class PixelBlock {
  public:
-  PixelBlock(const Sweep& sweep, std::int64_t block, Context& context)
+  /// `skipped` is the row of the batch (counted over all images) that the source will begin with.
+  PixelBlock(const ConvSweep& sweep, RowRange rows, std::int64_t skipped, Context& context)
       : sweep_(sweep),
-        first_(block * sweep.rows_per_block),
-        last_(smaller(sweep.rows(), first_ + sweep.rows_per_block)),
+        first_(rows.first),
+        last_(rows.last),
+        skipped_(skipped),
         table_(context, 2 * (pixels() + kAccumulators)) {
     const std::int64_t pitch = sweep.row_pitch();
-    std::int64_t* const from = table_.get();
+    std::int64_t* const from = table_.data();
     std::int64_t* const to = from + pixels() + kAccumulators;
     std::int64_t at = 0, base = 0;
     for (std::int64_t row = first_; row < last_;) {
       const std::int64_t image = row / sweep.h.out, top = row % sweep.h.out;
       const std::int64_t count = smaller(last_ - row, sweep.h.out - top);
       if (sweep.in_place()) {
-        base = (image * sweep.h.in + top * sweep.h.in_step + sweep.h.tap_first) * pitch +
+        base = (image * sweep.h.in + top * sweep.h.in_step + sweep.h.tap_first - skipped) * pitch +
                sweep.w.tap_first * sweep.channels;
       }
       for (std::int64_t i = 0; i < count; ++i) {
@@ -115,8 +108,8 @@ class PixelBlock {
 
   std::int64_t pixels() const { return (last_ - first_) * sweep_.w.out; }
   std::int64_t first_pixel() const { return first_ * sweep_.w.out; }
-  const std::int64_t* from() const { return table_.get(); }
-  const std::int64_t* to() const { return table_.get() + pixels() + kAccumulators; }
+  const std::int64_t* from() const { return table_.data(); }
+  const std::int64_t* to() const { return table_.data() + pixels() + kAccumulators; }
   /// Elements that fill() writes.
   std::int64_t copy_size() const { return sweep_.in_place() ? 0 : copied_; }
 
@@ -141,7 +134,7 @@ class PixelBlock {
         }
         clear(at, left * channels);
         if (middle * channels > 0) {  // an image without elements may have no address
-          const T* const from_line = source + ((image * sweep_.h.in + line) * sweep_.w.in + begin) * channels;
+          const T* const from_line = source + ((image * sweep_.h.in + line - skipped_) * sweep_.w.in + begin) * channels;
           __builtin_memcpy(at + left * channels, from_line, static_cast<std::size_t>(middle * channels) * sizeof(T));
         }
         clear(at + (left + middle) * channels, right * channels);
@@ -154,8 +147,8 @@ class PixelBlock {
  private:
   static void clear(T* p, std::int64_t count) { __builtin_memset(p, 0, static_cast<std::size_t>(count) * sizeof(T)); }
 
-  const Sweep& sweep_;
-  std::int64_t first_, last_;
+  const ConvSweep& sweep_;
+  std::int64_t first_, last_, skipped_;
   Scratch<std::int64_t> table_;
   std::int64_t copied_ = 0;
 };

@@ -29,6 +29,11 @@ IL_INLINE std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b 
 IL_INLINE std::int64_t smaller(std::int64_t a, std::int64_t b) { return a < b ? a : b; }
 IL_INLINE std::int64_t larger(std::int64_t a, std::int64_t b) { return a > b ? a : b; }
 
+template <class T>
+IL_INLINE void add_in_place(T* to, const T* from, std::int64_t count) {
+  for (std::int64_t i = 0; i < count; ++i) to[i] += from[i];
+}
+
 /// Elements that are worth a trip to another thread; the unit in which pointwise work is cut, by shape alone.
 inline constexpr std::int64_t kChunkElements = 32768;
 
@@ -43,6 +48,7 @@ IL_INLINE void parallel_chunks(Context& context, std::int64_t n, std::int64_t ch
 template <class T>
 class Scratch {
  public:
+  Scratch() = default;
   Scratch(Context& context, std::int64_t count)
       : owner_(context.arena().allocate(static_cast<std::size_t>(count) * sizeof(T))) {}
   IL_INLINE T* data() const { return static_cast<T*>(owner_.get()); }

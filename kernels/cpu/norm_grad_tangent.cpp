@@ -1,136 +1,26 @@
-// Norm-ReLU-pool, tangent of the gradient: sums on the pooled grid, then gy and tgy in one dense pass.
-//
-//   gy  = A gz + X (y - mean) + C
-//   tgy = P gz + A tgz + D (y - mean) + X (ty - tmean) + E
-//   A = gamma rstd,  P = tgamma rstd + gamma trstd,  X = -A rstd ggamma/M,  C = -A gbeta/M,
-//   D = -P rstd ggamma/M - A (trstd ggamma + rstd tggamma)/M,  E = -(P gbeta + A tgbeta)/M
-#include "kernels/cpu/norm_grid.h"
+// Norm-ReLU-pool, tangent of the gradient (norm_grad_tangent.h).
+#include "kernels/cpu/norm_grad_tangent.h"
 
 namespace innerloop::kernels::IL_TARGET_NAMESPACE {
 namespace {
 
-enum Constant { kMean, kTMean, kA, kP, kX, kC, kD, kE, kConstants };
-
-/// One task's operands, and the element loops over them.
 template <int kSide, class T>
-class GradTangent {
-  using V = Vec<T>;
-
- public:
-  GradTangent(const NormReluPoolGradJvp& k, const NormGrid<T>& grid, std::int64_t t, Context& context)
-      : grid_(grid),
-        context_(context),
-        offsets_(grid),
-        constants_(grid, context),
-        y_(k.y.as<T>() + t * grid.task_elements()),
-        gp_(k.gp.as<T>() + t * grid.pooled_elements()),
-        ty_(k.ty ? k.ty.as<T>() + t * grid.task_elements() : nullptr),
-        tgp_(k.tgp ? k.tgp.as<T>() + t * grid.pooled_elements() : nullptr),
-        choice_(k.choice.as<std::uint8_t>() + t * grid.pooled_elements()),
-        gy_(k.gy ? k.gy.as<T>() + t * grid.task_elements() : nullptr),
-        tgy_(k.tgy.as<T>() + t * grid.task_elements()) {}
-
-  void run(const NormReluPoolGradJvp& k, std::int64_t t) {
-    const T *mean = line_of<T>(k.mean, t), *rstd = line_of<T>(k.rstd, t), *gamma = line_of<T>(k.gamma, t);
-    const T *tmean = line_of<T>(k.tmean, t), *trstd = line_of<T>(k.trstd, t), *tgamma = line_of<T>(k.tgamma, t);
-    const T *ggamma = line_of<T>(k.ggamma, t), *gbeta = line_of<T>(k.gbeta, t);
-    for (std::int64_t c = 0; c < grid_.channels; ++c) {
-      constants_.set(kMean, c, static_cast<double>(mean[c]));
-      constants_.set(kTMean, c, at_or(tmean, c, 0));
-    }
-    const Scratch<double> sums(context_, 2 * grid_.padded);
-    sum(sums.data());
-    for (std::int64_t c = 0; c < grid_.channels; ++c) {
-      const double s = static_cast<double>(rstd[c]), ts = at_or(trstd, c, 0), g = at_or(gamma, c, 1);
-      const double gg = static_cast<double>(ggamma[c]), gb = static_cast<double>(gbeta[c]), m = grid_.per_pixel;
-      // sum gz (y - mean) is ggamma/rstd, known from the gradient.
-      const double tgb = sums.data()[c], tgg = s * sums.data()[grid_.padded + c] + ts * (gg / s);
-      const double a = g * s, p = at_or(tgamma, c, 0) * s + g * ts;
-      k.tgbeta.as<T>()[t * grid_.channels + c] = static_cast<T>(tgb);
-      k.tggamma.as<T>()[t * grid_.channels + c] = static_cast<T>(tgg);
-      constants_.set(kA, c, a);
-      constants_.set(kP, c, p);
-      constants_.set(kX, c, -a * s * gg * m);
-      constants_.set(kC, c, -a * gb * m);
-      constants_.set(kD, c, -(p * s * gg + a * (ts * gg + s * tgg)) * m);
-      constants_.set(kE, c, -(p * gb + a * tgb) * m);
-    }
-    write();
-  }
-
- private:
-  /// sums: tgz, and tgz (y - mean) + gz (ty - tmean).
-  void sum(double* sums) const {
-    sum_over_windows(grid_, context_, sums, [this](auto lanes, std::int64_t at) {
-      return [this, lanes, centre = constants_.load(kMean, at), tcentre = constants_.load(kTMean, at)](
-                 std::int64_t window, std::int64_t pooled, V& total, V& dot) IL_LAMBDA_INLINE {
-        const Choice<T> c = Choice<T>::load(lanes, choice_ + pooled);
-        const Mask<T> dead = c.chosen(kDead);
-        if (tgp_ != nullptr) {
-          const V tg = select(dead, V::zero(), lanes.load(tgp_ + pooled));
-          total = total + tg;
-          dot = fma(tg, offsets_.pick(lanes, y_ + window, c) - centre, dot);
-        }
-        const V g = select(dead, V::zero(), lanes.load(gp_ + pooled));
-        const V ty = ty_ == nullptr ? V::zero() : offsets_.pick(lanes, ty_ + window, c);
-        dot = fma(g, ty - tcentre, dot);
-      };
-    });
-  }
-
-  void write() const {
-    for_each_group<Sweep::kBackward>(
-        grid_, context_, [this](auto lanes, std::int64_t at, std::int64_t begin, std::int64_t end) {
-          const V mean = constants_.load(kMean, at), tmean = constants_.load(kTMean, at), a = constants_.load(kA, at),
-                  p = constants_.load(kP, at), x = constants_.load(kX, at), c = constants_.load(kC, at),
-                  d = constants_.load(kD, at), e = constants_.load(kE, at);
-          // One pixel; `g` is A gz + C there and `tg` is P gz + A tgz + E.
-          const auto put = [&](std::int64_t i, V g, V tg) IL_LAMBDA_INLINE {
-            const V dy = lanes.load(y_ + i) - mean;
-            const V dty = (ty_ == nullptr ? V::zero() : lanes.load(ty_ + i)) - tmean;
-            if (gy_ != nullptr) lanes.store(gy_ + i, fma(dy, x, g));
-            lanes.store(tgy_ + i, fma(dty, x, fma(dy, d, tg)));
-          };
-          for (std::int64_t b = begin; b < end; ++b) {
-            const auto band = grid_.band(b);
-            const std::int64_t first = band.first + at;
-            if (!band.windowed) {
-              for (std::int64_t w = 0; w < grid_.width; ++w) put(first + w * grid_.channels, c, e);
-              continue;
-            }
-            for (std::int64_t q = 0; q < grid_.window_columns; ++q) {
-              const std::int64_t pooled = band.pooled + q * grid_.channels + at,
-                                 window = first + q * kSide * grid_.channels;
-              const Choice<T> choice = Choice<T>::load(lanes, choice_ + pooled);
-              const V gz = lanes.load(gp_ + pooled);
-              const V tgz = tgp_ == nullptr ? V::zero() : lanes.load(tgp_ + pooled);
-              const V hit = fma(gz, a, c), thit = fma(gz, p, fma(tgz, a, e));
-              for (int j = 0; j < kSide * kSide; ++j) {
-                const Mask<T> here = choice.chosen(j);
-                put(window + offsets_.at[j], select(here, hit, c), select(here, thit, e));
-              }
-            }
-            for (std::int64_t w = grid_.window_columns * kSide; w < grid_.width; ++w)
-              for (int r = 0; r < kSide; ++r) put(first + (r * grid_.width + w) * grid_.channels, c, e);
-          }
-        });
-  }
-
-  const NormGrid<T>& grid_;
-  Context& context_;
-  WindowOffsets<kSide> offsets_;
-  ChannelConstants<T, kConstants> constants_;
-  const T *y_, *gp_, *ty_, *tgp_;  // ty_ and tgp_ null: zero
-  const std::uint8_t* choice_;
-  T *gy_, *tgy_;  // gy_ null: not wanted
-};
+void grad_tangent(const NormReluPoolGradJvp& k, const NormGrid<T>& grid, std::int64_t t, Context& context) {
+  const NormGradTangent<kSide, T> norm(k, grid, t, context);
+  T* const gy = k.gy ? k.gy.as<T>() + t * grid.task_elements() : nullptr;
+  T* const tgy = k.tgy.as<T>() + t * grid.task_elements();
+  for_each_group<Sweep::kBackward>(
+      grid, context, [&](auto lanes, std::int64_t at, std::int64_t begin, std::int64_t end) {
+        norm.write(lanes, at, begin, end, gy, tgy, 0);
+      });
+}
 
 void run_here(const NormReluPoolGradJvp& k, Context& context) {
   with_float(k.y.dtype, "norm_relu_pool_grad_jvp", [&](auto tag) {
     using T = decltype(tag);
     const NormGrid<T> grid(k.y.shape, k.pool, "norm_relu_pool_grad_jvp");
     context.threads().parallel_for(grid.tasks, [&](std::int64_t t) {
-      with_side(k.pool, [&](auto side) { GradTangent<decltype(side)::value, T>(k, grid, t, context).run(k, t); });
+      with_side(k.pool, [&](auto side) { grad_tangent<decltype(side)::value>(k, grid, t, context); });
     });
   });
 }

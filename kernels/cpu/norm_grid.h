@@ -48,6 +48,12 @@ struct NormGrid {
     std::int64_t pooled;  ///< offset of its first element in the task's pooled grid
     bool windowed;
   };
+  /// The row, counted over all images, that band b begins with; b = bands: the end.
+  IL_INLINE std::int64_t row_of(std::int64_t b) const { return b / bands_per_image * height + b % bands_per_image * side; }
+  /// The band that holds a row.
+  IL_INLINE std::int64_t band_of(std::int64_t row) const {
+    return row / height * bands_per_image + row % height / side;
+  }
   IL_INLINE Band band(std::int64_t b) const {
     const std::int64_t n = b / bands_per_image, r = b % bands_per_image;
     return {(n * height + r * side) * width * channels, (n * window_rows + r) * window_columns * channels,
@@ -91,15 +97,20 @@ IL_INLINE void with_side(Pool pool, const F& f) {
 /// first one has left in the cache.
 enum class Sweep { kForward, kBackward };
 
-/// body(lanes, k, begin, end) for each group of bands and each vector of channels, chunks spread over threads.
+/// body(lanes, k, begin, end) for each group of the bands [first, last) and each vector of channels.
+template <class T, class Body>
+IL_INLINE void for_each_group_of(const NormGrid<T>& grid, std::int64_t first, std::int64_t last, const Body& body) {
+  for (std::int64_t b = first; b < last; b += grid.group)
+    for_each_vector<T>(grid.channels,
+                       [&](auto lanes, std::int64_t k) { body(lanes, k, b, smaller(last, b + grid.group)); });
+}
+
+/// The same for all bands, chunks spread over threads.
 template <Sweep kSweep, class T, class Body>
 IL_INLINE void for_each_group(const NormGrid<T>& grid, Context& context, const Body& body) {
   context.threads().parallel_for(grid.chunks, [&](std::int64_t i) {
     const std::int64_t c = kSweep == Sweep::kForward ? i : grid.chunks - 1 - i;
-    const std::int64_t last = smaller(grid.bands, (c + 1) * grid.chunk);
-    for (std::int64_t b = c * grid.chunk; b < last; b += grid.group)
-      for_each_vector<T>(grid.channels,
-                         [&](auto lanes, std::int64_t k) { body(lanes, k, b, smaller(last, b + grid.group)); });
+    for_each_group_of(grid, c * grid.chunk, smaller(grid.bands, (c + 1) * grid.chunk), body);
   });
 }
 
@@ -129,31 +140,38 @@ IL_INLINE void sum_over_windows(const NormGrid<T>& grid, Context& context, doubl
     for (std::int64_t i = 0; i < line; ++i) sums[i] += partial[c * line + i];
 }
 
-/// The same over all pixels; body(lanes, k) returns a functor (y offset of a pixel, sum0&, sum1&).
+/// Two sums over the pixels [first, last) for each channel, added to sums[0, channels) and sums[padded, padded + channels);
+/// body(lanes, k) returns a functor (y offset of a pixel, sum0&, sum1&).
+template <class T, class Body>
+IL_INLINE void sum_pixel_range(const NormGrid<T>& grid, std::int64_t first, std::int64_t last, double* sums,
+                               const Body& body) {
+  constexpr std::int64_t kBlock = 64;  // pixels of one float32 partial; four chains keep the adders busy
+  const std::int64_t step = grid.channels;
+  for (std::int64_t p = first; p < last; p += kBlock)
+    for_each_vector<T>(grid.channels, [&](auto lanes, std::int64_t k) {
+      const auto add = body(lanes, k);
+      Vec<T> sum0[4], sum1[4];
+      for (int i = 0; i < 4; ++i) sum0[i] = sum1[i] = Vec<T>::zero();
+      const std::int64_t end = smaller(last, p + kBlock);
+      std::int64_t j = p;
+      for (; j + 4 <= end; j += 4)
+        for (int i = 0; i < 4; ++i) add((j + i) * step + k, sum0[i], sum1[i]);
+      for (; j < end; ++j) add(j * step + k, sum0[0], sum1[0]);
+      add_to(sums + k, (sum0[0] + sum0[1]) + (sum0[2] + sum0[3]));
+      add_to(sums + grid.padded + k, (sum1[0] + sum1[1]) + (sum1[2] + sum1[3]));
+    });
+}
+
+/// The same over all pixels, into `sums`.
 template <class T, class Body>
 IL_INLINE void sum_over_pixels(const NormGrid<T>& grid, Context& context, double* sums, const Body& body) {
-  constexpr std::int64_t kBlock = 64;  // pixels of one float32 partial; four chains keep the adders busy
-  const std::int64_t chunk = ceil_div(larger(1, kChunkElements / grid.channels), kBlock) * kBlock;
+  const std::int64_t chunk = ceil_div(larger(1, kChunkElements / grid.channels), 64) * 64;
   const std::int64_t chunks = ceil_div(grid.pixels, chunk), line = 2 * grid.padded;
   const Scratch<double> scratch(context, larger(1, chunks) * line);
   double* partial = scratch.data();
   for (std::int64_t i = 0; i < larger(1, chunks) * line; ++i) partial[i] = 0;
   context.threads().parallel_for(chunks, [&](std::int64_t c) {
-    const std::int64_t last = smaller(grid.pixels, (c + 1) * chunk), step = grid.channels;
-    for (std::int64_t p = c * chunk; p < last; p += kBlock)
-      for_each_vector<T>(grid.channels, [&](auto lanes, std::int64_t k) {
-        const auto add = body(lanes, k);
-        Vec<T> sum0[4], sum1[4];
-        for (int i = 0; i < 4; ++i) sum0[i] = sum1[i] = Vec<T>::zero();
-        const std::int64_t end = smaller(last, p + kBlock);
-        std::int64_t j = p;
-        for (; j + 4 <= end; j += 4)
-          for (int i = 0; i < 4; ++i) add((j + i) * step + k, sum0[i], sum1[i]);
-        for (; j < end; ++j) add(j * step + k, sum0[0], sum1[0]);
-        double* to = partial + c * line + k;
-        add_to(to, (sum0[0] + sum0[1]) + (sum0[2] + sum0[3]));
-        add_to(to + grid.padded, (sum1[0] + sum1[1]) + (sum1[2] + sum1[3]));
-      });
+    sum_pixel_range(grid, c * chunk, smaller(grid.pixels, (c + 1) * chunk), partial + c * line, body);
   });
   for (std::int64_t i = 0; i < line; ++i) sums[i] = partial[i];
   for (std::int64_t c = 1; c < chunks; ++c)

@@ -1,0 +1,90 @@
+// How a fused conv block cuts a task: by shape alone, so that the bits do not depend on the number of threads.
+#pragma once
+
+#include "kernels/conv_block.h"
+#include "kernels/cpu/norm_grid.h"
+
+namespace innerloop::kernels::IL_TARGET_NAMESPACE {
+
+/// Elements of y below which the maps of a block stay in the caches anyway, and cutting them finely would only cost
+/// the threads inside a task their work.
+inline constexpr std::int64_t kFuseElements = 150'000;
+
+/// Elements of y that are worked on together: 128 KiB of f32, which stay in the second-level cache beside their operands.
+inline constexpr std::int64_t kBlockElements = 32768;
+
+template <class T>
+bool worth_fusing(const NormGrid<T>& grid, const ConvGeometry& geometry) {
+  return geometry.groups == 1 && grid.task_elements() >= kFuseElements;
+}
+
+/// Blocks of bands, for the sweeps from x to y.
+struct BandBlocks {
+  std::int64_t each, count;
+
+  template <class T>
+  explicit BandBlocks(const NormGrid<T>& grid)
+      : each(larger(1, kBlockElements / larger(1, grid.side * grid.width * grid.channels))),
+        count(ceil_div(grid.bands, each)) {}
+};
+
+/// body(lanes, k, begin, end) for runs of pooled pixels and each vector of channels, spread over threads.
+template <class T, class Body>
+IL_INLINE void for_each_pooled(const NormGrid<T>& grid, Context& context, const Body& body) {
+  constexpr std::int64_t kRun = 64;
+  const std::int64_t pixels = grid.images * grid.window_rows * grid.window_columns;
+  const std::int64_t chunk = ceil_div(larger(1, kChunkElements / grid.channels), kRun) * kRun;
+  parallel_chunks(context, pixels, chunk, [&](std::int64_t first, std::int64_t last) {
+    for (std::int64_t p = first; p < last; p += kRun)
+      for_each_vector<T>(grid.channels,
+                         [&](auto lanes, std::int64_t k) { body(lanes, k, p, smaller(last, p + kRun)); });
+  });
+}
+
+/// Blocks of the sweep from gy back to gx and gw: whole images, or rows of one image. A coarse row is one row of y and the
+/// `stride` rows of x that its filter row 0 begins with.
+struct ImageBlocks {
+  std::int64_t coarse;            ///< coarse rows of an image
+  std::int64_t rows = 0;          ///< of a block, where an image has several
+  std::int64_t per_image = 1;     ///< blocks of an image
+  std::int64_t images = 1;        ///< of a block, where per_image is 1
+  std::int64_t count, chunk, chunks;  ///< a chunk of blocks shares a partial gradient
+
+  template <class T>
+  ImageBlocks(const NormGrid<T>& grid, std::int64_t coarse_rows) : coarse(coarse_rows) {
+    constexpr std::int64_t kMinRows = 4;  // fewer, and the rows around them, made twice at a chunk's ends, would weigh
+    constexpr std::int64_t kMaxChunks = 16;
+    const std::int64_t row = larger(1, grid.width * grid.channels);
+    const std::int64_t fit = larger(kMinRows, kBlockElements / row);
+    if (fit >= coarse) {
+      images = larger(1, smaller(grid.images, fit / larger(1, coarse)));
+    } else {
+      per_image = ceil_div(coarse, fit);
+      rows = ceil_div(coarse, per_image);
+      per_image = ceil_div(coarse, rows);
+    }
+    count = per_image == 1 ? ceil_div(grid.images, images) : grid.images * per_image;
+    chunk = larger(1, ceil_div(count, kMaxChunks));
+    chunks = ceil_div(count, chunk);
+  }
+
+  struct Block {
+    std::int64_t first_image, last_image;  ///< [first, last)
+    std::int64_t first, last;              ///< coarse rows [first, last) of each of them
+  };
+  Block block(std::int64_t i, std::int64_t all_images) const {
+    if (per_image == 1) return {i * images, smaller(all_images, (i + 1) * images), 0, coarse};
+    const std::int64_t image = i / per_image, first = i % per_image * rows;
+    return {image, image + 1, first, smaller(coarse, first + rows)};
+  }
+};
+
+/// Rows of the batch that a block covers in a grid of `height` rows an image.
+IL_INLINE std::int64_t first_row(const ImageBlocks::Block& b, std::int64_t height) {
+  return b.first_image * height + smaller(b.first, height);
+}
+IL_INLINE std::int64_t last_row(const ImageBlocks::Block& b, std::int64_t height) {
+  return (b.last_image - 1) * height + smaller(b.last, height);
+}
+
+}  // namespace innerloop::kernels::IL_TARGET_NAMESPACE

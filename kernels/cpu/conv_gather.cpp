@@ -1,0 +1,87 @@
+// The gather tiles' sweep (conv_gather.h), compiled here once for all that convolve.
+#include "kernels/cpu/conv_gather.h"
+
+#include "kernels/cpu/conv_depthwise.h"
+
+namespace innerloop::kernels::IL_TARGET_NAMESPACE {
+namespace {
+
+constexpr std::int64_t kPanelBytes = 256 * 1024;
+
+}  // namespace
+
+template <class T>
+void gather_rows(const GatherConv<T>& conv, std::int64_t out_task, RowRange rows, Context& context) {
+  const ConvSweep& sweep = conv.sweep;
+  if (rows.count() <= 0 || sweep.w.out == 0) return;
+  const PixelBlock<T> pixels(sweep, rows, conv.skipped, context);
+  const Scratch<T> copies(context, pixels.copy_size() * conv.pair_count);
+  const bool depthwise = is_depthwise(sweep, conv.groups);
+  const std::int64_t in_group = sweep.channels / conv.groups, out_group = sweep.out_channels / conv.groups;
+  // Filter columns that are neighbours in the source and in the weights make one long tap.
+  const bool merged = conv.groups == 1 && sweep.w.tap_step == 1 && conv.w_tap_w == in_group * conv.w_pitch;
+  const std::int64_t taps_w = merged ? 1 : sweep.w.taps;
+  const std::int64_t length = merged ? sweep.w.taps * in_group : in_group;
+  const Scratch<Tap<T>> taps(context, larger(1, conv.pair_count * sweep.h.taps * taps_w));
+
+  for (std::int64_t i = 0; i < conv.tasks / conv.out_tasks; ++i) {
+    const std::int64_t task = out_task + i;
+    const T* source[2] = {};
+    for (int n = 0; n < conv.pair_count; ++n) {
+      const GatherOperand<T>& pair = conv.pairs[n];
+      source[n] = pixels.fill(pair.x + task * pair.x_task, copies.data() + n * pixels.copy_size());
+    }
+    const auto list_taps = [&](std::int64_t group, std::int64_t channel) {
+      int count = 0;
+      for (int n = 0; n < conv.pair_count; ++n) {
+        const T* const x = source[n] + group * in_group;
+        const T* const w = conv.pairs[n].w + task * conv.pairs[n].w_task + group * conv.w_group + channel;
+        for (std::int64_t a = 0; a < sweep.h.taps && length > 0; ++a) {
+          for (std::int64_t b = 0; b < taps_w; ++b) {
+            taps.data()[count++] = {x + sweep.tap_offset(a, b), w + a * conv.w_tap_h + b * conv.w_tap_w};
+          }
+        }
+      }
+      return count;
+    };
+    GatherWork<T> work{taps.data(), 0, length, conv.w_pitch, pixels.from(), pixels.to(), pixels.pixels(),
+                       conv.y + out_task * conv.y_task, 0, i == 0 ? Start::kZero : Start::kAccumulate};
+    if (depthwise) {
+      work.tap_count = list_taps(0, 0);
+      depthwise_gather(work, sweep.channels);
+      continue;
+    }
+    for (std::int64_t group = 0; group < conv.groups; ++group) {
+      for_channel_blocks<T>(out_group, [&](std::int64_t channel, int vectors, int last_lanes) {
+        work.y = conv.y + out_task * conv.y_task + group * out_group + channel;
+        work.last_lanes = last_lanes;
+        // Long tap lists go in parts whose weights stay in the second-level cache from one tile to the next.
+        const int count = list_taps(group, channel);
+        const std::int64_t bytes = count * length * vectors * Vec<T>::kLanes * static_cast<std::int64_t>(sizeof(T));
+        const int parts = static_cast<int>(larger(1, smaller(count, ceil_div(bytes, kPanelBytes))));
+        for (int part = 0, first = 0; part < parts; ++part) {
+          work.taps = taps.data() + first;
+          work.tap_count = (count - first) / (parts - part);
+          work.start = i == 0 && part == 0 ? Start::kZero : Start::kAccumulate;
+          gather_blocks(work, vectors);
+          first += work.tap_count;
+        }
+      });
+    }
+  }
+}
+
+template <class T>
+void run_gather(const GatherConv<T>& conv, Context& context) {
+  const std::int64_t blocks = conv.sweep.blocks;
+  context.threads().parallel_for(conv.out_tasks * blocks, [&](std::int64_t job) {
+    gather_rows(conv, job / blocks, conv.sweep.block(job % blocks), context);
+  });
+}
+
+template void gather_rows<float>(const GatherConv<float>&, std::int64_t, RowRange, Context&);
+template void gather_rows<double>(const GatherConv<double>&, std::int64_t, RowRange, Context&);
+template void run_gather<float>(const GatherConv<float>&, Context&);
+template void run_gather<double>(const GatherConv<double>&, Context&);
+
+}  // namespace innerloop::kernels::IL_TARGET_NAMESPACE

@@ -1,0 +1,117 @@
+// Norm-ReLU-pool, the values: p and choice from y and its statistics.
+#pragma once
+
+#include "kernels/cpu/norm_grid.h"
+
+namespace innerloop::kernels::IL_TARGET_NAMESPACE {
+
+/// Where one task's p and choice come from and go to.
+template <class T>
+struct NormValues {
+  const T *y, *gamma, *beta;  ///< gamma null: 1
+  T* p;
+  std::uint8_t* choice;
+};
+
+/// p and choice of one task: straight from y (normalise(), write()), or in two steps (pick(), then normalise() and
+/// write_picked()), of which the first needs no statistics: the largest z of a window is that of the largest y, or of the
+/// smallest where gamma < 0. In two steps a NaN in y must have made mean or rstd NaN, as the batch's own statistics do.
+template <int kSide, class T>
+class NormForward {
+  using V = Vec<T>;
+
+ public:
+  NormForward(const NormValues<T>& values, const NormGrid<T>& grid, Context& context)
+      : values_(values), grid_(grid), offsets_(grid), constants_(grid, context) {
+    for (std::int64_t k = 0; k < grid.channels; ++k) {
+      const double g = at_or(values.gamma, k, 1);
+      constants_.set(kSign, k, g < 0 ? -1 : g == 0 ? 0 : 1);
+    }
+  }
+
+  void normalise(const T* mean, const T* rstd) const {
+    for (std::int64_t k = 0; k < grid_.channels; ++k) {
+      constants_.set(kMean, k, static_cast<double>(mean[k]));
+      constants_.set(kScale, k, at_or(values_.gamma, k, 1) * static_cast<double>(rstd[k]));
+      constants_.set(kShift, k, static_cast<double>(values_.beta[k]));
+    }
+  }
+
+  /// The bands [begin, end) for a vector of channels.
+  template <class Lanes>
+  IL_INLINE void write(const Lanes& lanes, std::int64_t k, std::int64_t begin, std::int64_t end) const {
+    const V centre = constants_.load(kMean, k), scale = constants_.load(kScale, k), shift = constants_.load(kShift, k);
+    each_window(k, begin, end, [&](const T* window, std::int64_t to) IL_LAMBDA_INLINE {
+      V best = fma(lanes.load(window) - centre, scale, shift);
+      V nan = best;  // a NaN of the window, where has_nan
+      Mask<T> has_nan = unordered(best, best);
+      Choice<T> position = Choice<T>::broadcast(0);
+      for (int i = 1; i < kSide * kSide; ++i) {
+        const V z = fma(lanes.load(window + offsets_.at[i]) - centre, scale, shift);
+        const Mask<T> wins = greater(z, best);
+        const Mask<T> is_nan = unordered(z, z);
+        nan = select(is_nan, z, nan);
+        has_nan = has_nan | is_nan;
+        best = select(wins, z, best);
+        position = select(wins, Choice<T>::broadcast(i), position);
+      }
+      put(lanes, to, select(has_nan, nan, best), has_nan, position);
+    });
+  }
+
+  /// The deciding y of each window of the bands [begin, end) to p, its position to choice.
+  template <class Lanes>
+  IL_INLINE void pick(const Lanes& lanes, std::int64_t k, std::int64_t begin, std::int64_t end) const {
+    const V sign = constants_.load(kSign, k);
+    each_window(k, begin, end, [&](const T* window, std::int64_t to) IL_LAMBDA_INLINE {
+      V best = lanes.load(window) * sign;
+      Choice<T> position = Choice<T>::broadcast(0);
+      for (int i = 1; i < kSide * kSide; ++i) {
+        const V v = lanes.load(window + offsets_.at[i]) * sign;
+        const Mask<T> wins = greater(v, best);
+        best = select(wins, v, best);
+        position = select(wins, Choice<T>::broadcast(i), position);
+      }
+      lanes.store(values_.p + to, best * sign);
+      position.store(lanes, values_.choice + to);
+    });
+  }
+
+  /// The pooled pixels [begin, end), in place of what pick() has left there.
+  template <class Lanes>
+  IL_INLINE void write_picked(const Lanes& lanes, std::int64_t k, std::int64_t begin, std::int64_t end) const {
+    const V centre = constants_.load(kMean, k), scale = constants_.load(kScale, k), shift = constants_.load(kShift, k);
+    for (std::int64_t i = begin * grid_.channels + k; i < end * grid_.channels; i += grid_.channels) {
+      const V z = fma(lanes.load(values_.p + i) - centre, scale, shift);
+      put(lanes, i, z, unordered(z, z), Choice<T>::load(lanes, values_.choice + i));
+    }
+  }
+
+ private:
+  enum Constant { kMean, kScale, kShift, kSign, kConstants };
+
+  template <class Body>
+  IL_INLINE void each_window(std::int64_t k, std::int64_t begin, std::int64_t end, const Body& body) const {
+    for (std::int64_t b = begin; b < end; ++b) {
+      const auto band = grid_.band(b);
+      if (!band.windowed) continue;
+      for (std::int64_t q = 0; q < grid_.window_columns; ++q)
+        body(values_.y + band.first + q * kSide * grid_.channels + k, band.pooled + q * grid_.channels + k);
+    }
+  }
+
+  template <class Lanes>
+  IL_INLINE void put(const Lanes& lanes, std::int64_t to, V z, Mask<T> is_nan, Choice<T> position) const {
+    const Mask<T> alive = greater(z, V::zero());
+    lanes.store(values_.p + to, select(is_nan, z, select(alive, z, V::zero())));
+    select(is_nan, Choice<T>::broadcast(kDead), select(alive, position, Choice<T>::broadcast(kDead)))
+        .store(lanes, values_.choice + to);
+  }
+
+  NormValues<T> values_;
+  const NormGrid<T>& grid_;
+  WindowOffsets<kSide> offsets_;
+  ChannelConstants<T, kConstants> constants_;
+};
+
+}  // namespace innerloop::kernels::IL_TARGET_NAMESPACE

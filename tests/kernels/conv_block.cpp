@@ -1,0 +1,190 @@
+// The fused conv block against the composition of its kernels (compose(), which tests of its own hold against oracles), at sizes
+// where a CPU does fuse: the same values on every target, the same bits at any number of threads and for a task alone.
+#include "kernels/conv_block.h"
+
+#include <algorithm>
+
+#include "tests/kernels/harness.h"
+
+namespace innerloop::kernels {
+namespace {
+
+using namespace harness;
+
+enum class Operand { kAbsent, kPresent };
+
+struct BlockCase {
+  const char* name;
+  std::int64_t tasks, images, height, width, channels, filters;
+  std::int64_t filter = 3, stride = 1, pad = 1;
+  Pool pool = Pool::kMax2x2;
+  Operand gamma = Operand::kPresent;
+  Operand inner = Operand::kPresent;  ///< x has a gradient and a tangent, as in all blocks but the first
+};
+
+std::vector<BlockCase> cases() {
+  const Operand no = Operand::kAbsent, yes = Operand::kPresent;
+  return {
+      {"first, odd sides, channels that fill no vector", 1, 3, 61, 63, 3, 20, 3, 1, 1, Pool::kMax2x2, yes, no},
+      {"inner, two tasks", 2, 2, 47, 45, 20, 40},
+      {"inner, strided, no pool", 1, 1, 125, 125, 5, 40, 3, 2, 1, Pool::kNone, no},
+      {"first, strided, no pool", 1, 1, 125, 125, 1, 48, 3, 2, 1, Pool::kNone, yes, no},
+      {"whole images a block, no pool", 1, 12, 20, 20, 16, 33, 3, 1, 1, Pool::kNone},
+      {"no padding", 1, 3, 62, 62, 4, 16, 3, 1, 0},
+      {"wide filter, strided", 2, 1, 190, 122, 3, 32, 5, 2, 2},
+      {"filter of one pixel", 1, 3, 60, 60, 16, 16, 1, 1, 0},
+      {"more rows than filters reach", 1, 1, 130, 131, 6, 40, 3, 2, 0, Pool::kNone},
+  };
+}
+
+/// Everything that the four kernels of a block read and write.
+struct Block {
+  BlockCase c;
+  ConvGeometry geometry;
+  Array x, w, gamma, beta, y, mean, rstd, p, choice;
+  Array gp, gx, gw, ggamma, gbeta;
+  Array tx, tw, tgamma, tbeta, ty, tp, tmean, trstd;
+  Array tgp, tgx, tgw, tggamma, tgbeta;
+
+  Block(const BlockCase& block_case, DType t) : c(block_case) {
+    geometry.stride_h = geometry.stride_w = c.stride;
+    geometry.pad_top = geometry.pad_left = c.pad;
+    const auto out = [&](std::int64_t in) { return (in + 2 * c.pad - c.filter) / c.stride + 1; };
+    const std::int64_t side = c.pool == Pool::kNone ? 1 : 2;
+    const Shape sx{c.tasks, c.images, c.height, c.width, c.channels}, sw{c.tasks, c.filter, c.filter, c.channels, c.filters};
+    const Shape sy{c.tasks, c.images, out(c.height), out(c.width), c.filters};
+    const Shape sp = sy.with(2, sy[2] / side).with(3, sy[3] / side), line{c.tasks, c.filters};
+    const bool inner = c.inner == Operand::kPresent, scaled = c.gamma == Operand::kPresent;
+    x = random_array(sx, t, 1, 0.5), w = random_array(sw, t, 2, 0.1), beta = random_array(line, t, 4);
+    if (scaled) gamma = random_array(line, t, 3), tgamma = random_array(line, t, 7);  // of either sign
+    y = Array(sy, t), p = Array(sp, t), choice = Array(sp, DType::kU8), mean = Array(line, t), rstd = Array(line, t);
+    gp = random_array(sp, t, 5), gw = Array(sw, t), ggamma = Array(line, t), gbeta = Array(line, t);
+    if (inner) gx = Array(sx, t), tx = random_array(sx, t, 6), tgx = Array(sx, t);
+    tw = random_array(sw, t, 8), tbeta = random_array(line, t, 9), tgp = random_array(sp, t, 10);
+    ty = Array(sy, t), tp = Array(sp, t), tmean = Array(line, t), trstd = Array(line, t);
+    tgw = Array(sw, t), tggamma = Array(line, t), tgbeta = Array(line, t);
+  }
+
+  ConvBlockForward forward() {
+    return {geometry, c.pool, 1e-5, x.view(), w.view(), gamma.view(), beta.view(), y.mutable_view(), mean.mutable_view(),
+            rstd.mutable_view(), p.mutable_view(), choice.mutable_view()};
+  }
+  ConvBlockGrad grad() {
+    return {geometry, c.pool, x.view(), w.view(), gamma.view(), y.view(), mean.view(), rstd.view(), choice.view(), gp.view(),
+            gx.mutable_view(), gw.mutable_view(), ggamma.mutable_view(), gbeta.mutable_view()};
+  }
+  ConvBlockJvp jvp() {
+    return {geometry, c.pool, x.view(), w.view(), gamma.view(), y.view(), mean.view(), rstd.view(), choice.view(), tx.view(),
+            tw.view(), tgamma.view(), tbeta.view(), tp.mutable_view(), ty.mutable_view(), tmean.mutable_view(),
+            trstd.mutable_view()};
+  }
+  ConvBlockGradJvp grad_jvp() {
+    return {geometry, c.pool, x.view(), w.view(), gamma.view(), y.view(), mean.view(), rstd.view(), choice.view(), gp.view(),
+            ggamma.view(), gbeta.view(), tx.view(), tw.view(), tgamma.view(), ty.view(), tmean.view(), trstd.view(),
+            tgp.view(), tgx.mutable_view(), tgw.mutable_view(), tggamma.mutable_view(), tgbeta.mutable_view()};
+  }
+  std::vector<Array*> outputs_of(const ConvBlockForward&) { return {&y, &mean, &rstd, &p, &choice}; }
+  std::vector<Array*> outputs_of(const ConvBlockGrad&) { return with_gx({&gw, &ggamma, &gbeta}, gx); }
+  std::vector<Array*> outputs_of(const ConvBlockJvp&) { return {&tp, &ty, &tmean, &trstd}; }
+  std::vector<Array*> outputs_of(const ConvBlockGradJvp&) { return with_gx({&tgw, &tggamma, &tgbeta}, tgx); }
+
+ private:
+  static std::vector<Array*> with_gx(std::vector<Array*> outputs, Array& g) {
+    if (g) outputs.push_back(&g);
+    return outputs;
+  }
+};
+
+void expect_near(const Array& got, const std::vector<double>& expected, const char* what) {
+  double largest = 0, error = 0;
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    largest = std::max(largest, std::fabs(expected[i]));
+    error = std::max(error, std::isnan(got[i]) ? std::numeric_limits<double>::infinity() : std::fabs(got[i] - expected[i]));
+  }
+  // Two orders of summation over tens of thousands of pixels.
+  EXPECT_LE(error, 256 * epsilon_of(got.dtype()) * largest) << what;
+}
+
+/// `make` builds one of the block's kernels from it.
+template <class Make>
+void compare(Block& block, const Make& make, const char* what) {
+  SCOPED_TRACE(what);
+  const auto kernel = make(block);
+  const std::vector<Array*> outputs = block.outputs_of(kernel);
+  run_everywhere(
+      outputs, [&](Context& context) { run(kernel, context); },
+      [&] {
+        std::vector<std::vector<double>> got;
+        for (const Array* a : outputs) got.push_back(a->values());
+        for (Array* a : outputs) a->reset();
+        Context context(1, one_target());
+        compose(kernel, context);
+        wait_for_device();
+        for (std::size_t i = 0; i < outputs.size(); ++i) {
+          if (outputs[i]->dtype() == DType::kU8) {
+            EXPECT_EQ(got[i], outputs[i]->values()) << "choice";
+            continue;
+          }
+          const std::vector<double> expected = outputs[i]->values();
+          const Array fused(outputs[i]->shape(), outputs[i]->dtype(), got[i]);
+          expect_near(fused, expected, ("output " + std::to_string(i)).c_str());
+        }
+      });
+}
+
+class ConvBlocks : public ::testing::TestWithParam<BlockCase> {};
+
+TEST_P(ConvBlocks, FusedIsTheComposition) {
+  if (has_device_engine()) GTEST_SKIP() << "sizes at which a CPU fuses";
+  SCOPED_TRACE(GetParam().name);
+  for (const DType dtype : {DType::kF64, DType::kF32}) {
+    SCOPED_TRACE(std::string(name_of(dtype)));
+    Block block(GetParam(), dtype);
+    compare(block, [](Block& b) { return b.forward(); }, "forward");
+    compare(block, [](Block& b) { return b.grad(); }, "gradient");
+    compare(block, [](Block& b) { return b.jvp(); }, "tangent");
+    compare(block, [](Block& b) { return b.grad_jvp(); }, "tangent of the gradient");
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Cases, ConvBlocks, ::testing::ValuesIn(cases()),
+                         [](const auto& each) { return std::to_string(each.index); });
+
+/// Task `t` of a view of many tasks.
+ConstView task_of(const ConstView& v, std::int64_t t) {
+  if (!v) return v;
+  const std::int64_t bytes = v.shape.numel() / v.shape[0] * static_cast<std::int64_t>(size_of(v.dtype));
+  return {static_cast<const char*>(v.data) + t * bytes, v.dtype, v.shape.with(0, 1)};
+}
+
+TEST(ConvBlocksTasks, AreTheSameAloneOrBesideOthers) {
+  if (has_device_engine()) GTEST_SKIP() << "sizes at which a CPU fuses";
+  Block all({"", 2, 2, 47, 45, 20, 40}, DType::kF32), one({"", 1, 2, 47, 45, 20, 40}, DType::kF32);
+  for (const Target target : targets()) {
+    Context context(2, target);
+    const auto forward = all.forward();
+    run(forward, context);
+    const auto grad = all.grad();
+    run(grad, context);
+    auto alone = one.forward();
+    alone.x = task_of(forward.x, 1), alone.w = task_of(forward.w, 1);
+    alone.gamma = task_of(forward.gamma, 1), alone.beta = task_of(forward.beta, 1);
+    run(alone, context);
+    auto alone_grad = one.grad();
+    alone_grad.x = alone.x, alone_grad.w = alone.w, alone_grad.gamma = alone.gamma, alone_grad.gp = task_of(grad.gp, 1);
+    run(alone_grad, context);
+    wait_for_device();
+    const auto expect_same = [](const Array& many, const Array& single, const char* what) {
+      const std::vector<double> values = many.values(), half(values.begin() + static_cast<std::ptrdiff_t>(single.size()), values.end());
+      EXPECT_EQ(half, single.values()) << what;
+    };
+    expect_same(all.y, one.y, "y");
+    expect_same(all.p, one.p, "p");
+    expect_same(all.gx, one.gx, "gx");
+    expect_same(all.gw, one.gw, "gw");
+    expect_same(all.ggamma, one.ggamma, "ggamma");
+  }
+}
+
+}  // namespace
+}  // namespace innerloop::kernels
