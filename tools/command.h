@@ -40,6 +40,7 @@ void add_episodes(CommandLine& line);
 void add_check(CommandLine& line);
 void add_data(CommandLine& line);
 void add_doctor(CommandLine& line);
+void add_bench(CommandLine& line);
 void add_help(CommandLine& line);
 
 }  // namespace innerloop::tools

@@ -10,6 +10,7 @@
 #include <optional>
 #include <vector>
 
+#include "kernels/tally.h"
 #include "meta/from_config.h"
 #include "meta/problem.h"
 #include "tensor/device.h"
@@ -110,7 +111,13 @@ int run(const Options& o) {
     result = meta::meta_gradient(problem.net, problem.params, problem.tasks, problem.options);
     if (device != nullptr && !device->is_recording()) device->synchronize();
   };
-  const double first = seconds_of(step);
+  double first = 0;
+  kernels::KernelTally::Entry cost;
+  {
+    const kernels::KernelTally tally;  // of the first step alone: the runs that are timed are not watched
+    first = seconds_of(step);
+    cost = tally.total();
+  }
   check_finite(result, o.problem);
   // On a GPU the runs that are timed are replays of one record, whose result tensors each of them fills again.
   std::shared_ptr<Recording> recording;
@@ -132,7 +139,7 @@ int run(const Options& o) {
     }
     progress(i + 1, o.repeat);
   }
-  const Timing timing = summarise(first, std::move(times));
+  const Timing timing = summarise(first, times);
   const std::size_t peak = context.arena().stats().peak;
   meta::save_problem_result(o.out, problem, result);
 
@@ -151,8 +158,12 @@ int run(const Options& o) {
               {"first_s", timing.first},
               {"median_s", timing.median},
               {"min_s", timing.min},
+              {"samples_s", times},
               {"repeat", o.repeat},
               {"peak_bytes", peak},
+              {"kernel_calls", cost.calls},
+              {"flops", cost.cost.flops},
+              {"bytes", cost.cost.bytes},
               {"device", device_name(context)},
               {"graph_nodes", recording != nullptr ? Json(recording->nodes()) : Json()},
               {"target", name_of(context.target())},

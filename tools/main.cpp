@@ -133,6 +133,7 @@ int parse_and_run(int argc, char** argv) {
   add_check(line);
   add_data(line);
   add_doctor(line);
+  add_bench(line);
   add_help(line);
 
   try {

@@ -7,9 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-
-class ProblemError(Exception):
-    """One line: the file, what is wrong with it, and the remedy."""
+from rivals.rival import ProblemError
 
 
 @dataclass(frozen=True)

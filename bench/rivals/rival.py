@@ -28,6 +28,10 @@ class Unavailable(Exception):
     """This rival cannot run here; the message says why, in one line."""
 
 
+class ProblemError(Exception):
+    """One line: the file, what is wrong with it, and the remedy."""
+
+
 NAMES = {  # file name: what it is
     "torch_eager": "PyTorch, eager, task after task",
     "torch_func": "PyTorch, torch.func: grad under vmap over the tasks",

@@ -20,8 +20,7 @@ import resource
 import sys
 import time
 
-from rivals.problem import ProblemError, read_problem
-from rivals.rival import NAMES, Rival, Settings, Unavailable
+from rivals.rival import NAMES, ProblemError, Rival, Settings, Unavailable
 
 
 def one_line(error: BaseException) -> str:
@@ -46,6 +45,8 @@ class Server:
         self.rival: Rival | None = None
 
     def load(self, problem: str, device: str = "cpu", threads: int = 1, precision: str = "float32") -> dict:
+        from rivals.problem import read_problem  # needs numpy; without it, that is the answer
+
         settings = Settings(device, threads, precision)
         self.rival = importlib.import_module(f"rivals.{self.name}").build(read_problem(problem), settings)
         seconds, result = timed(self.rival)

@@ -1,0 +1,135 @@
+"""From a report to what is shown: the rows of tables and the charts. Pages only arrange these."""
+from dataclasses import dataclass
+
+from suite import charts, report, stats
+from suite.contestants import OURS
+
+COLOURS = {OURS: 0, "torch_eager": 1, "torch_func": 2, "tensorflow": 3, "jax_map": 4, "jax_vmap": 5, "torch_compile": 6,
+           "torch_graph": 7, "learn2learn": 7}
+
+
+@dataclass(frozen=True)
+class Row:
+    who: str
+    seconds: str
+    spread: str
+    ratio: str  # their time over ours
+    useful: str  # useful arithmetic
+    memory: str
+    note: str
+
+
+def bytes_of(result: dict) -> float | None:
+    return result["facts"].get("peak_bytes") or result["facts"].get("rss_bytes")
+
+
+def rows(case: dict) -> list[Row]:
+    """Ours first, then the rivals from the fastest on, then those without a figure."""
+    measured = report.measured(case)
+    ours = measured.get(OURS)
+
+    def median(result: dict) -> float:
+        return stats.summary(result["samples_s"]).median
+
+    ordered = sorted(measured.values(), key=lambda r: (r["who"] != OURS, median(r)))
+    found = []
+    for result in ordered:
+        s = stats.summary(result["samples_s"])
+        ratio = ""
+        if ours is not None and result is not ours:
+            r = stats.ratio(result["samples_s"], ours["samples_s"])
+            ratio = f"{r.value:.2f} ({r.low:.2f} to {r.high:.2f})"
+        memory = bytes_of(result)
+        found.append(Row(result["who"], f"{s.median:.4g}", f"{s.low:.4g} to {s.high:.4g}, n = {s.count}", ratio,
+                         f"{case['flops'] / s.median / 1e9:.1f}", f"{memory / 1e6:.0f}" if memory else "", result["note"]))
+    found += [Row(r["who"], "", "", "", "", "", f"{r['status']}: {r['note']}") for r in case["results"] if r["who"] not in measured]
+    return found
+
+
+def full_cases(bench: dict) -> list[dict]:
+    """Those that every rival was asked for."""
+    return [case for case in bench["cases"] if case["every_rival"]]
+
+
+def ratio_bars(case: dict) -> str:
+    measured = report.measured(case)
+    ours = measured.get(OURS)
+    if ours is None or len(measured) < 2:
+        return ""
+    bars = [charts.Bar(OURS, 1.0, f"1  ({stats.summary(ours['samples_s']).median:.3g} s)")]
+    rivals = [(who, stats.ratio(r["samples_s"], ours["samples_s"])) for who, r in measured.items() if who != OURS]
+    for who, r in sorted(rivals, key=lambda item: item[1].value):
+        bars.append(charts.Bar(who, r.value, f"{r.value:.1f}x", r.low, r.high, COLOURS.get(who, 7)))
+    return charts.bars(case["title"], bars, "time of a meta-step over ours; the line is the 95 % interval of the ratio")
+
+
+def curve_chart(bench: dict, curve: dict) -> str:
+    """Empty when fewer than two of its points were measured."""
+    series: dict[str, list[tuple[float, float]]] = {}
+    for name in curve["cases"]:
+        case = report.case_named(bench, name)
+        if case is None:
+            continue
+        x = case[curve["axis"]] or bench["threads"]
+        for who, result in report.measured(case).items():
+            series.setdefault(who, []).append((x, stats.summary(result["samples_s"]).median))
+    drawn = [charts.Series(who, points, COLOURS.get(who, 7)) for who, points in series.items() if len(points) > 1]
+    first = report.case_named(bench, curve["cases"][0])
+    if not drawn or first is None:
+        return ""
+    return charts.lines(f"Seconds of a meta-step over {curve['label']} ({first['workload'].upper()})", drawn, curve["label"],
+                        "seconds")
+
+
+def roofline_points(bench: dict) -> list[tuple[str, float, float]]:
+    """Ours: FLOP and bytes as the engine counted them."""
+    points = []
+    for case in full_cases(bench):
+        ours = report.measured(case).get(OURS)
+        if ours and ours["facts"].get("bytes"):
+            flops, moved = ours["facts"]["flops"], ours["facts"]["bytes"]
+            points.append((case["name"], flops / moved, flops / stats.summary(ours["samples_s"]).median))
+    return points
+
+
+def roofline_chart(bench: dict) -> str:
+    roof, points = bench["roofline"], roofline_points(bench)
+    if roof is None or not points:
+        return ""
+    title = f"Roofline of {bench['threads']} threads: {roof['flops_per_s'] / 1e9:.0f} GFLOP/s, {roof['bytes_per_s'] / 1e9:.1f} GB/s"
+    return charts.roofline(title, roof["flops_per_s"], roof["bytes_per_s"], points)
+
+
+def charts_of(bench: dict) -> dict[str, str]:
+    """By a name that serves as file name."""
+    found = {f"ratio_{case['name']}": ratio_bars(case) for case in full_cases(bench)}
+    found |= {f"curve_{curve['axis']}": curve_chart(bench, curve) for curve in bench["curves"]}
+    found["roofline"] = roofline_chart(bench)
+    return {name: chart for name, chart in found.items() if chart}
+
+
+def shown_command(words: list[str]) -> str:
+    """Without the options that name places of one machine."""
+    shown, skip = [], False
+    for word in words:
+        if skip or word.split("=")[0] in ("--python", "--innerloop", "--out", "--cache"):
+            skip = not skip and "=" not in word
+            continue
+        shown.append(word)
+    return " ".join(["tools/bench.sh", *shown])
+
+
+def machine_rows(bench: dict) -> list[tuple[str, str]]:
+    m = bench["machine"]
+    gpu = m.get("gpu") or {}
+    versions = {r["facts"]["framework"]: r["facts"]["version"] for case in bench["cases"] for r in case["results"]
+                if r["facts"].get("framework")}
+    memory = f"{m['memory_bytes'] / 2**30:.1f} GiB" if m.get("memory_bytes") else ""
+    found = [("CPU", f"{m.get('cpu')}, {m.get('cores')} cores, kernels {m.get('target')}"), ("GPU", gpu.get("name", "")),
+             ("memory", memory), ("threads", str(bench["threads"])), ("device", bench["device"]),
+             ("precision", bench["precision"]), ("Innerloop", f"{m.get('innerloop')}, commit {m.get('commit') or 'unknown'}"),
+             ("compiler", m.get("compiler") or ""), ("rivals", ", ".join(f"{k} {v}" for k, v in sorted(versions.items()))),
+             ("started", bench["started"]), ("took", f"{bench['seconds']:.0f} s"),
+             ("load at the start", f"{m.get('load_before', 0):.1f}"),
+             ("command", shown_command(bench["command"]))]
+    return [(name, value) for name, value in found if value]
