@@ -26,6 +26,12 @@ struct HeadLoss {
   View loss, prob, gx, gw, gbias;
   View accuracy{};  ///< as kernels::Accuracy has it; may be absent (not wanted)
 };
+inline KernelCost cost_of(const HeadLoss& k) {
+  // Three products. A logit: bias 1, shift, exp, sum, quotient, d 2, gbias 1. A sample: logarithm, shift, sum.
+  const std::int64_t product = 2 * elements_of(k.x) * k.prob.shape[2];
+  return {3 * product + 8 * elements_of(k.prob) + 3 * elements_of(k.labels),
+          bytes_of(k.x, k.w, k.bias, k.labels, k.loss, k.prob, k.gx, k.gw, k.gbias, k.accuracy)};
+}
 
 /// tx, tw and tbias may each be absent (zero).
 struct HeadLossJvp {
@@ -35,6 +41,13 @@ struct HeadLossJvp {
   ConstView tx, tw, tbias;
   View tgx, tgw, tgbias;
 };
+inline KernelCost cost_of(const HeadLossJvp& k) {
+  // Two products of each of the three, one where a tangent is absent. A logit: tbias 1, td 5, d again 2, tgbias 1.
+  const std::int64_t product = 2 * elements_of(k.x) * k.prob.shape[2];
+  const std::int64_t by_x = elements_of(k.tx) > 0 ? 1 : 0, by_w = elements_of(k.tw) > 0 ? 1 : 0;
+  return {(by_x + by_w) * product + (1 + by_w) * product + (1 + by_x) * product + 9 * elements_of(k.prob),
+          bytes_of(k.x, k.w, k.prob, k.labels, k.tx, k.tw, k.tbias, k.tgx, k.tgw, k.tgbias)};
+}
 
 void compose(const HeadLoss& k, Context& context);
 void compose(const HeadLossJvp& k, Context& context);

@@ -8,9 +8,11 @@
 #include <CLI/Version.hpp>
 #include <fstream>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 
+#include "meta/profile/roofline.h"
 #include "tensor/device.h"
 #include "tools/command.h"
 #include "tools/common_options.h"
@@ -57,8 +59,32 @@ Json libraries() {
                                         NLOHMANN_JSON_VERSION_PATCH)}};
 }
 
-int run(const CommonOptions& common) {
+Json json_of(const meta::profile::Roofline& r) {
+  return {{"flops_per_s", r.flops_per_s},
+          {"memory_bytes_per_s", r.memory_bytes_per_s},
+          {"cache_bytes_per_s", r.cache_bytes_per_s},
+          {"cache_bytes", r.cache_bytes}};
+}
+
+void print(const meta::profile::Roofline& r) {
+  fmt::print("roofline    {:.0f} GFLOP/s, memory {:.1f} GB/s", r.flops_per_s * 1e-9, r.memory_bytes_per_s * 1e-9);
+  if (r.cache_bytes_per_s > 0) fmt::print(", cache {:.1f} GB/s", r.cache_bytes_per_s * 1e-9);
+  fmt::print(" (float32, all threads)\n");
+}
+
+struct Options {
+  CommonOptions common;
+  bool roofline = false;
+};
+
+int run(const Options& options) {
+  const CommonOptions& common = options.common;
   Context context = common.make_context(common.run());
+  std::optional<meta::profile::Roofline> roofline;
+  if (options.roofline) {
+    const ContextScope scope(context);
+    roofline = meta::profile::measure_roofline(context);
+  }
   const std::string model = entry("/proc/cpuinfo", "model name");
   const auto gib = [](std::uint64_t bytes) { return static_cast<double>(bytes) / (1 << 30); };
   const std::uint64_t total = kilobytes("/proc/meminfo", "MemTotal"),
@@ -86,6 +112,7 @@ int run(const CommonOptions& common) {
                 {"memory_limit_bytes", limit == 0 ? Json() : Json(limit)},
                 {"gpu", gpu},
                 {"gpu_reason", no_gpu.empty() ? Json() : Json(no_gpu)},
+                {"roofline", roofline ? json_of(*roofline) : Json()},
                 {"libraries", versions}});
     return kDone;
   }
@@ -103,6 +130,7 @@ int run(const CommonOptions& common) {
     fmt::print("\n");
     for (const auto& [key, value] : default_device()->details()) fmt::print("            {}: {}\n", key, value);
   }
+  if (roofline) print(*roofline);
   fmt::print("device auto {}\n", gpu.is_null() ? "cpu" : "cuda");
   fmt::print("libraries  ");
   for (const auto& [name, version] : versions.items()) fmt::print(" {} {}", name, version.get<std::string>());
@@ -113,14 +141,16 @@ int run(const CommonOptions& common) {
 }  // namespace
 
 void add_doctor(CommandLine& line) {
-  auto common = std::make_shared<CommonOptions>();
+  auto options = std::make_shared<Options>();
   CLI::App& command =
       line.add(line.app, "doctor", "Says what this machine and this build offer.",
                "The CPU and the kernels chosen for it, threads, memory, the GPU or the reason why there is none, "
                "and the versions of the libraries.",
-               "  innerloop doctor");
-  common->add_to(command);
-  line.on_run(command, [common] { return run(*common); });
+               "  innerloop doctor\n"
+               "  innerloop doctor --roofline --threads 1");
+  command.add_flag("--roofline", options->roofline, "also measure what arithmetic and memory do at best, in about a second");
+  options->common.add_to(command);
+  line.on_run(command, [options] { return run(*options); });
 }
 
 }  // namespace innerloop::tools

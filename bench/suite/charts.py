@@ -130,15 +130,27 @@ def lines(title: str, series: list[Series], x_label: str, y_label: str) -> str:
     return svg(axes.bottom + 44, title, body)
 
 
-def roofline(title: str, peak_flops: float, bandwidth: float, points: list[tuple[str, float, float]]) -> str:
-    """`points`: name, FLOP a byte, FLOP/s."""
-    ridge = peak_flops / bandwidth
+@dataclass(frozen=True)
+class Roof:
+    name: str
+    bytes_per_s: float
+
+
+def roofline(title: str, peak_flops: float, roofs: list[Roof], points: list[tuple[str, float, float]]) -> str:
+    """`points`: name, FLOP a byte, FLOP/s. `roofs`: the slowest memory first; its ridge sets the axis."""
+    ridge = peak_flops / roofs[0].bytes_per_s
     xs = [x for _, x, _ in points] + [ridge / 8, ridge * 4]
-    ys = [y for *_, y in points] + [peak_flops, bandwidth * min(xs)]
+    ys = [y for *_, y in points] + [peak_flops, roofs[0].bytes_per_s * min(xs)]
     axes = Axes(xs, ys, 56, 280)
     body = axes.grid("FLOP a byte", "FLOP/s")
-    roof = [(axes.x0, bandwidth * axes.x0), (ridge, peak_flops), (axes.x1, peak_flops)]
-    body.append(axes.polyline([p for p in roof if p[1] >= axes.y0], "var(--ink)"))
+    for roof in roofs:
+        knee = peak_flops / roof.bytes_per_s
+        start = max(axes.x0, axes.y0 / roof.bytes_per_s)
+        if knee > start:
+            body.append(axes.polyline([(start, roof.bytes_per_s * start), (knee, peak_flops)], "var(--soft)"))
+            u, v = axes.at(start, roof.bytes_per_s * start)
+            body.append(f'<text class="soft" x="{u + 8:.1f}" y="{v - 6:.1f}">{escape(roof.name)}</text>')
+        body.append(axes.polyline([(max(knee, axes.x0), peak_flops), (axes.x1, peak_flops)], "var(--ink)"))
     for i, (name, x, y) in enumerate(points):
         u, v = axes.at(x, y)
         body.append(axes.dot((x, y), f"var(--s{i % 8})") + f'<text class="soft" x="{u + 7:.1f}" y="{v + 4:.1f}">{escape(name)}</text>')

@@ -23,7 +23,14 @@ def bytes_of(result: dict) -> float | None:
     return result["facts"].get("peak_bytes") or result["facts"].get("rss_bytes")
 
 
-def rows(case: dict) -> list[Row]:
+def useful(case: dict, seconds: float, roof: dict | None) -> str:
+    """GFLOP/s, and their share of the arithmetic peak where that was measured with as many threads."""
+    rate = case["flops"] / seconds
+    share = f" ({100 * rate / roof['flops_per_s']:.0f} %)" if roof and case["threads"] is None else ""
+    return f"{rate / 1e9:.1f}{share}"
+
+
+def rows(case: dict, roof: dict | None) -> list[Row]:
     """Ours first, then the rivals from the fastest on, then those without a figure."""
     measured = report.measured(case)
     ours = measured.get(OURS)
@@ -41,7 +48,7 @@ def rows(case: dict) -> list[Row]:
             ratio = f"{r.value:.2f} ({r.low:.2f} to {r.high:.2f})"
         memory = bytes_of(result)
         found.append(Row(result["who"], f"{s.median:.4g}", f"{s.low:.4g} to {s.high:.4g}, n = {s.count}", ratio,
-                         f"{case['flops'] / s.median / 1e9:.1f}", f"{memory / 1e6:.0f}" if memory else "", result["note"]))
+                         useful(case, s.median, roof), f"{memory / 1e6:.0f}" if memory else "", result["note"]))
     found += [Row(r["who"], "", "", "", "", "", f"{r['status']}: {r['note']}") for r in case["results"] if r["who"] not in measured]
     return found
 
@@ -96,8 +103,12 @@ def roofline_chart(bench: dict) -> str:
     roof, points = bench["roofline"], roofline_points(bench)
     if roof is None or not points:
         return ""
-    title = f"Roofline of {bench['threads']} threads: {roof['flops_per_s'] / 1e9:.0f} GFLOP/s, {roof['bytes_per_s'] / 1e9:.1f} GB/s"
-    return charts.roofline(title, roof["flops_per_s"], roof["bytes_per_s"], points)
+    roofs = [charts.Roof("memory", roof["memory_bytes_per_s"])]
+    if roof["cache_bytes_per_s"] > 0:
+        roofs.append(charts.Roof("cache", roof["cache_bytes_per_s"]))
+    words = ", ".join(f"{r.name} {r.bytes_per_s / 1e9:.1f} GB/s" for r in roofs)
+    title = f"Roofline of {bench['threads']} threads: {roof['flops_per_s'] / 1e9:.0f} GFLOP/s, {words}"
+    return charts.roofline(title, roof["flops_per_s"], roofs, points)
 
 
 def charts_of(bench: dict) -> dict[str, str]:

@@ -36,3 +36,9 @@ def describe(command: str) -> dict:
             "system": f"{platform.system()} {platform.release()}", "python": platform.python_version(),
             "compiler": facts.get("compiler"), "innerloop": facts.get("version"), "commit": commit(),
             "load_before": os.getloadavg()[0]}
+
+
+def roofline(command: str, device: str, threads: int) -> dict | None:
+    """What arithmetic and memory do at best, as the engine measures it; None where it cannot."""
+    answer = output([command, "doctor", "--roofline", "--json", "--device", device, "--threads", str(threads)])
+    return json.loads(answer).get("roofline") if answer else None

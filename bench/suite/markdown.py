@@ -3,7 +3,7 @@ from pathlib import Path
 
 from suite import figures
 
-HEAD = ("| who | s, median | quartiles | their time over ours (95 %) | useful GFLOP/s | peak MB | note |\n"
+HEAD = ("| who | s, median | quartiles | their time over ours (95 %) | useful GFLOP/s (of the peak) | peak MB | note |\n"
         "|---|---:|---|---:|---:|---:|---|")
 
 
@@ -11,9 +11,9 @@ def cell(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
 
 
-def table(case: dict) -> str:
+def table(case: dict, roof: dict | None) -> str:
     lines = ["| " + " | ".join(map(cell, (row.who, row.seconds, row.spread, row.ratio, row.useful, row.memory, row.note))) + " |"
-             for row in figures.rows(case)]
+             for row in figures.rows(case, roof)]
     return "\n".join([HEAD, *lines])
 
 
@@ -29,7 +29,7 @@ def page(bench: dict, charts: dict[str, str], folder: str) -> str:
         parts += [] if bench["finished"] else ["* the run was stopped before its end"]
         parts.append("")
     for case in figures.full_cases(bench):
-        parts += [f"### {case['title']} (`{case['name']}`)", "", table(case), "", *picture(f"ratio_{case['name']}")]
+        parts += [f"### {case['title']} (`{case['name']}`)", "", table(case, bench["roofline"]), "", *picture(f"ratio_{case['name']}")]
     for curve in bench["curves"]:
         if f"curve_{curve['axis']}" in charts:
             parts += [f"### Over {curve['label']}", "", *picture(f"curve_{curve['axis']}")]

@@ -14,14 +14,14 @@ th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid var(--
 th { color: var(--soft); font-weight: 500; } td.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .note { color: var(--soft); } svg { max-width: 45rem; display: block; margin: 1rem 0; }
 """
-COLUMNS = ("who", "s, median", "quartiles", "their time over ours (95 %)", "useful GFLOP/s", "peak MB", "note")
+COLUMNS = ("who", "s, median", "quartiles", "their time over ours (95 %)", "useful GFLOP/s (of the peak)", "peak MB", "note")
 NUMBERS = (1, 2, 3, 4, 5)
 
 
-def table(case: dict) -> str:
+def table(case: dict, roof: dict | None) -> str:
     head = "".join(f"<th>{escape(name)}</th>" for name in COLUMNS)
     body = []
-    for row in figures.rows(case):
+    for row in figures.rows(case, roof):
         cells = (row.who, row.seconds, row.spread, row.ratio, row.useful, row.memory, row.note)
         body.append("<tr>" + "".join(f'<td class="n">{escape(text)}</td>' if i in NUMBERS else f"<td>{escape(text)}</td>"
                                      for i, text in enumerate(cells)) + "</tr>")
@@ -37,7 +37,7 @@ def html(bench: dict) -> str:
     parts = ["<h1>Innerloop and its rivals: one second-order meta-step</h1>",
              f'<div class="wide"><table>{facts}</table></div>', *(f'<p class="note">{escape(note)}</p>' for note in notes)]
     for case in figures.full_cases(bench):
-        parts += [f"<h2>{escape(case['title'])}</h2>", charts.get(f"ratio_{case['name']}", ""), table(case)]
+        parts += [f"<h2>{escape(case['title'])}</h2>", charts.get(f"ratio_{case['name']}", ""), table(case, bench["roofline"])]
     curves = [charts[f"curve_{curve['axis']}"] for curve in bench["curves"] if f"curve_{curve['axis']}" in charts]
     parts += ["<h2>How it scales</h2>", *curves] if curves else []
     if "roofline" in charts:

@@ -82,7 +82,7 @@ class Session:
         if self.report["machine"]["load_before"] > 0.5 * self.report["machine"]["cores"]:
             self.note(f"other programs were running: the load was {self.report['machine']['load_before']:.1f} on "
                       f"{self.report['machine']['cores']} cores at the start")
-        self.report["roofline"] = self.roofline(folder)
+        self.report["roofline"] = machine.roofline(self.request.command, self.request.setting.device, self.request.setting.threads)
         clock = Clock(60 * self.request.minutes)
         todo = self.plan.all_cases()
         for index, case in enumerate(todo):
@@ -94,10 +94,6 @@ class Session:
         else:
             self.report["finished"] = True
         self.report["seconds"] = round(clock.elapsed(), 1)
-
-    def roofline(self, folder: Path) -> dict | None:
-        del folder
-        return None
 
     def time_left(self, clock: Clock, done: int, total: int) -> str:
         guess = clock.elapsed() / done * (total - done) if done else clock.left()

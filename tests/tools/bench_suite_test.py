@@ -266,7 +266,7 @@ class Pages(unittest.TestCase):
         wrong = result("jax_map", [], status="wrong", note="loss 2 where ours is 1 <")
         made = bench(case_of("w1-k1", ours, rival, wrong), case_of("w1-k5", result("innerloop", noise(2)), steps=5))
         made["curves"] = [{"axis": "steps", "label": "inner steps", "cases": ["w1-k1", "w1-k5", "missing"]}]
-        made["roofline"] = {"flops_per_s": 2e11, "bytes_per_s": 2e10}
+        made["roofline"] = {"flops_per_s": 2e11, "memory_bytes_per_s": 2e10, "cache_bytes_per_s": 1e11, "cache_bytes": 1000}
         return made
 
     def test_charts_are_well_formed_and_follow_the_scheme(self):
@@ -279,6 +279,7 @@ class Pages(unittest.TestCase):
     def test_tables_say_the_ratio_and_who_is_wrong(self):
         text = markdown.page(self.made_up(), {}, "charts")
         self.assertRegex(text, r"\| torch_eager \| (1.99|2.0)\d* \| .* \| (3\.9|4\.0)\d \(")
+        self.assertIn("| 8.0 (4 %) |", text)
         self.assertIn("wrong: loss 2 where ours is 1 <", text)
         self.assertIn("| command | tools/bench.sh --quick |", text)
 
@@ -364,6 +365,7 @@ class Script(unittest.TestCase):
             ours = made["cases"][0]["results"][0]
             self.assertEqual((ours["status"], len(ours["samples_s"])), ("measured", 3))
             self.assertGreater(ours["facts"]["flops"], 0.8 * cases.flops(cases.Case("w1", 1, tasks=2)))
+            self.assertGreater(made["roofline"]["flops_per_s"], 1e9)
             self.assertIn("<table>", (Path(folder) / "bench.html").read_text())
 
 
