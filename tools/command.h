@@ -36,6 +36,7 @@ void add_train(CommandLine& line);
 void add_eval(CommandLine& line);
 void add_predict(CommandLine& line);
 void add_metagrad(CommandLine& line);
+void add_profile(CommandLine& line);
 void add_episodes(CommandLine& line);
 void add_check(CommandLine& line);
 void add_data(CommandLine& line);

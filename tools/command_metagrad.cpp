@@ -17,6 +17,7 @@
 #include "tools/command.h"
 #include "tools/common_options.h"
 #include "tools/messages.h"
+#include "tools/problem_options.h"
 
 namespace innerloop::tools {
 namespace {
@@ -29,38 +30,6 @@ struct Options {
   std::int64_t repeat = 0;
   bool keep_steps = false;
 };
-
-/// The [inner] section that `options` came from, so that the shared options can change it.
-io::InnerConfig inner_config(const meta::MetaOptions& options) {
-  return {
-      .steps = options.inner.steps,
-      .rate = options.inner.rate,
-      .order = options.order == meta::Order::kSecond ? io::Order::kSecond : io::Order::kFirst,
-      .method = options.method == meta::Method::kMixed ? io::Method::kMixed : io::Method::kReverse,
-      .loss = options.inner.loss == meta::LossReduction::kMean ? io::LossReduction::kMean : io::LossReduction::kSum};
-}
-
-void apply(const io::InnerConfig& inner, meta::MetaOptions& options) {
-  options.inner.steps = static_cast<int>(inner.steps);
-  options.inner.rate = inner.rate;
-  options.inner.loss = inner.loss == io::LossReduction::kMean ? meta::LossReduction::kMean : meta::LossReduction::kSum;
-  options.order = inner.order == io::Order::kSecond ? meta::Order::kSecond : meta::Order::kFirst;
-  options.method = inner.method == io::Method::kMixed ? meta::Method::kMixed : meta::Method::kReverse;
-}
-
-/// Puts the command line's keys over the problem's own. Its network is part of its tensors and stays.
-io::Config apply_options(const Options& o, meta::Problem& problem) {
-  io::Config base;
-  base.inner = inner_config(problem.options);
-  io::Config config = o.common.apply(base);
-  if (config.model != base.model) {
-    fail_usage("metagrad: keys of [model] cannot be set here; the network of {} is fixed by its metadata and tensors",
-               o.problem);
-  }
-  apply(config.inner, problem.options);
-  problem.options.memory = o.keep_steps ? meta::StepMemory::kKeep : meta::meta_options(config).memory;
-  return config;
-}
 
 double mean(const Tensor& values) {
   double total = 0;
@@ -102,7 +71,8 @@ int run(const Options& o) {
   ContextScope scope(context);
   const DType dtype = o.dtype == "f64" ? DType::kF64 : DType::kF32;
   meta::Problem problem = meta::load_problem(o.problem, dtype);
-  const io::Config config = apply_options(o, problem);
+  const io::Config config = apply_options("metagrad", o.common, o.problem, problem);
+  if (o.keep_steps) problem.options.memory = meta::StepMemory::kKeep;
 
   context.arena().reset_peak();
   meta::MetaResult result;

@@ -129,6 +129,7 @@ int parse_and_run(int argc, char** argv) {
   add_eval(line);
   add_predict(line);
   add_metagrad(line);
+  add_profile(line);
   add_episodes(line);
   add_check(line);
   add_data(line);
