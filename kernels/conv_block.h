@@ -13,6 +13,9 @@
 // Determinism: the same bits at any number of threads, and for a task alone or beside others. Aliasing: none.
 // Scratch: gy and tgy, where a target keeps them, come from the context's arena and go back to it.
 //
+// A block whose images have neither gradient nor tangent need not store y: where y's view has a shape and no address, it is
+// computed again from x and w wherever it is needed, and so is its tangent from tw, if there is one. gx, tx and tgx are absent then.
+//
 // compose() is what every target can do: the kernels of the two families, one after another. A target that can do better
 // registers its own for the cases in which it is better and calls compose() for the others.
 #pragma once
@@ -62,6 +65,14 @@ struct ConvBlockGradJvp {
   View tgx;  ///< may be absent (not wanted)
   View tgw, tggamma, tgbeta;
 };
+
+/// Elements of a task's y below which a CPU does not join the kernels: its maps stay in the caches anyway, and to cut them finely
+/// would only take the work from the threads inside a task.
+inline constexpr std::int64_t kJoinElements = 150'000;
+
+/// Whether a CPU had better not store y [T, N, P, Q, K] for weights [T, R, S, C/groups, K] and images without derivatives: its
+/// few products for an element cost less than the way to memory and back.
+bool better_without_y(const Shape& w, const Shape& y);
 
 void compose(const ConvBlockForward& k, Context& context);
 void compose(const ConvBlockGrad& k, Context& context);
