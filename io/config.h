@@ -172,7 +172,7 @@ struct SupervisedConfig {
 struct RunConfig {
   std::int64_t seed = 1;  ///< >= 0; fixes every random number of the run
   DeviceChoice device = DeviceChoice::kAuto;
-  StepRecords records = StepRecords::kAuto;  ///< auto keeps them on a GPU and computes them again on a CPU
+  StepRecords records = StepRecords::kAuto;  ///< auto keeps them on a GPU, and on a CPU where they fit a quarter of its memory
   std::int64_t threads = 0;             ///< 0 = one a core; the bits do not depend on it
   std::int64_t checkpoint_every = 100;  ///< meta-steps between checkpoints; 0 = only after the last
 

@@ -143,7 +143,7 @@ const std::vector<Key<Config>>& table() {
 
       {"run", "seed", "fixes every random number of the run", Integer<C>{at<&C::run, &RunConfig::seed>, {}}},
       {"run", "device", "where the kernels run", pick<&C::run, &RunConfig::device>(kDevices)},
-      {"run", "records", "of inner steps: keep them (faster), compute them again (less memory), or auto: keep on a GPU",
+      {"run", "records", "of inner steps: keep them (faster), compute them again (less memory), or auto: keep where memory allows",
        pick<&C::run, &RunConfig::records>(kRecords)},
       {"run", "threads", "CPU threads; 0 = one a core", Integer<C>{at<&C::run, &RunConfig::threads>, {0, 4096}}},
       {"run", "checkpoint_every", "meta-steps between checkpoints; 0 = only after the last",

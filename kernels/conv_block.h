@@ -13,7 +13,11 @@
 // Determinism: the same bits at any number of threads, and for a task alone or beside others. Aliasing: none.
 // Scratch: gy and tgy, where a target keeps them, come from the context's arena and go back to it.
 //
-// Costs (kernels/cost.h): the FLOPs of the parts; the bytes of what enters and leaves the block, as if all between stayed.
+// A block whose images have neither gradient nor tangent need not store y: where y's view has a shape and no address, it is
+// computed again from x and w wherever it is needed, and so is its tangent from tw, if there is one. gx, tx and tgx are absent then.
+//
+// Costs (kernels/cost.h): the FLOPs of the parts, with those of a y that is made again; the bytes of what enters and leaves the
+// block, as if all between stayed.
 //
 // compose() is what every target can do: the kernels of the two families, one after another. A target that can do better
 // registers its own for the cases in which it is better and calls compose() for the others.
@@ -23,6 +27,10 @@
 #include "kernels/norm.h"
 
 namespace innerloop::kernels {
+
+/// The bytes of y or ty in memory, and the FLOPs of making it again where it is not there.
+inline std::int64_t stored_bytes(const ConstView& y) { return y ? bytes_of(y) : 0; }
+inline std::int64_t again_flops(const ConstView& y, std::int64_t conv) { return y ? 0 : conv; }
 
 /// Traffic, ideal: x, w read and y, p, choice written once.
 struct ConvBlockForward {
@@ -35,7 +43,7 @@ struct ConvBlockForward {
 };
 inline KernelCost cost_of(const ConvBlockForward& k) {
   return {conv_flops(k.x, k.w, k.y) + 7 * elements_of(k.y),
-          bytes_of(k.x, k.w, k.gamma, k.beta, k.y, k.mean, k.rstd, k.p, k.choice)};
+          stored_bytes(k.y) + bytes_of(k.x, k.w, k.gamma, k.beta, k.mean, k.rstd, k.p, k.choice)};
 }
 
 /// Traffic, ideal: x, w, y, choice, gp read and gx, gw written once.
@@ -49,8 +57,8 @@ struct ConvBlockGrad {
 };
 inline KernelCost cost_of(const ConvBlockGrad& k) {
   const std::int64_t conv = conv_flops(k.x, k.w, k.y);
-  return {(elements_of(k.gx) > 0 ? 2 : 1) * conv + 5 * elements_of(k.gp) + 6 * elements_of(k.y),
-          bytes_of(k.x, k.w, k.gamma, k.y, k.mean, k.rstd, k.choice, k.gp, k.gx, k.gw, k.ggamma, k.gbeta)};
+  return {(elements_of(k.gx) > 0 ? 2 : 1) * conv + again_flops(k.y, conv) + 5 * elements_of(k.gp) + 6 * elements_of(k.y),
+          stored_bytes(k.y) + bytes_of(k.x, k.w, k.gamma, k.mean, k.rstd, k.choice, k.gp, k.gx, k.gw, k.ggamma, k.gbeta)};
 }
 
 /// tx, tw, tgamma and tbeta may each be absent (zero). ty is absent where tx and tw are: it is zero then.
@@ -63,11 +71,12 @@ struct ConvBlockJvp {
   View tp, ty, tmean, trstd;
 };
 inline KernelCost cost_of(const ConvBlockJvp& k) {
-  const bool moves = elements_of(k.ty) > 0;
-  return {conv_flops(k.x, k.w, k.y) * ((elements_of(k.tx) > 0 ? 1 : 0) + (elements_of(k.tw) > 0 ? 1 : 0)) +
+  const bool moves = elements_of(k.tx) + elements_of(k.tw) > 0;
+  const std::int64_t conv = conv_flops(k.x, k.w, k.y);
+  return {conv * ((elements_of(k.tx) > 0 ? 1 : 0) + (elements_of(k.tw) > 0 ? 1 : 0)) + again_flops(k.y, conv) +
               (moves ? 5 : 0) * elements_of(k.y) + (moves ? 10 : 4) * elements_of(k.tp),
-          bytes_of(k.x, k.w, k.gamma, k.y, k.mean, k.rstd, k.choice) +
-              bytes_of(k.tx, k.tw, k.tgamma, k.tbeta, k.tp, k.ty, k.tmean, k.trstd)};
+          stored_bytes(k.y) + stored_bytes(k.ty) + bytes_of(k.x, k.w, k.gamma, k.mean, k.rstd, k.choice) +
+              bytes_of(k.tx, k.tw, k.tgamma, k.tbeta, k.tp, k.tmean, k.trstd)};
 }
 
 /// ggamma and gbeta are outputs of ConvBlockGrad, ty, tmean and trstd of ConvBlockJvp; each tangent may be absent (zero).
@@ -84,11 +93,21 @@ inline KernelCost cost_of(const ConvBlockGradJvp& k) {
   const std::int64_t conv = conv_flops(k.x, k.w, k.y);
   const std::int64_t input_pairs = elements_of(k.tgx) == 0 ? 0 : elements_of(k.tw) > 0 ? 2 : 1;
   const std::int64_t weight_pairs = elements_of(k.tx) > 0 ? 2 : 1;
-  return {(input_pairs + weight_pairs) * conv + 12 * elements_of(k.gp) + 19 * elements_of(k.y),
-          bytes_of(k.x, k.w, k.gamma, k.y, k.mean, k.rstd, k.choice, k.gp, k.ggamma, k.gbeta) +
-              bytes_of(k.tx, k.tw, k.tgamma, k.ty, k.tmean, k.trstd, k.tgp) +
+  const std::int64_t again = again_flops(k.y, conv) * (elements_of(k.tw) > 0 ? 2 : 1);
+  return {(input_pairs + weight_pairs) * conv + again + 12 * elements_of(k.gp) + 19 * elements_of(k.y),
+          stored_bytes(k.y) + stored_bytes(k.ty) +
+              bytes_of(k.x, k.w, k.gamma, k.mean, k.rstd, k.choice, k.gp, k.ggamma, k.gbeta) +
+              bytes_of(k.tx, k.tw, k.tgamma, k.tmean, k.trstd, k.tgp) +
               bytes_of(k.tgx, k.tgw, k.tggamma, k.tgbeta)};
 }
+
+/// Elements of a task's y below which a CPU does not join the kernels: its maps stay in the caches anyway, and to cut them finely
+/// would only take the work from the threads inside a task.
+inline constexpr std::int64_t kJoinElements = 150'000;
+
+/// Whether a CPU had better not store y [T, N, P, Q, K] for weights [T, R, S, C/groups, K] and images without derivatives: its
+/// few products for an element cost less than the way to memory and back.
+bool better_without_y(const Shape& w, const Shape& y);
 
 void compose(const ConvBlockForward& k, Context& context);
 void compose(const ConvBlockGrad& k, Context& context);

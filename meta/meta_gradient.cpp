@@ -13,6 +13,7 @@
 #include "meta/inner_step_scope.h"
 #include "meta/views.h"
 #include "meta/work_phase.h"
+#include "tensor/host_memory.h"
 
 namespace innerloop::meta {
 namespace {
@@ -86,12 +87,23 @@ std::vector<Tensor> query_gradient(const nn::ConvNet& net, const std::vector<Ten
   return autograd::values(query.gradient);
 }
 
+/// Whether mixed mode keeps the record of every step.
+bool keeps_records(const nn::ConvNet& net, const TaskBatch& tasks, const MetaOptions& options) {
+  Context& context = Context::current();
+  if (options.memory != StepMemory::kAuto || context.device() != nullptr) return options.memory != StepMemory::kRecompute;
+  const Tensor& x = tasks.support_x;
+  const auto bytes = static_cast<double>(size_of(x.dtype()));
+  const double images = static_cast<double>(x.shape()[0] * x.shape()[1]);
+  const double record = bytes * (images * static_cast<double>(net.recorded_elements()) +
+                                 2 * static_cast<double>(x.shape()[0] * net.parameter_count()));  // and theta_k, grad
+  return record * options.inner.steps * context.threads().threads() <= static_cast<double>(host_memory_bytes()) / 4;
+}
+
 ProgramResult run_mixed(const nn::ConvNet& net, const std::vector<Tensor>& params, const TaskBatch& tasks,
                         const MetaOptions& options) {
   ProgramResult result;
   const bool second = options.order == Order::kSecond;
-  const bool keep = options.memory == StepMemory::kKeep ||
-                    (options.memory == StepMemory::kAuto && Context::current().device() != nullptr);
+  const bool keep = keeps_records(net, tasks, options);
   const auto steps = static_cast<std::size_t>(options.inner.steps);
   std::vector<std::vector<Tensor>> thetas{for_each_task(params, tasks.tasks())};
   std::vector<StepRecord> records(steps);

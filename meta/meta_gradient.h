@@ -24,7 +24,8 @@ enum class Method { kMixed, kReverse };
 
 /// What mixed mode does with the record of an inner step until its Hessian-vector product is due.
 enum class StepMemory {
-  kAuto,       ///< kKeep on a device, whose memory is there to be used; kRecompute on a CPU
+  kAuto,       ///< kKeep on a device, and on a CPU while the records of all programs that run at once fit a quarter of the
+               ///< machine's memory; else kRecompute. Either gives the same bits
   kRecompute,  ///< drop it and compute that step's gradient again; the last step's record is kept, as it is used at
                ///< once
   kKeep,       ///< keep it: no work is done twice, memory grows with K

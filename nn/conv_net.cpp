@@ -48,11 +48,13 @@ ConvNet::ConvNet(ConvNetOptions options) : options_(std::move(options)) {
     const Shape weight{o.kernel, o.kernel, c, o.filters[i]};
     const auto extent = [&](std::int64_t in, std::int64_t before, std::int64_t after) {
       const std::int64_t room = in + before + after - o.kernel;
-      const std::int64_t out = room < 0 ? 0 : room / o.stride + 1;
-      return o.pool == Pool::kMax2x2 ? out / 2 : out;
+      return room < 0 ? 0 : room / o.stride + 1;
     };
     h = extent(h, b.conv.pad_top, b.conv.pad_bottom);
     w = extent(w, b.conv.pad_left, b.conv.pad_right);
+    recorded_elements_ += h * w * o.filters[i];
+    if (o.pool == Pool::kMax2x2) h /= 2, w /= 2;
+    recorded_elements_ += h * w * o.filters[i] * 9 / 4;
     IL_CHECK(h >= 1 && w >= 1,
              "model: a {}x{} image is used up in block {} of {}; raise data.size, or use fewer model.filters", o.height,
              o.width, i + 1, o.filters.size());

@@ -67,6 +67,8 @@ class ConvNet {
   const std::vector<Shape>& shapes() const { return shapes_; }
   std::int64_t parameter_count() const;
   std::int64_t features() const { return features_; }
+  /// Elements that the record of a gradient keeps for each image: y, p, the choices and the gradient of p of every block.
+  std::int64_t recorded_elements() const { return recorded_elements_; }
 
   /// Convolutions: Glorot's uniform (fan in and out of the 3x3 window), as Keras and MAML use; scale 1, shift 0; head:
   /// Glorot's uniform, bias 0. [1, ...] float32, a pure function of the seed.
@@ -113,7 +115,7 @@ class ConvNet {
   std::vector<Block> blocks_;
   std::vector<std::string> names_;
   std::vector<Shape> shapes_;
-  std::int64_t features_ = 0;
+  std::int64_t features_ = 0, recorded_elements_ = 0;
 };
 
 }  // namespace innerloop::nn

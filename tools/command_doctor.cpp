@@ -14,6 +14,7 @@
 
 #include "meta/profile/roofline.h"
 #include "tensor/device.h"
+#include "tensor/host_memory.h"
 #include "tools/command.h"
 #include "tools/common_options.h"
 #include "tools/messages.h"
@@ -37,17 +38,6 @@ std::string entry(const char* path, std::string_view key) {
 std::uint64_t kilobytes(const char* path, std::string_view key) {
   const std::string text = entry(path, key);
   return text.empty() ? 0 : std::strtoull(text.c_str(), nullptr, 10) * 1024;
-}
-
-/// The limit that a container sets on this process; 0 when there is none.
-std::uint64_t memory_limit() {
-  for (const char* path : {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
-    std::ifstream file(path);
-    std::uint64_t bytes = 0;
-    // Version 1 writes "no limit" as a number near 2^63.
-    if (file >> bytes && bytes < (std::uint64_t{1} << 60)) return bytes;
-  }
-  return 0;
 }
 
 Json libraries() {
@@ -88,7 +78,7 @@ int run(const Options& options) {
   const std::string model = entry("/proc/cpuinfo", "model name");
   const auto gib = [](std::uint64_t bytes) { return static_cast<double>(bytes) / (1 << 30); };
   const std::uint64_t total = kilobytes("/proc/meminfo", "MemTotal"),
-                      available = kilobytes("/proc/meminfo", "MemAvailable"), limit = memory_limit();
+                      available = kilobytes("/proc/meminfo", "MemAvailable"), limit = container_memory_limit();
   const Json versions = libraries();
   const std::string no_gpu = no_gpu_reason();
   Json gpu;

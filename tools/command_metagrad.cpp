@@ -11,7 +11,6 @@
 #include <vector>
 
 #include "kernels/tally.h"
-#include "meta/from_config.h"
 #include "meta/problem.h"
 #include "tensor/device.h"
 #include "tools/command.h"

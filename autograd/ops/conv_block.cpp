@@ -25,6 +25,12 @@ Var channel_sum(const Var& v) {
 
 double count(const Shape& y) { return static_cast<double>(y[1] * y[2] * y[3]); }
 
+/// Whether a block stores y. Where nobody asks for the derivative of its images it need not: then y and its tangent are undefined
+/// in what follows, and computed again from images and weights.
+enum class Store { kY, kNothing };
+
+View shape_only(const Shape& shape, DType dtype) { return {nullptr, dtype, shape}; }
+
 /// The decisions of a block in the form that plain ops take: window positions, and 1 where the maximum lives, else 0.
 struct Decisions {
   Tensor position, alive;
@@ -59,8 +65,8 @@ class ConvBlockGradJvp final : public Op {
 
   std::vector<Tensor> forward(std::span<const Tensor> in) const override {
     const Tensor &x = in[0], &w = in[1], &y = in[3];
-    const DType dtype = y.dtype();
-    const Shape channels{y.shape()[0], y.shape()[4]};
+    const DType dtype = x.dtype();
+    const Shape shape = conv_output_shape(x.shape(), w.shape(), o_.conv), channels{shape[0], shape[4]};
     Tensor tgx = want_gx_ ? Tensor::empty(x.shape(), dtype) : Tensor();
     Tensor tgw = Tensor::empty(w.shape(), dtype);
     Tensor tggamma = Tensor::empty(channels, dtype), tgbeta = Tensor::empty(channels, dtype);
@@ -69,7 +75,7 @@ class ConvBlockGradJvp final : public Op {
                                            .x = x.view(),
                                            .w = w.view(),
                                            .gamma = view_or_none(in[2]),
-                                           .y = y.view(),
+                                           .y = y.defined() ? y.view() : shape_only(shape, dtype),
                                            .mean = in[4].view(),
                                            .rstd = in[5].view(),
                                            .choice = in[6].view(),
@@ -115,8 +121,8 @@ class ConvBlockGrad final : public Op, public std::enable_shared_from_this<ConvB
 
   std::vector<Tensor> forward(std::span<const Tensor> in) const override {
     const Tensor &x = in[0], &w = in[1], &y = in[3];
-    const DType dtype = y.dtype();
-    const Shape channels{y.shape()[0], y.shape()[4]};
+    const DType dtype = x.dtype();
+    const Shape shape = conv_output_shape(x.shape(), w.shape(), o_.conv), channels{shape[0], shape[4]};
     Tensor gx = want_gx_ ? Tensor::empty(x.shape(), dtype) : Tensor();
     Tensor gw = Tensor::empty(w.shape(), dtype);
     Tensor ggamma = Tensor::empty(channels, dtype), gbeta = Tensor::empty(channels, dtype);
@@ -125,7 +131,7 @@ class ConvBlockGrad final : public Op, public std::enable_shared_from_this<ConvB
                                         .x = x.view(),
                                         .w = w.view(),
                                         .gamma = view_or_none(in[2]),
-                                        .y = y.view(),
+                                        .y = y.defined() ? y.view() : shape_only(shape, dtype),
                                         .mean = in[4].view(),
                                         .rstd = in[5].view(),
                                         .choice = in[6].view(),
@@ -139,8 +145,9 @@ class ConvBlockGrad final : public Op, public std::enable_shared_from_this<ConvB
   }
 
   Vars reference(const Vars& in) const override {
-    const Var &x = in[0], &w = in[1], &gamma = in[2], &y = in[3], &mean = in[4], &rstd = in[5], &gp = in[7];
-    const Decisions d = decode(in[6].value(), y.dtype());
+    const Var &x = in[0], &w = in[1], &gamma = in[2], &mean = in[4], &rstd = in[5], &gp = in[7];
+    const Var y = in[3].defined() ? in[3] : conv(x, w, o_.conv);
+    const Decisions d = decode(in[6].value(), x.dtype());
     const Var live = gp * Var(d.alive);
     const Var gz = o_.pool == Pool::kNone ? live : pool_scatter(live, d.position, y.shape(), {});
     const Var xhat = (y - per_channel(mean)) * per_channel(rstd);
@@ -175,16 +182,16 @@ class ConvBlockGrad final : public Op, public std::enable_shared_from_this<ConvB
 // trstd.
 class ConvBlockJvp final : public Op {
  public:
-  ConvBlockJvp(std::shared_ptr<const Op> forward, const ConvBlockOptions& options)
-      : forward_(std::move(forward)), o_(options) {}
+  ConvBlockJvp(std::shared_ptr<const Op> forward, const ConvBlockOptions& options, Store store)
+      : forward_(std::move(forward)), o_(options), store_(store) {}
   std::string_view name() const override { return "conv_block_jvp"; }
 
   std::vector<Tensor> forward(std::span<const Tensor> in) const override {
     const Tensor &y = in[4], &choice = in[7];
-    const DType dtype = y.dtype();
-    const Shape channels{y.shape()[0], y.shape()[4]};
+    const DType dtype = in[0].dtype();
+    const Shape shape = conv_output_shape(in[0].shape(), in[1].shape(), o_.conv), channels{shape[0], shape[4]};
     const bool moves = in[8].defined() || in[9].defined();
-    Tensor ty = moves ? Tensor::empty(y.shape(), dtype) : Tensor();
+    Tensor ty = moves && store_ == Store::kY ? Tensor::empty(shape, dtype) : Tensor();
     Tensor tp = Tensor::empty(choice.shape(), dtype), tmean = Tensor::empty(channels, dtype),
            trstd = Tensor::empty(channels, dtype);
     kernels::run(kernels::ConvBlockJvp{.geometry = o_.conv.geometry(),
@@ -192,7 +199,7 @@ class ConvBlockJvp final : public Op {
                                        .x = in[0].view(),
                                        .w = in[1].view(),
                                        .gamma = view_or_none(in[2]),
-                                       .y = y.view(),
+                                       .y = y.defined() ? y.view() : shape_only(shape, dtype),
                                        .mean = in[5].view(),
                                        .rstd = in[6].view(),
                                        .choice = choice.view(),
@@ -201,11 +208,11 @@ class ConvBlockJvp final : public Op {
                                        .tgamma = view_or_none(in[10]),
                                        .tbeta = view_or_none(in[11]),
                                        .tp = tp.mutable_view(),
-                                       .ty = moves ? ty.mutable_view() : View{},
+                                       .ty = ty.defined() ? ty.mutable_view() : moves ? shape_only(shape, dtype) : View{},
                                        .tmean = tmean.mutable_view(),
                                        .trstd = trstd.mutable_view()},
                  Context::current());
-    if (!ty.defined()) ty = Tensor::zeros(y.shape(), dtype);
+    if (!ty.defined() && store_ == Store::kY) ty = Tensor::zeros(shape, dtype);
     return {tp, ty, tmean, trstd};
   }
 
@@ -213,12 +220,14 @@ class ConvBlockJvp final : public Op {
     const Vars primals(in.begin(), in.begin() + 4);
     Vars out = forward_->Op::jvp({primals, {}, {}}, {in[8], in[9], in[10], in[11]});
     out.resize(4);
+    if (store_ == Store::kNothing) out[1] = Var();
     return out;
   }
 
  private:
   std::shared_ptr<const Op> forward_;
   ConvBlockOptions o_;
+  Store store_;
 };
 
 // --- forward
@@ -227,16 +236,16 @@ class ConvBlockJvp final : public Op {
 // inputs: x, w, gamma?, beta; outputs: p, y, mean, rstd, choice.
 class ConvBlock final : public Op, public std::enable_shared_from_this<ConvBlock> {
  public:
-  explicit ConvBlock(const ConvBlockOptions& options) : o_(options) {}
+  ConvBlock(const ConvBlockOptions& options, Store store) : o_(options), store_(store) {}
   std::string_view name() const override { return "conv_block"; }
 
   std::vector<Tensor> forward(std::span<const Tensor> in) const override {
     const Tensor &x = in[0], &w = in[1];
     const DType dtype = x.dtype();
-    Tensor y = Tensor::empty(conv_output_shape(x.shape(), w.shape(), o_.conv), dtype);
-    const Shape channels{y.shape()[0], y.shape()[4]};
+    const Shape shape = conv_output_shape(x.shape(), w.shape(), o_.conv), channels{shape[0], shape[4]};
+    Tensor y = store_ == Store::kY ? Tensor::empty(shape, dtype) : Tensor();
     Tensor mean = Tensor::empty(channels, dtype), rstd = Tensor::empty(channels, dtype);
-    Tensor p = Tensor::empty(pooled(y.shape(), o_.pool), dtype), choice = Tensor::empty(p.shape(), DType::kU8);
+    Tensor p = Tensor::empty(pooled(shape, o_.pool), dtype), choice = Tensor::empty(p.shape(), DType::kU8);
     kernels::run(kernels::ConvBlockForward{.geometry = o_.conv.geometry(),
                                            .pool = o_.pool,
                                            .epsilon = o_.epsilon,
@@ -244,7 +253,7 @@ class ConvBlock final : public Op, public std::enable_shared_from_this<ConvBlock
                                            .w = w.view(),
                                            .gamma = view_or_none(in[2]),
                                            .beta = in[3].view(),
-                                           .y = y.mutable_view(),
+                                           .y = y.defined() ? y.mutable_view() : shape_only(shape, dtype),
                                            .mean = mean.mutable_view(),
                                            .rstd = rstd.mutable_view(),
                                            .p = p.mutable_view(),
@@ -272,7 +281,7 @@ class ConvBlock final : public Op, public std::enable_shared_from_this<ConvBlock
     if (gy[1].defined() || gy[2].defined() || gy[3].defined()) return Op::vjp(call, gy);
     const Vars &in = call.inputs, &out = call.outputs;
     const Vars g = apply_op(std::make_shared<ConvBlockGrad>(o_, call.wanted[0]),
-                            {in[0], in[1], in[2], out[1], out[2], out[3], out[4], gy[0]});
+                            {in[0], in[1], in[2], y_of(out), out[2], out[3], out[4], gy[0]});
     return {call.wanted[0] ? g[0] : Var(), g[1], in[2].defined() ? sum_to(g[2], in[2].shape()) : Var(),
             sum_to(g[3], in[3].shape())};
   }
@@ -280,8 +289,8 @@ class ConvBlock final : public Op, public std::enable_shared_from_this<ConvBlock
   Vars jvp(const Call& call, const Vars& t) const override {
     const Vars &in = call.inputs, &out = call.outputs;
     Vars tangents = apply_op(
-        std::make_shared<ConvBlockJvp>(shared_from_this(), o_),
-        {in[0], in[1], in[2], in[3], detach(out[1]), detach(out[2]), detach(out[3]), out[4], t[0], t[1], t[2], t[3]});
+        std::make_shared<ConvBlockJvp>(shared_from_this(), o_, store_),
+        {in[0], in[1], in[2], in[3], detach(y_of(out)), detach(out[2]), detach(out[3]), out[4], t[0], t[1], t[2], t[3]});
     tangents.emplace_back();
     return tangents;
   }
@@ -289,7 +298,10 @@ class ConvBlock final : public Op, public std::enable_shared_from_this<ConvBlock
   Keep keep() const override { return {.outputs = 0b11110}; }
 
  private:
+  Var y_of(const Vars& out) const { return store_ == Store::kY ? out[1] : Var(); }
+
   ConvBlockOptions o_;
+  Store store_;
 };
 
 void check_block(const Var& x, const Var& w, const Var& gamma, const Var& beta, const ConvBlockOptions& options) {
@@ -315,14 +327,16 @@ void check_block(const Var& x, const Var& w, const Var& gamma, const Var& beta, 
 ConvBlockResult conv_block(const Var& x, const Var& w, const Var& gamma, const Var& beta,
                            const ConvBlockOptions& options) {
   check_block(x, w, gamma, beta, options);
-  const Vars out = apply_op(std::make_shared<ConvBlock>(options), {x, w, gamma, beta});
+  const bool constant = !x.tracked() && Context::current().device() == nullptr;
+  const bool without = constant && kernels::better_without_y(w.shape(), conv_output_shape(x.shape(), w.shape(), options.conv));
+  const Vars out = apply_op(std::make_shared<ConvBlock>(options, without ? Store::kNothing : Store::kY), {x, w, gamma, beta});
   return {out[0], out[2], out[3]};
 }
 
 ConvBlockResult conv_block_reference(const Var& x, const Var& w, const Var& gamma, const Var& beta,
                                      const ConvBlockOptions& options) {
   check_block(x, w, gamma, beta, options);
-  const Vars out = ConvBlock(options).reference({x, w, gamma, beta});
+  const Vars out = ConvBlock(options, Store::kY).reference({x, w, gamma, beta});
   return {out[0], out[2], out[3]};
 }
 

@@ -6,16 +6,12 @@
 
 namespace innerloop::kernels::IL_TARGET_NAMESPACE {
 
-/// Elements of y below which the maps of a block stay in the caches anyway, and cutting them finely would only cost
-/// the threads inside a task their work.
-inline constexpr std::int64_t kFuseElements = 150'000;
-
 /// Elements of y that are worked on together: 128 KiB of f32, which stay in the second-level cache beside their operands.
 inline constexpr std::int64_t kBlockElements = 32768;
 
 template <class T>
 bool worth_fusing(const NormGrid<T>& grid, const ConvGeometry& geometry) {
-  return geometry.groups == 1 && grid.task_elements() >= kFuseElements;
+  return geometry.groups == 1 && grid.task_elements() >= kJoinElements;
 }
 
 /// Blocks of bands, for the sweeps from x to y.

@@ -1,7 +1,9 @@
 // The conv block, forward: the convolution block by block, and while a block of y is in the cache its statistics and the
-// deciding pixel of each of its windows. y is written once and, with a pool, never read again.
+// deciding pixel of each of its windows. y is written once and, with a pool, never read again. A y without an address is not
+// written at all: without a pool, its blocks are made again for p.
 #include "kernels/conv_block.h"
 #include "kernels/cpu/block_cut.h"
+#include "kernels/cpu/block_maps.h"
 #include "kernels/cpu/conv_forward.h"
 #include "kernels/cpu/norm_forward.h"
 
@@ -16,17 +18,19 @@ class BlockStatistics {
   BlockStatistics(const NormGrid<T>& grid, const BandBlocks& blocks, Context& context)
       : grid_(grid), blocks_(blocks), shift_(context, blocks.count * grid.padded), sums_(context, blocks.count * 2 * grid.padded) {}
 
-  void add(std::int64_t block, std::int64_t first_pixel, std::int64_t last_pixel, const T* y) const {
+  /// `y` is the first of the block's pixels.
+  void add(std::int64_t block, const T* y) const {
     constexpr std::int64_t kSamples = 8;
+    const std::int64_t count = pixels(block);
     T* const shift = shift_.data() + block * grid_.padded;
     double* const sums = sums_.data() + block * 2 * grid_.padded;
     for (std::int64_t k = 0; k < grid_.padded; ++k) shift[k] = 0;
     for (std::int64_t i = 0; i < 2 * grid_.padded; ++i) sums[i] = 0;
     for (std::int64_t i = 0; i < kSamples; ++i) {
-      const T* pixel = y + (first_pixel + (2 * i + 1) * (last_pixel - first_pixel) / (2 * kSamples)) * grid_.channels;
+      const T* pixel = y + (2 * i + 1) * count / (2 * kSamples) * grid_.channels;
       for (std::int64_t k = 0; k < grid_.channels; ++k) shift[k] += pixel[k] * (T{1} / T{kSamples});
     }
-    sum_pixel_range(grid_, first_pixel, last_pixel, sums, [&](auto lanes, std::int64_t k) {
+    sum_pixel_range(grid_, 0, count, sums, [&](auto lanes, std::int64_t k) {
       return [=, s = Vec<T>::load(shift + k)](std::int64_t at, Vec<T>& sum, Vec<T>& squares) IL_LAMBDA_INLINE {
         const Vec<T> d = lanes.load(y + at) - s;
         sum = sum + d;
@@ -38,13 +42,13 @@ class BlockStatistics {
   void finish(double epsilon, T* mean, T* rstd) const {
     for (std::int64_t k = 0; k < grid_.channels; ++k) {
       double total = 0;
-      for (std::int64_t b = 0; b < blocks_.count; ++b) total += static_cast<double>(shift(b, k)) * pixels(b) + sum(b, k);
+      for (std::int64_t b = 0; b < blocks_.count; ++b) total += static_cast<double>(shift(b, k)) * static_cast<double>(pixels(b)) + sum(b, k);
       const double m = total * grid_.per_pixel;
       double squares = 0;
       for (std::int64_t b = 0; b < blocks_.count; ++b) {
         // sum (y - m)^2 = sum (y - s)^2 - 2 (m - s) sum (y - s) + n (m - s)^2
         const double off = m - static_cast<double>(shift(b, k));
-        squares += sums_.data()[(2 * b + 1) * grid_.padded + k] - off * (2 * sum(b, k) - off * pixels(b));
+        squares += sums_.data()[(2 * b + 1) * grid_.padded + k] - off * (2 * sum(b, k) - off * static_cast<double>(pixels(b)));
       }
       const double variance = squares * grid_.per_pixel;
       mean[k] = static_cast<T>(m);
@@ -55,9 +59,9 @@ class BlockStatistics {
  private:
   T shift(std::int64_t block, std::int64_t k) const { return shift_.data()[block * grid_.padded + k]; }
   double sum(std::int64_t block, std::int64_t k) const { return sums_.data()[2 * block * grid_.padded + k]; }
-  double pixels(std::int64_t block) const {
+  std::int64_t pixels(std::int64_t block) const {
     const std::int64_t last = smaller(grid_.bands, (block + 1) * blocks_.each);
-    return static_cast<double>((grid_.row_of(last) - grid_.row_of(block * blocks_.each)) * grid_.width);
+    return (grid_.row_of(last) - grid_.row_of(block * blocks_.each)) * grid_.width;
   }
 
   const NormGrid<T>& grid_;
@@ -69,8 +73,8 @@ class BlockStatistics {
 template <int kSide, class T>
 void forward(const ConvBlockForward& k, const NormGrid<T>& grid, const GatherConv<T>& conv, std::int64_t t,
              Context& context) {
-  const T* const y = k.y.as<T>() + t * grid.task_elements();
-  const NormForward<kSide, T> norm({y, line_of<T>(k.gamma, t), line_of<T>(k.beta, t),
+  const MadeMaps<T> maps(grid, t, {k.y.as<T>(), &conv}, {}, context);
+  const NormForward<kSide, T> norm({line_of<T>(k.gamma, t), line_of<T>(k.beta, t),
                                     k.p.as<T>() + t * grid.pooled_elements(),
                                     k.choice.as<std::uint8_t>() + t * grid.pooled_elements()},
                                    grid, context);
@@ -78,12 +82,11 @@ void forward(const ConvBlockForward& k, const NormGrid<T>& grid, const GatherCon
   const BlockStatistics<T> statistics(grid, blocks, context);
   context.threads().parallel_for(blocks.count, [&](std::int64_t i) {
     const std::int64_t first = i * blocks.each, last = smaller(grid.bands, first + blocks.each);
-    const RowRange rows{grid.row_of(first), grid.row_of(last)};
-    gather_rows(conv, t, rows, context);
-    statistics.add(i, rows.first * grid.width, rows.last * grid.width, y);
+    const auto held = maps(first, last);
+    statistics.add(i, held.maps().y + (grid.band(first).first - held.maps().skipped));
     if constexpr (kSide > 1)
       for_each_group_of(grid, first, last, [&](auto lanes, std::int64_t c, std::int64_t begin, std::int64_t end) {
-        norm.pick(lanes, c, begin, end);
+        norm.pick(held.maps(), lanes, c, begin, end);
       });
   });
   T *const mean = k.mean.as<T>() + t * grid.channels, *const rstd = k.rstd.as<T>() + t * grid.channels;
@@ -94,9 +97,13 @@ void forward(const ConvBlockForward& k, const NormGrid<T>& grid, const GatherCon
       norm.write_picked(lanes, c, begin, end);
     });
   } else {
-    for_each_group<Sweep::kBackward>(
-        grid, context,
-        [&](auto lanes, std::int64_t c, std::int64_t begin, std::int64_t end) { norm.write(lanes, c, begin, end); });
+    const auto write = [&](const Maps<T>& here, auto lanes, std::int64_t c, std::int64_t begin, std::int64_t end) {
+      norm.write(here, lanes, c, begin, end);
+    };
+    if (k.y)
+      for_each_group<Sweep::kBackward>(grid, stored_maps(grid, t, k.y), context, write);
+    else
+      for_each_group<Sweep::kBackward>(grid, maps, context, write);
   }
 }
 

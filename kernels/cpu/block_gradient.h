@@ -54,6 +54,8 @@ class BlockBackward {
     }
   }
 
+  const ConvSizes& sizes() const { return sizes_; }
+
   /// Task t. make(first band, last band, source 0, source 1, skipped) writes the bands of gy, y's element i to
   /// source[i - skipped].
   template <class Make>

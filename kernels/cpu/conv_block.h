@@ -66,8 +66,9 @@ struct ConvSweep {
 template <class T>
 class PixelBlock {
  public:
-  /// `skipped` is the row of the batch (counted over all images) that the source will begin with.
-  PixelBlock(const ConvSweep& sweep, RowRange rows, std::int64_t skipped, Context& context)
+  /// The source will begin with row `skipped` of the batch (counted over all images), the destination with its element
+  /// `to_skipped`.
+  PixelBlock(const ConvSweep& sweep, RowRange rows, std::int64_t skipped, std::int64_t to_skipped, Context& context)
       : sweep_(sweep),
         first_(rows.first),
         last_(rows.last),
@@ -88,7 +89,7 @@ class PixelBlock {
         std::int64_t source = base + i * sweep.h.in_step * pitch;
         const std::int64_t out_row = sweep.h.out_first + (top + i) * sweep.h.out_step;
         const std::int64_t out_pixel = image * sweep.out_image + out_row * sweep.out_w + sweep.w.out_first;
-        std::int64_t target = out_pixel * sweep.out_channels;
+        std::int64_t target = out_pixel * sweep.out_channels - to_skipped;
         for (std::int64_t j = 0; j < sweep.w.out; ++j, ++at) {
           from[at] = source;
           to[at] = target;

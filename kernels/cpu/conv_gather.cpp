@@ -14,7 +14,7 @@ template <class T>
 void gather_rows(const GatherConv<T>& conv, std::int64_t out_task, RowRange rows, Context& context) {
   const ConvSweep& sweep = conv.sweep;
   if (rows.count() <= 0 || sweep.w.out == 0) return;
-  const PixelBlock<T> pixels(sweep, rows, conv.skipped, context);
+  const PixelBlock<T> pixels(sweep, rows, conv.skipped, conv.y_skipped, context);
   const Scratch<T> copies(context, pixels.copy_size() * conv.pair_count);
   const bool depthwise = is_depthwise(sweep, conv.groups);
   const std::int64_t in_group = sweep.channels / conv.groups, out_group = sweep.out_channels / conv.groups;

@@ -29,6 +29,7 @@ struct GatherConv {
   std::int64_t skipped = 0;  ///< row of the batch that the sources begin with
   T* y = nullptr;
   std::int64_t y_task = 0;
+  std::int64_t y_skipped = 0;  ///< element of a task's output that y begins with
   std::int64_t tasks = 1, out_tasks = 1;  ///< out_tasks is `tasks`, or 1 for the sum over them
 };
 

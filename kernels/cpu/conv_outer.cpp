@@ -47,7 +47,7 @@ void OuterConv::run(const OuterSource<T>& source, int pairs, RowRange rows, Grad
   }
   for (std::int64_t row = rows.first; row < rows.last; row += sweep_.rows_per_block) {
     const RowRange block{row, smaller(rows.last, row + sweep_.rows_per_block)};
-    const PixelBlock<T> pixels(sweep_, block, 0, context);
+    const PixelBlock<T> pixels(sweep_, block, 0, 0, context);
     const std::int64_t gy_copy = pack ? pixels.pixels() * z_.groups * padded : 0;
     const Scratch<T> copies(context, pairs * (pixels.copy_size() + gy_copy));
     T* copy = copies.data();

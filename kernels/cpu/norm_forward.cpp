@@ -38,14 +38,16 @@ void statistics(const NormGrid<T>& grid, const T* y, double epsilon, T* mean, T*
 /// p and choice of one task.
 template <int kSide, class K, class T>
 void apply(const K& k, const NormGrid<T>& grid, std::int64_t t, const T* mean, const T* rstd, Context& context) {
-  const NormForward<kSide, T> norm({k.y.template as<T>() + t * grid.task_elements(), line_of<T>(k.gamma, t),
-                                    line_of<T>(k.beta, t), k.p.template as<T>() + t * grid.pooled_elements(),
+  const NormForward<kSide, T> norm({line_of<T>(k.gamma, t), line_of<T>(k.beta, t),
+                                    k.p.template as<T>() + t * grid.pooled_elements(),
                                     k.choice.template as<std::uint8_t>() + t * grid.pooled_elements()},
                                    grid, context);
   norm.normalise(mean, rstd);
   for_each_group<Sweep::kBackward>(
-      grid, context,
-      [&](auto lanes, std::int64_t c, std::int64_t begin, std::int64_t end) { norm.write(lanes, c, begin, end); });
+      grid, stored_maps(grid, t, k.y), context,
+      [&](const Maps<T>& maps, auto lanes, std::int64_t c, std::int64_t begin, std::int64_t end) {
+        norm.write(maps, lanes, c, begin, end);
+      });
 }
 
 template <class T>

@@ -5,10 +5,10 @@
 
 namespace innerloop::kernels::IL_TARGET_NAMESPACE {
 
-/// Where one task's p and choice come from and go to.
+/// What one task's p and choice come from beside y, and where they go.
 template <class T>
 struct NormValues {
-  const T *y, *gamma, *beta;  ///< gamma null: 1
+  const T *gamma, *beta;  ///< gamma null: 1
   T* p;
   std::uint8_t* choice;
 };
@@ -39,9 +39,9 @@ class NormForward {
 
   /// The bands [begin, end) for a vector of channels.
   template <class Lanes>
-  IL_INLINE void write(const Lanes& lanes, std::int64_t k, std::int64_t begin, std::int64_t end) const {
+  IL_INLINE void write(const Maps<T>& maps, const Lanes& lanes, std::int64_t k, std::int64_t begin, std::int64_t end) const {
     const V centre = constants_.load(kMean, k), scale = constants_.load(kScale, k), shift = constants_.load(kShift, k);
-    each_window(k, begin, end, [&](const T* window, std::int64_t to) IL_LAMBDA_INLINE {
+    each_window(maps, k, begin, end, [&](const T* window, std::int64_t to) IL_LAMBDA_INLINE {
       V best = fma(lanes.load(window) - centre, scale, shift);
       V nan = best;  // a NaN of the window, where has_nan
       Mask<T> has_nan = unordered(best, best);
@@ -61,9 +61,9 @@ class NormForward {
 
   /// The deciding y of each window of the bands [begin, end) to p, its position to choice.
   template <class Lanes>
-  IL_INLINE void pick(const Lanes& lanes, std::int64_t k, std::int64_t begin, std::int64_t end) const {
+  IL_INLINE void pick(const Maps<T>& maps, const Lanes& lanes, std::int64_t k, std::int64_t begin, std::int64_t end) const {
     const V sign = constants_.load(kSign, k);
-    each_window(k, begin, end, [&](const T* window, std::int64_t to) IL_LAMBDA_INLINE {
+    each_window(maps, k, begin, end, [&](const T* window, std::int64_t to) IL_LAMBDA_INLINE {
       V best = lanes.load(window) * sign;
       Choice<T> position = Choice<T>::broadcast(0);
       for (int i = 1; i < kSide * kSide; ++i) {
@@ -91,12 +91,12 @@ class NormForward {
   enum Constant { kMean, kScale, kShift, kSign, kConstants };
 
   template <class Body>
-  IL_INLINE void each_window(std::int64_t k, std::int64_t begin, std::int64_t end, const Body& body) const {
+  IL_INLINE void each_window(const Maps<T>& maps, std::int64_t k, std::int64_t begin, std::int64_t end, const Body& body) const {
     for (std::int64_t b = begin; b < end; ++b) {
       const auto band = grid_.band(b);
       if (!band.windowed) continue;
       for (std::int64_t q = 0; q < grid_.window_columns; ++q)
-        body(values_.y + band.first + q * kSide * grid_.channels + k, band.pooled + q * grid_.channels + k);
+        body(maps.y + (band.first + q * kSide * grid_.channels + k - maps.skipped), band.pooled + q * grid_.channels + k);
     }
   }
 

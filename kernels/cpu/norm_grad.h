@@ -14,18 +14,18 @@ class NormGrad {
   using V = Vec<T>;
 
  public:
-  NormGrad(const NormReluPoolGrad& k, const NormGrid<T>& grid, std::int64_t t, Context& context)
+  template <class Source>
+  NormGrad(const NormReluPoolGrad& k, const NormGrid<T>& grid, const Source& source, std::int64_t t, Context& context)
       : grid_(grid),
         offsets_(grid),
         constants_(grid, context),
-        y_(k.y.as<T>() + t * grid.task_elements()),
         gp_(k.gp.as<T>() + t * grid.pooled_elements()),
         choice_(k.choice.as<std::uint8_t>() + t * grid.pooled_elements()) {
     const T *mean = line_of<T>(k.mean, t), *rstd = line_of<T>(k.rstd, t), *gamma = line_of<T>(k.gamma, t);
     T *ggamma = k.ggamma.as<T>() + t * grid.channels, *gbeta = k.gbeta.as<T>() + t * grid.channels;
     for (std::int64_t c = 0; c < grid.channels; ++c) constants_.set(kMean, c, static_cast<double>(mean[c]));
     const Scratch<double> sums(context, 2 * grid.padded);
-    sum(sums.data(), context);
+    sum(source, sums.data(), context);
     for (std::int64_t c = 0; c < grid.channels; ++c) {
       const double s = static_cast<double>(rstd[c]), a = at_or(gamma, c, 1) * s;
       const double gb = sums.data()[c], gg = s * sums.data()[grid.padded + c];
@@ -39,12 +39,12 @@ class NormGrad {
 
   /// gy of the bands [begin, end) for a vector of channels, to gy[offset in the task's y - skipped].
   template <class Lanes>
-  IL_INLINE void write(const Lanes& lanes, std::int64_t at, std::int64_t begin, std::int64_t end, T* gy,
+  IL_INLINE void write(const Maps<T>& maps, const Lanes& lanes, std::int64_t at, std::int64_t begin, std::int64_t end, T* gy,
                        std::int64_t skipped) const {
     const V centre = constants_.load(kMean, at), a = constants_.load(kA, at), b = constants_.load(kB, at),
             c = constants_.load(kC, at);
     const auto put = [&](std::int64_t i, V g) IL_LAMBDA_INLINE {
-      lanes.store(gy + (i - skipped), fma(lanes.load(y_ + i) - centre, b, g));
+      lanes.store(gy + (i - skipped), fma(lanes.load(maps.y + (i - maps.skipped)) - centre, b, g));
     };
     for (std::int64_t i = begin; i < end; ++i) {
       const auto band = grid_.band(i);
@@ -68,14 +68,15 @@ class NormGrad {
   enum Constant { kMean, kA, kB, kC, kConstants };
 
   /// sums: gz, and gz (y - mean).
-  void sum(double* sums, Context& context) const {
-    sum_over_windows(grid_, context, sums, [this](auto lanes, std::int64_t at) {
-      return [this, lanes, centre = constants_.load(kMean, at)](std::int64_t window, std::int64_t pooled, V& total, V& dot)
+  template <class Source>
+  void sum(const Source& source, double* sums, Context& context) const {
+    sum_over_windows(grid_, source, context, sums, [this](const Maps<T>& maps, auto lanes, std::int64_t at) {
+      return [this, maps, lanes, centre = constants_.load(kMean, at)](std::int64_t window, std::int64_t pooled, V& total, V& dot)
                  IL_LAMBDA_INLINE {
                    const Choice<T> c = Choice<T>::load(lanes, choice_ + pooled);
                    const V g = select(c.chosen(kDead), V::zero(), lanes.load(gp_ + pooled));
                    total = total + g;
-                   dot = fma(g, offsets_.pick(lanes, y_ + window, c) - centre, dot);
+                   dot = fma(g, offsets_.pick(lanes, maps.y + window, c) - centre, dot);
                  };
     });
   }
@@ -83,7 +84,7 @@ class NormGrad {
   const NormGrid<T>& grid_;
   WindowOffsets<kSide> offsets_;
   ChannelConstants<T, kConstants> constants_;
-  const T *y_, *gp_;
+  const T* gp_;
   const std::uint8_t* choice_;
 };
 

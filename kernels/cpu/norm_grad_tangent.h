@@ -16,13 +16,13 @@ class NormGradTangent {
   using V = Vec<T>;
 
  public:
-  NormGradTangent(const NormReluPoolGradJvp& k, const NormGrid<T>& grid, std::int64_t t, Context& context)
+  template <class Source>
+  NormGradTangent(const NormReluPoolGradJvp& k, const NormGrid<T>& grid, const Source& source, std::int64_t t,
+                  Context& context)
       : grid_(grid),
         offsets_(grid),
         constants_(grid, context),
-        y_(k.y.as<T>() + t * grid.task_elements()),
         gp_(k.gp.as<T>() + t * grid.pooled_elements()),
-        ty_(k.ty ? k.ty.as<T>() + t * grid.task_elements() : nullptr),
         tgp_(k.tgp ? k.tgp.as<T>() + t * grid.pooled_elements() : nullptr),
         choice_(k.choice.as<std::uint8_t>() + t * grid.pooled_elements()) {
     const T *mean = line_of<T>(k.mean, t), *rstd = line_of<T>(k.rstd, t), *gamma = line_of<T>(k.gamma, t);
@@ -33,7 +33,7 @@ class NormGradTangent {
       constants_.set(kTMean, c, at_or(tmean, c, 0));
     }
     const Scratch<double> sums(context, 2 * grid_.padded);
-    sum(sums.data(), context);
+    sum(source, sums.data(), context);
     for (std::int64_t c = 0; c < grid_.channels; ++c) {
       const double s = static_cast<double>(rstd[c]), ts = at_or(trstd, c, 0), g = at_or(gamma, c, 1);
       const double gg = static_cast<double>(ggamma[c]), gb = static_cast<double>(gbeta[c]), m = grid_.per_pixel;
@@ -53,15 +53,15 @@ class NormGradTangent {
 
   /// gy (unless it is null) and tgy of the bands [begin, end) for a vector of channels, to places counted as by NormGrad.
   template <class Lanes>
-  IL_INLINE void write(const Lanes& lanes, std::int64_t at, std::int64_t begin, std::int64_t end, T* gy, T* tgy,
+  IL_INLINE void write(const Maps<T>& maps, const Lanes& lanes, std::int64_t at, std::int64_t begin, std::int64_t end, T* gy, T* tgy,
                        std::int64_t skipped) const {
     const V mean = constants_.load(kMean, at), tmean = constants_.load(kTMean, at), a = constants_.load(kA, at),
             p = constants_.load(kP, at), x = constants_.load(kX, at), c = constants_.load(kC, at),
             d = constants_.load(kD, at), e = constants_.load(kE, at);
     // One pixel; `g` is A gz + C there and `tg` is P gz + A tgz + E.
     const auto put = [&](std::int64_t i, V g, V tg) IL_LAMBDA_INLINE {
-      const V dy = lanes.load(y_ + i) - mean;
-      const V dty = (ty_ == nullptr ? V::zero() : lanes.load(ty_ + i)) - tmean;
+      const V dy = lanes.load(maps.y + (i - maps.skipped)) - mean;
+      const V dty = (maps.ty == nullptr ? V::zero() : lanes.load(maps.ty + (i - maps.skipped))) - tmean;
       if (gy != nullptr) lanes.store(gy + (i - skipped), fma(dy, x, g));
       lanes.store(tgy + (i - skipped), fma(dty, x, fma(dy, d, tg)));
     };
@@ -93,19 +93,20 @@ class NormGradTangent {
   enum Constant { kMean, kTMean, kA, kP, kX, kC, kD, kE, kConstants };
 
   /// sums: tgz, and tgz (y - mean) + gz (ty - tmean).
-  void sum(double* sums, Context& context) const {
-    sum_over_windows(grid_, context, sums, [this](auto lanes, std::int64_t at) {
-      return [this, lanes, centre = constants_.load(kMean, at), tcentre = constants_.load(kTMean, at)](
+  template <class Source>
+  void sum(const Source& source, double* sums, Context& context) const {
+    sum_over_windows(grid_, source, context, sums, [this](const Maps<T>& maps, auto lanes, std::int64_t at) {
+      return [this, maps, lanes, centre = constants_.load(kMean, at), tcentre = constants_.load(kTMean, at)](
                  std::int64_t window, std::int64_t pooled, V& total, V& dot) IL_LAMBDA_INLINE {
         const Choice<T> c = Choice<T>::load(lanes, choice_ + pooled);
         const Mask<T> dead = c.chosen(kDead);
         if (tgp_ != nullptr) {
           const V tg = select(dead, V::zero(), lanes.load(tgp_ + pooled));
           total = total + tg;
-          dot = fma(tg, offsets_.pick(lanes, y_ + window, c) - centre, dot);
+          dot = fma(tg, offsets_.pick(lanes, maps.y + window, c) - centre, dot);
         }
         const V g = select(dead, V::zero(), lanes.load(gp_ + pooled));
-        const V ty = ty_ == nullptr ? V::zero() : offsets_.pick(lanes, ty_ + window, c);
+        const V ty = maps.ty == nullptr ? V::zero() : offsets_.pick(lanes, maps.ty + window, c);
         dot = fma(g, ty - tcentre, dot);
       };
     });
@@ -114,7 +115,7 @@ class NormGradTangent {
   const NormGrid<T>& grid_;
   WindowOffsets<kSide> offsets_;
   ChannelConstants<T, kConstants> constants_;
-  const T *y_, *gp_, *ty_, *tgp_;  // ty_ and tgp_ null: zero
+  const T *gp_, *tgp_;  // tgp_ null: zero
   const std::uint8_t* choice_;
 };
 

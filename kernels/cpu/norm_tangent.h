@@ -19,8 +19,6 @@ class NormTangent {
         task_(t),
         offsets_(grid),
         constants_(grid, context),
-        y_(k.y.as<T>() + t * grid.task_elements()),
-        ty_(k.ty ? k.ty.as<T>() + t * grid.task_elements() : nullptr),
         choice_(k.choice.as<std::uint8_t>() + t * grid.pooled_elements()),
         tp_(k.tp.as<T>() + t * grid.pooled_elements()) {
     const T* mean = line_of<T>(k.mean, t);
@@ -28,12 +26,12 @@ class NormTangent {
   }
 
   /// The body of sum_over_pixels() and sum_pixel_range(); ty must be there.
-  auto sums() const {
-    return [this](auto lanes, std::int64_t at) {
-      return [this, lanes, centre = constants_.load(kMean, at)](std::int64_t i, V& sum, V& dot) IL_LAMBDA_INLINE {
-        const V v = lanes.load(ty_ + i);
+  auto sums(const Maps<T>& maps) const {
+    return [this, maps](auto lanes, std::int64_t at) {
+      return [maps, lanes, centre = constants_.load(kMean, at)](std::int64_t i, V& sum, V& dot) IL_LAMBDA_INLINE {
+        const V v = lanes.load(maps.ty + (i - maps.skipped));
         sum = sum + v;
-        dot = fma(v, lanes.load(y_ + i) - centre, dot);
+        dot = fma(v, lanes.load(maps.y + (i - maps.skipped)) - centre, dot);
       };
     };
   }
@@ -57,22 +55,22 @@ class NormTangent {
 
   /// tp of the bands [begin, end) for a vector of channels; after finish().
   template <class Lanes>
-  IL_INLINE void write(const Lanes& lanes, std::int64_t at, std::int64_t begin, std::int64_t end) const {
+  IL_INLINE void write(const Maps<T>& maps, const Lanes& lanes, std::int64_t at, std::int64_t begin, std::int64_t end) const {
     const Line line(*this, at);
-    each_window(at, begin, end, [&](std::int64_t window, std::int64_t pooled) IL_LAMBDA_INLINE {
+    each_window(maps, at, begin, end, [&](std::int64_t window, std::int64_t pooled) IL_LAMBDA_INLINE {
       const Choice<T> c = Choice<T>::load(lanes, choice_ + pooled);
-      const V ty = ty_ == nullptr ? line.tcentre : offsets_.pick(lanes, ty_ + window, c);
-      lanes.store(tp_ + pooled, line.value(c, offsets_.pick(lanes, y_ + window, c), ty));
+      const V ty = maps.ty == nullptr ? line.tcentre : offsets_.pick(lanes, maps.ty + window, c);
+      lanes.store(tp_ + pooled, line.value(c, offsets_.pick(lanes, maps.y + window, c), ty));
     });
   }
 
   /// y and ty at the chosen pixels, to y_chosen [pooled grid] and, for the time being, tp; before finish().
   template <class Lanes>
-  IL_INLINE void pick(const Lanes& lanes, std::int64_t at, std::int64_t begin, std::int64_t end, T* y_chosen) const {
-    each_window(at, begin, end, [&](std::int64_t window, std::int64_t pooled) IL_LAMBDA_INLINE {
+  IL_INLINE void pick(const Maps<T>& maps, const Lanes& lanes, std::int64_t at, std::int64_t begin, std::int64_t end, T* y_chosen) const {
+    each_window(maps, at, begin, end, [&](std::int64_t window, std::int64_t pooled) IL_LAMBDA_INLINE {
       const Choice<T> c = Choice<T>::load(lanes, choice_ + pooled);
-      lanes.store(y_chosen + pooled, offsets_.pick(lanes, y_ + window, c));
-      lanes.store(tp_ + pooled, offsets_.pick(lanes, ty_ + window, c));
+      lanes.store(y_chosen + pooled, offsets_.pick(lanes, maps.y + window, c));
+      lanes.store(tp_ + pooled, offsets_.pick(lanes, maps.ty + window, c));
     });
   }
 
@@ -103,12 +101,12 @@ class NormTangent {
   };
 
   template <class Body>
-  IL_INLINE void each_window(std::int64_t at, std::int64_t begin, std::int64_t end, const Body& body) const {
+  IL_INLINE void each_window(const Maps<T>& maps, std::int64_t at, std::int64_t begin, std::int64_t end, const Body& body) const {
     for (std::int64_t i = begin; i < end; ++i) {
       const auto band = grid_.band(i);
       if (!band.windowed) continue;
       for (std::int64_t q = 0; q < grid_.window_columns; ++q)
-        body(band.first + q * kSide * grid_.channels + at, band.pooled + q * grid_.channels + at);
+        body(band.first + q * kSide * grid_.channels + at - maps.skipped, band.pooled + q * grid_.channels + at);
     }
   }
 
@@ -117,7 +115,6 @@ class NormTangent {
   std::int64_t task_;
   WindowOffsets<kSide> offsets_;
   ChannelConstants<T, kConstants> constants_;
-  const T *y_, *ty_;  // ty_ null: zero
   const std::uint8_t* choice_;
   T* tp_;
 };

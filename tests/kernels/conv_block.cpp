@@ -20,6 +20,7 @@ struct BlockCase {
   Pool pool = Pool::kMax2x2;
   Operand gamma = Operand::kPresent;
   Operand inner = Operand::kPresent;  ///< x has a gradient and a tangent, as in all blocks but the first
+  Operand y = Operand::kPresent;      ///< y and ty are stored
 };
 
 std::vector<BlockCase> cases() {
@@ -33,6 +34,8 @@ std::vector<BlockCase> cases() {
       {"no padding", 1, 3, 62, 62, 4, 16, 3, 1, 0},
       {"wide filter, strided", 2, 1, 190, 122, 3, 32, 5, 2, 2},
       {"filter of one pixel", 1, 3, 60, 60, 16, 16, 1, 1, 0},
+      {"first, no y", 1, 3, 61, 63, 1, 20, 3, 1, 1, Pool::kMax2x2, yes, no, no},
+      {"first, no y, strided, no pool", 2, 1, 125, 125, 1, 48, 3, 2, 1, Pool::kNone, yes, no, no},
       {"more rows than filters reach", 1, 1, 130, 131, 6, 40, 3, 2, 0, Pool::kNone},
   };
 }
@@ -65,32 +68,38 @@ struct Block {
     tgw = Array(sw, t), tggamma = Array(line, t), tgbeta = Array(line, t);
   }
 
+  View of_y(Array& map) {
+    View view = map.mutable_view();
+    if (c.y == Operand::kAbsent) view.data = nullptr;
+    return view;
+  }
   ConvBlockForward forward() {
-    return {geometry, c.pool, 1e-5, x.view(), w.view(), gamma.view(), beta.view(), y.mutable_view(), mean.mutable_view(),
+    return {geometry, c.pool, 1e-5, x.view(), w.view(), gamma.view(), beta.view(), of_y(y), mean.mutable_view(),
             rstd.mutable_view(), p.mutable_view(), choice.mutable_view()};
   }
   ConvBlockGrad grad() {
-    return {geometry, c.pool, x.view(), w.view(), gamma.view(), y.view(), mean.view(), rstd.view(), choice.view(), gp.view(),
+    return {geometry, c.pool, x.view(), w.view(), gamma.view(), of_y(y), mean.view(), rstd.view(), choice.view(), gp.view(),
             gx.mutable_view(), gw.mutable_view(), ggamma.mutable_view(), gbeta.mutable_view()};
   }
   ConvBlockJvp jvp() {
-    return {geometry, c.pool, x.view(), w.view(), gamma.view(), y.view(), mean.view(), rstd.view(), choice.view(), tx.view(),
-            tw.view(), tgamma.view(), tbeta.view(), tp.mutable_view(), ty.mutable_view(), tmean.mutable_view(),
+    return {geometry, c.pool, x.view(), w.view(), gamma.view(), of_y(y), mean.view(), rstd.view(), choice.view(), tx.view(),
+            tw.view(), tgamma.view(), tbeta.view(), tp.mutable_view(), of_y(ty), tmean.mutable_view(),
             trstd.mutable_view()};
   }
   ConvBlockGradJvp grad_jvp() {
-    return {geometry, c.pool, x.view(), w.view(), gamma.view(), y.view(), mean.view(), rstd.view(), choice.view(), gp.view(),
-            ggamma.view(), gbeta.view(), tx.view(), tw.view(), tgamma.view(), ty.view(), tmean.view(), trstd.view(),
+    return {geometry, c.pool, x.view(), w.view(), gamma.view(), of_y(y), mean.view(), rstd.view(), choice.view(), gp.view(),
+            ggamma.view(), gbeta.view(), tx.view(), tw.view(), tgamma.view(), of_y(ty), tmean.view(), trstd.view(),
             tgp.view(), tgx.mutable_view(), tgw.mutable_view(), tggamma.mutable_view(), tgbeta.mutable_view()};
   }
-  std::vector<Array*> outputs_of(const ConvBlockForward&) { return {&y, &mean, &rstd, &p, &choice}; }
-  std::vector<Array*> outputs_of(const ConvBlockGrad&) { return with_gx({&gw, &ggamma, &gbeta}, gx); }
-  std::vector<Array*> outputs_of(const ConvBlockJvp&) { return {&tp, &ty, &tmean, &trstd}; }
-  std::vector<Array*> outputs_of(const ConvBlockGradJvp&) { return with_gx({&tgw, &tggamma, &tgbeta}, tgx); }
+  std::vector<Array*> outputs_of(const ConvBlockForward&) { return with(y, {&mean, &rstd, &p, &choice}); }
+  std::vector<Array*> outputs_of(const ConvBlockGrad&) { return with(gx, {&gw, &ggamma, &gbeta}); }
+  std::vector<Array*> outputs_of(const ConvBlockJvp&) { return with(ty, {&tp, &tmean, &trstd}); }
+  std::vector<Array*> outputs_of(const ConvBlockGradJvp&) { return with(tgx, {&tgw, &tggamma, &tgbeta}); }
 
  private:
-  static std::vector<Array*> with_gx(std::vector<Array*> outputs, Array& g) {
-    if (g) outputs.push_back(&g);
+  std::vector<Array*> with(Array& map, std::vector<Array*> outputs) const {
+    const bool stored = c.y == Operand::kPresent || (&map != &y && &map != &ty);
+    if (map && stored) outputs.push_back(&map);
     return outputs;
   }
 };
