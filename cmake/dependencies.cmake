@@ -39,6 +39,21 @@ endif()
 add_library(il_stb INTERFACE)
 target_include_directories(il_stb SYSTEM INTERFACE ${IL_STB_INCLUDE})
 
+# The classifiers of EMCNet. Programs that travel go without: they would have to carry OpenCV and what it is made of.
+add_library(il_opencv_ml INTERFACE)
+if(NOT IL_STATIC)
+  find_path(IL_OPENCV_INCLUDE opencv2/ml.hpp PATH_SUFFIXES opencv4)
+  find_library(IL_OPENCV_ML opencv_ml)
+  find_library(IL_OPENCV_CORE opencv_core)
+  if(NOT IL_OPENCV_INCLUDE OR NOT IL_OPENCV_ML OR NOT IL_OPENCV_CORE)
+    message(FATAL_ERROR "innerloop needs libopencv-ml-dev: type 'sudo apt-get install libopencv-ml-dev' and configure again "
+                        "(tools/setup.sh installs all that is missing)")
+  endif()
+  target_include_directories(il_opencv_ml SYSTEM INTERFACE ${IL_OPENCV_INCLUDE})
+  target_link_libraries(il_opencv_ml INTERFACE ${IL_OPENCV_ML} ${IL_OPENCV_CORE})
+  target_compile_definitions(il_opencv_ml INTERFACE IL_HAVE_OPENCV_ML)
+endif()
+
 if(IL_BUILD_TESTS)
   find_package(GTest QUIET)
   il_require(GTest::gtest libgtest-dev)

@@ -129,7 +129,7 @@ const std::vector<Key<Config>>& table() {
        Real<C>{at<&C::supervised, &SupervisedConfig::clip>, kNotNegative}},
       {"supervised", "batch", "images an iteration", Integer<C>{at<&C::supervised, &SupervisedConfig::batch>, {1, 2048}}},
       {"supervised", "iterations", "updates of the whole run, at most",
-       Integer<C>{at<&C::supervised, &SupervisedConfig::iterations>, {1, kMany}}},
+       Integer<C>{at<&C::supervised, &SupervisedConfig::iterations>, {0, kMany}}},
       {"supervised", "pretrain_iterations", "CovXNet: updates of pneumonia against normal before the training; 0 = none",
        Integer<C>{at<&C::supervised, &SupervisedConfig::pretrain_iterations>, {0, kMany}}},
       {"supervised", "validation", "share of the training images that early stopping watches; 0 = none",

@@ -51,8 +51,15 @@ struct UnusedInput {
   std::string path, reason;
 };
 
+/// What the learning curves call their lines.
+struct CurveWords {
+  std::string step = "meta-step", training_loss = "query, training", checked_loss = "query, held out";
+  std::string training_accuracy = "training", checked_accuracy = "held out", answers = "queries";
+};
+
 struct ReportData {
   std::string title, subtitle;
+  CurveWords words;
   std::vector<Headline> headlines;
   RunHistory history;                     ///< learning curves; evaluations carry their intervals
   double chance_accuracy = kNotMeasured;  ///< 1 / ways: what guessing scores, drawn as a guide

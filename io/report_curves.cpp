@@ -60,9 +60,9 @@ void add_if_measured(Chart& chart, Series series) {
   if (any_finite(series)) chart.series.push_back(std::move(series));
 }
 
-std::string bucket_note(std::size_t steps) {
+std::string bucket_note(std::size_t steps, const CurveWords& words) {
   const std::size_t bucket = bucket_size(steps);
-  return bucket < 2 ? std::string() : fmt::format("Lines are means of {} meta-steps, pale bands their range.", bucket);
+  return bucket < 2 ? std::string() : fmt::format("Lines are means of {} {}s, pale bands their range.", bucket, words.step);
 }
 
 Range steps_of(const RunHistory& history) {
@@ -72,17 +72,17 @@ Range steps_of(const RunHistory& history) {
   return {0, static_cast<double>(last)};
 }
 
-Chart loss_chart(const RunHistory& history) {
+Chart loss_chart(const RunHistory& history, const CurveWords& words) {
   Chart chart{.id = "loss",
               .title = "Loss",
-              .x_label = "meta-step",
+              .x_label = words.step,
               .y_label = "cross-entropy",
               .x_format = TickFormat::kCount,
               .x_range = steps_of(history),
-              .note = bucket_note(history.steps.size())};
+              .note = bucket_note(history.steps.size(), words)};
   add_if_measured(chart, of_steps(history.steps, &StepEntry::inner_loss, "support", 5));
-  add_if_measured(chart, of_steps(history.steps, &StepEntry::loss, "query, training", 0));
-  add_if_measured(chart, of_evals(history.evals, &EvalEntry::loss, "query, held out", 1));
+  add_if_measured(chart, of_steps(history.steps, &StepEntry::loss, words.training_loss, 0));
+  add_if_measured(chart, of_evals(history.evals, &EvalEntry::loss, words.checked_loss, 1));
   return chart;
 }
 
@@ -90,8 +90,8 @@ Chart accuracy_chart(const ReportData& data) {
   const RunHistory& history = data.history;
   Chart chart{.id = "accuracy",
               .title = "Accuracy",
-              .x_label = "meta-step",
-              .y_label = "share of queries right",
+              .x_label = data.words.step,
+              .y_label = "share of " + data.words.answers + " right",
               .x_format = TickFormat::kCount,
               .y_format = TickFormat::kPercent,
               .x_range = steps_of(history)};
@@ -101,15 +101,15 @@ Chart accuracy_chart(const ReportData& data) {
                             .y = {data.chance_accuracy, data.chance_accuracy},
                             .mark = Mark::kGuide});
   }
-  add_if_measured(chart, of_steps(history.steps, &StepEntry::accuracy, "training", 0));
-  Series held_out = of_evals(history.evals, &EvalEntry::accuracy, "held out", 1);
+  add_if_measured(chart, of_steps(history.steps, &StepEntry::accuracy, data.words.training_accuracy, 0));
+  Series held_out = of_evals(history.evals, &EvalEntry::accuracy, data.words.checked_accuracy, 1);
   for (const EvalEntry& eval : history.evals) {
     held_out.low.push_back(std::max(eval.accuracy - eval.half_width, 0.0));
     held_out.high.push_back(std::min(eval.accuracy + eval.half_width, 1.0));
   }
   const bool intervals = std::any_of(history.evals.begin(), history.evals.end(),
                                      [](const EvalEntry& e) { return std::isfinite(e.half_width); });
-  if (intervals) chart.note = "The band around the held-out line is its 95 % interval.";
+  if (intervals) chart.note = "The band around " + data.words.checked_accuracy + " is its 95 % interval.";
   add_if_measured(chart, std::move(held_out));
   return chart;
 }
@@ -145,7 +145,7 @@ std::string learning_curves(const ReportData& data) {
   if (data.history.steps.empty() && data.history.evals.empty()) return {};
   const Chart accuracy = accuracy_chart(data);
   const bool only_chance = accuracy.series.size() == 1 && accuracy.series[0].mark == Mark::kGuide;
-  return in_grid(only_chance ? std::string() : render_chart(accuracy), render_chart(loss_chart(data.history)));
+  return in_grid(only_chance ? std::string() : render_chart(accuracy), render_chart(loss_chart(data.history, data.words)));
 }
 
 std::string rate_curves(const ReportData& data) {

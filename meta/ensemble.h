@@ -12,7 +12,7 @@
 // The vote: the class of most votes; of classes with equally many, the one that more of the forest's trees are for, then the
 // first. Probabilities: p_c = (votes_c + t_c / 2) / 4.5 with t_c the share of the forest's trees that are for c: the largest
 // is the vote's class, and images with the same votes can still be ranked.
-// Determinism: OpenCV's generators start from fixed seeds; the same features give the same classifiers.
+// Determinism: OpenCV's generator is started from a fixed seed; the same features give the same classifiers.
 #pragma once
 
 #include <cstdint>

@@ -66,6 +66,7 @@ struct EvalResult {
   EvalOutcome outcome = EvalOutcome::kDone;  ///< the rest is empty when stopped
   std::vector<double> accuracies;            ///< [episodes]
   Estimate accuracy;                         ///< over episodes
+  std::string unit = "episodes";             ///< what an accuracy is of: "episodes", or "images" (meta/system_evaluation.h)
   double query_loss = 0;                     ///< mean cross-entropy a query image
   /// Means over episodes of the macro scores of the episode's own classes, and of its one-vs-rest areas.
   double precision = 0, recall = 0, f1 = 0, roc_auc = 0, average_precision = 0;

@@ -31,14 +31,26 @@ OptimizerState init_optimizer(const OptimizerOptions& options, const std::vector
   return state;
 }
 
-Tensor schedule_table(const OptimizerOptions& options) {
+namespace {
+
+void append_row(const OptimizerOptions& options, std::int64_t step, std::vector<double>& rows) {
   const kernels::AdamList adam;
+  rows.push_back(rate_at(options, step));
+  rows.push_back(1 / (1 - std::pow(adam.beta1, static_cast<double>(step))));
+  rows.push_back(1 / (1 - std::pow(adam.beta2, static_cast<double>(step))));
+}
+
+}  // namespace
+
+Tensor schedule_row(const OptimizerOptions& options, std::int64_t step) {
+  std::vector<double> row;
+  append_row(options, step, row);
+  return Tensor::from({3}, row);
+}
+
+Tensor schedule_table(const OptimizerOptions& options) {
   std::vector<double> rows;
-  for (std::int64_t step = 1; step <= options.iterations; ++step) {
-    rows.push_back(rate_at(options, step));
-    rows.push_back(1 / (1 - std::pow(adam.beta1, static_cast<double>(step))));
-    rows.push_back(1 / (1 - std::pow(adam.beta2, static_cast<double>(step))));
-  }
+  for (std::int64_t step = 1; step <= options.iterations; ++step) append_row(options, step, rows);
   return Tensor::from({options.iterations, 3}, rows);
 }
 

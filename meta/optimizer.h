@@ -35,6 +35,8 @@ struct OptimizerState {
 /// Zero moments (Adam) or none (SGD).
 OptimizerState init_optimizer(const OptimizerOptions& options, const std::vector<Tensor>& params);
 
+/// f64 [3], the row of the table for this step.
+Tensor schedule_row(const OptimizerOptions& options, std::int64_t step);
 /// f64 [iterations, 3]: for each step its rate and Adam's bias corrections 1/(1-beta1^step) and 1/(1-beta2^step).
 Tensor schedule_table(const OptimizerOptions& options);
 

@@ -38,6 +38,13 @@ io::Config what_matters(io::Config config) {
   config.run.records = io::StepRecords::kAuto;
   config.run.checkpoint_every = 0;
   config.data.cache.clear();
+  if (config.supervised.system == io::System::kUmlf) {
+    config.supervised = {};
+  } else {
+    // What a comparison system does not read.
+    config.model = {}, config.inner = {}, config.outer = {}, config.task = {}, config.eval = {};
+    config.supervised.iterations = 1;
+  }
   if (config.outer.schedule == io::Schedule::kConstant) config.outer.iterations = 1;
   return config;
 }

@@ -25,7 +25,8 @@ struct RunFolder {
 
 /// Throws UsageError naming the first key whose value in `asked` differs from the run's in `saved`, where going on
 /// under the new value would not be the same run. Free to change: run.threads, run.device, run.checkpoint_every,
-/// data.cache, and outer.iterations (a longer run) unless the schedule depends on it.
+/// data.cache, outer.iterations (a longer run) unless the schedule depends on it, supervised.iterations, and the sections that the
+/// run's kind does not read.
 void check_same_run(const io::Config& saved, const io::Config& asked, const std::string& where);
 
 }  // namespace innerloop::meta

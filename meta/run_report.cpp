@@ -29,10 +29,10 @@ void add_named(const NamedResult& named, io::ReportData& data) {
 io::ReportData report_of_evaluation(const EvalResult& result) {
   io::ReportData data;
   data.headlines.push_back({"Accuracy", io::percent_with_interval(result.accuracy.mean, result.accuracy.half_width),
-                            fmt::format("{} episodes, 95 % interval", result.accuracy.n)});
+                            fmt::format("{} {}, 95 % interval", result.accuracy.n, result.unit)});
   const bool named = result.has_named;
   data.headlines.push_back({"F1", rounded(named ? result.named.macro.f1 : result.f1),
-                            named ? "macro, over all queries" : "macro, mean over episodes"});
+                            named ? "macro, over all " + std::string(result.unit == "episodes" ? "queries" : result.unit) : "macro, mean over episodes"});
   data.headlines.push_back(
       {"ROC-AUC", rounded(named ? result.named.macro_roc_auc : result.roc_auc), "one against the rest"});
   data.headlines.push_back({"PR-AUC", rounded(named ? result.named.macro_average_precision : result.average_precision),

@@ -10,6 +10,7 @@
 #include "io/report.h"
 #include "meta/checkpoint.h"
 #include "meta/evaluator.h"
+#include "meta/system_fit.h"
 
 namespace innerloop::meta {
 
@@ -33,5 +34,18 @@ struct RunStory {
 };
 
 io::ReportData report_of_run(const RunStory& story);
+
+/// The same of a comparison system's run.
+struct SystemRunStory {
+  const io::Config& config;
+  const io::ImageSet& set;       ///< the whole data set
+  std::string split;             ///< what was held out
+  const EvalResult* evaluation;  ///< on the held-out images; nullptr when there was none
+  const TrainedSystem& system;
+  std::int64_t pretrained;       ///< iterations of the pretraining
+  io::RunHistory history;
+};
+
+io::ReportData report_of_system_run(const SystemRunStory& story);
 
 }  // namespace innerloop::meta

@@ -39,8 +39,8 @@ struct TrainPart {
   std::string note;                ///< one line: what was set aside, or why nothing was
 };
 
-/// Sets `share` of the images aside for early stopping, by whole patients (io/groups.h). With share = 0, or where a class would be
-/// left without an image on the side of training, nothing is set aside, and the note says so.
+/// Sets `share` of the images aside for early stopping, by whole patients (io/groups.h). With share = 0, or where a class
+/// would be left without an image on either side, nothing is set aside, and the note says so.
 TrainPart split_validation(const io::ImageSet& set, double share, std::uint64_t seed);
 
 enum class ClassWeights : std::uint8_t { kNone, kBalanced };

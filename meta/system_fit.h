@@ -36,8 +36,21 @@ enum class Stage : std::uint8_t { kPretraining, kTraining };
 /// A fit between two iterations; what a checkpoint holds.
 struct SystemState {
   Stage stage = Stage::kTraining;
+  std::int64_t pretrained = 0;  ///< iterations of the pretraining that came before the training
   FitState fit;
+  /// Iterations of both stages.
+  std::int64_t step() const { return pretrained + fit.iteration; }
 };
+
+/// Which images of a set the pretraining of CovXNet sees, and as what.
+struct PretrainingImages {
+  LabelledImages images;  ///< 0 normal, 1 pneumonia; none when the set does not have both
+  std::string note;       ///< one line: which classes became what, or why there is no pretraining
+};
+
+/// By the names of the classes, whatever their case: one that holds "normal" is normal, one that holds "covid" is left out, every
+/// other is pneumonia.
+PretrainingImages pretraining_images(const io::ImageSet& set);
 
 struct SystemCallbacks {
   std::function<void(Stage, const IterationFigures&)> on_iteration;

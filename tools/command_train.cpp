@@ -4,9 +4,6 @@
 #include <CLI/App.hpp>
 #include <filesystem>
 #include <memory>
-#include <mutex>
-#include <optional>
-#include <utility>
 
 #include "io/report.h"
 #include "meta/run_folder.h"
@@ -19,6 +16,8 @@
 #include "tools/messages.h"
 #include "tools/run_config.h"
 #include "tools/stop_signal.h"
+#include "tools/train_display.h"
+#include "tools/train_system.h"
 
 namespace innerloop::tools {
 namespace {
@@ -35,7 +34,10 @@ struct Options {
 /// What a run starts from: on resume the run's own configuration, so that nothing has to be said twice.
 io::Config base_config(const Options& o) {
   const std::string saved = meta::RunFolder(o.out).config();
-  if (!o.resume || o.preset.given() || !std::filesystem::exists(saved)) return o.preset.base(o.data, o.common);
+  if (!o.resume || o.preset.given() || !std::filesystem::exists(saved)) {
+    const bool labelled = o.common.apply(io::Config()).supervised.system != io::System::kUmlf;
+    return labelled && !o.preset.given() ? system_base(o.data, o.common.has_config_file()) : o.preset.base(o.data, o.common);
+  }
   io::Config config;
   io::apply_toml_file(config, saved);
   return config;
@@ -43,73 +45,10 @@ io::Config base_config(const Options& o) {
 
 std::string origin_of(const Options& o) {
   const bool own = o.resume && !o.preset.given() && std::filesystem::exists(meta::RunFolder(o.out).config());
-  return own ? "configuration: the run's own" : o.preset.origin(o.data, o.common);
+  if (own) return "configuration: the run's own";
+  const bool labelled = o.common.apply(io::Config()).supervised.system != io::System::kUmlf;
+  return labelled && !o.preset.given() ? system_origin(o.data, o.common.has_config_file()) : o.preset.origin(o.data, o.common);
 }
-
-/// Shows a run on stderr. io::Progress is not thread-safe, and an evaluation reports from its working threads.
-class TrainDisplay {
- public:
-  /// `first` is shown before all else, but not before the run has begun: an error should stand alone.
-  TrainDisplay(const io::Config& config, std::string first) : first_(std::move(first)) {
-    options_.total = config.outer.iterations;
-    options_.tasks_per_step = config.outer.tasks;
-    options_.style = io::progress_style_of_stderr();
-  }
-
-  meta::TrainCallbacks callbacks() {
-    return {.on_step = [this](const io::StepEntry& e) { step(e); },
-            .on_eval = [this](const io::EvalEntry& e) { evaluated(e); },
-            .on_load_progress = counting_progress("reading images"),
-            .on_eval_progress = [this](std::int64_t done, std::int64_t total) { episode(done, total); },
-            .on_message = [this](const std::string& text) { message(text); }};
-  }
-
- private:
-  void step(const io::StepEntry& entry) {
-    const std::lock_guard lock(mutex_);
-    if (!progress_.has_value()) {
-      // The rate counts from the start of this step: what came before it was reading and, on resume, other steps.
-      options_.done = entry.step - 1;
-      progress_.emplace(options_, write_to_stderr,
-                        [lead = entry.seconds]() mutable { return now() - std::exchange(lead, 0); });
-    }
-    progress_->update(entry.step, entry.loss, entry.accuracy);
-  }
-
-  void evaluated(const io::EvalEntry& entry) {
-    const std::lock_guard lock(mutex_);
-    counter_ = nullptr;
-    show(fmt::format("held-out accuracy {} after step {} ({} episodes, {})",
-                     io::percent_with_interval(entry.accuracy, entry.half_width), entry.step, entry.episodes,
-                     io::format_duration(entry.seconds)));
-  }
-
-  void episode(std::int64_t done, std::int64_t total) {
-    const std::lock_guard lock(mutex_);
-    if (!counter_) counter_ = counting_progress("evaluation episode");
-    counter_(done, total);
-  }
-
-  void message(const std::string& text) {
-    const std::lock_guard lock(mutex_);
-    show(text);
-  }
-
-  void show(const std::string& text) {
-    if (!first_.empty()) say(std::exchange(first_, {}));
-    if (progress_.has_value()) {
-      progress_->message("innerloop: " + text);
-    } else {
-      say(text);
-    }
-  }
-
-  std::mutex mutex_;
-  std::string first_;
-  io::ProgressOptions options_;
-  std::optional<io::Progress> progress_;
-  std::function<void(std::int64_t, std::int64_t)> counter_;
-};
 
 Json json_of_run(const meta::TrainResult& r, const io::Config& config) {
   const auto path = [](const std::string& text) { return text.empty() ? Json() : Json(text); };
@@ -164,9 +103,10 @@ int run(const Options& o) {
   options.bad_files = o.bad_files.choice();
   options.stop = &stop;
   options.replay = o.graph.choice();
+  if (options.config.supervised.system != io::System::kUmlf) return run_train_system(std::move(options), origin_of(o), o.common.json());
   meta::TrainResult result;
   {
-    TrainDisplay display(options.config, origin_of(o));
+    TrainDisplay display({options.config.outer.iterations, options.config.outer.tasks}, origin_of(o));
     options.callbacks = display.callbacks();
     result = meta::train(options);
   }
@@ -183,7 +123,7 @@ int run(const Options& o) {
 void add_train(CommandLine& line) {
   auto o = std::make_shared<Options>();
   CLI::App& command =
-      line.add(line.app, "train", "Meta-trains a network into a run folder.",
+      line.add(line.app, "train", "Trains a system into a run folder: meta-training, or a comparison system with labels.",
                "Tasks are drawn from D without its labels; images of D that are held out serve the evaluations on "
                "the way. The run folder holds config.toml, log.jsonl, checkpoint.safetensors, best.safetensors and "
                "report.html. Ctrl-C saves and ends with exit code 130; --resume goes on to the same bits as a run "
@@ -198,7 +138,9 @@ void add_train(CommandLine& line) {
   o->bad_files.add_to(command);
   command.add_flag("--help-keys", o->help_keys, "list every key of the configuration and exit");
   o->graph.add_to(command);
-  o->common.add_to(command, training_short_forms());
+  std::vector<ShortForm> forms = training_short_forms();
+  forms.push_back({"--system", {"supervised.system"}, "NAME"});
+  o->common.add_to(command, std::move(forms));
   line.on_run(command, [o] { return run(*o); });
 }
 

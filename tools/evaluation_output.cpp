@@ -33,6 +33,8 @@ Json protocol_of(const meta::EvalResult& result, const io::Config& config) {
           {"data_hash", data_hash(result)}};
 }
 
+}  // namespace
+
 Json json_of(const meta::NamedResult& named) {
   const int n = named.confusion.classes();
   Json counts = Json::array(), per_class = Json::array();
@@ -53,6 +55,8 @@ Json json_of(const meta::NamedResult& named) {
   }
   return {{"classes", named.classes}, {"confusion", counts}, {"per_class", per_class}};
 }
+
+namespace {
 
 void print_named(const meta::NamedResult& named) {
   std::size_t width = 5;
@@ -96,9 +100,30 @@ Json json_of(const meta::EvalResult& result, const io::Config& config) {
   return object;
 }
 
+Json json_of_images(const meta::EvalResult& result) {
+  const meta::Estimate& a = result.accuracy;
+  Json object = {{"accuracy", a.mean},
+                 {"half_width", a.half_width},
+                 {"interval", {a.mean - a.half_width, a.mean + a.half_width}},
+                 {"precision", result.precision},
+                 {"recall", result.recall},
+                 {"specificity", result.named.macro.specificity},
+                 {"f1", result.f1},
+                 {"roc_auc", result.roc_auc},
+                 {"pr_auc", result.average_precision},
+                 {"loss", result.query_loss},
+                 {"images", a.n},
+                 {"seconds", result.seconds}};
+  object.update(json_of(result.named));
+  Json protocol = Json::object();
+  for (const auto& [key, value] : result.protocol) protocol[key] = value;
+  object["protocol"] = std::move(protocol);
+  return object;
+}
+
 void print_evaluation(const meta::EvalResult& result) {
-  fmt::print("accuracy {}  (95 % interval over {} episodes)\n",
-             io::percent_with_interval(result.accuracy.mean, result.accuracy.half_width), result.accuracy.n);
+  fmt::print("accuracy {}  (95 % interval over {} {})\n",
+             io::percent_with_interval(result.accuracy.mean, result.accuracy.half_width), result.accuracy.n, result.unit);
   fmt::print("precision {}  recall {}  F1 {}  ROC-AUC {}  PR-AUC {}  loss {:.4f}\n", share(result.precision),
              share(result.recall), share(result.f1), share(result.roc_auc), share(result.average_precision),
              result.query_loss);

@@ -33,7 +33,7 @@ std::string PresetOption::origin(const std::string& data, const CommonOptions& c
 
 std::vector<ShortForm> training_short_forms() {
   return {{"--ways", {"task.ways", "eval.ways"}}, {"--shots", {"task.shots"}},  {"--queries", {"task.queries"}},
-          {"--steps", {"inner.steps"}},           {"--tasks", {"outer.tasks"}}, {"--iterations", {"outer.iterations"}}};
+          {"--steps", {"inner.steps"}},           {"--tasks", {"outer.tasks"}}, {"--iterations", {"outer.iterations", "supervised.iterations"}}};
 }
 
 }  // namespace innerloop::tools

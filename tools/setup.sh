@@ -5,6 +5,7 @@ set -euo pipefail
 readonly packages=(
   g++ cmake ninja-build git
   libcli11-dev libtomlplusplus-dev nlohmann-json3-dev libfmt-dev libspdlog-dev libstb-dev
+  libopencv-ml-dev
   libgtest-dev libbenchmark-dev
 )
 

@@ -1,0 +1,198 @@
+#include "meta/system_run.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cmath>
+#include <filesystem>
+#include <optional>
+
+#include "io/atomic_file.h"
+#include "io/groups.h"
+#include "io/report.h"
+#include "meta/from_config.h"
+#include "meta/run_folder.h"
+#include "meta/run_report.h"
+#include "meta/system_checkpoint.h"
+#include "meta/system_evaluation.h"
+
+namespace innerloop::meta {
+namespace {
+
+/// Half of a 95 % interval of a share that was counted on n images.
+double half_width(double share, std::int64_t n) { return 1.959964 * std::sqrt(share * (1 - share) / static_cast<double>(n)); }
+
+class Run {
+ public:
+  explicit Run(const TrainOptions& options) : options_(options), config_(options.config), folder_(options.out) {
+    io::validate(config_);
+  }
+
+  SystemRunResult go() {
+    const auto begin = std::chrono::steady_clock::now();
+    find_start();
+    load_data();
+    open_folder();
+    const SystemFit fitted = fit_system(split_.train, config_, resumed_ ? &state_.state : nullptr, callbacks());
+    state_.state = fitted.state;
+    state_.ensemble = fitted.system.ensemble;
+    if (fitted.end == FitEnd::kStopped) {
+      save();
+      say(fmt::format("stopped after iteration {}; saved to {}", state_.state.step(), folder_.checkpoint()));
+    } else {
+      finish(fitted);
+    }
+    result_.end = fitted.end;
+    result_.outcome = fitted.end == FitEnd::kStopped ? TrainOutcome::kStopped : TrainOutcome::kFinished;
+    result_.first_step = first_step_;
+    result_.step = state_.state.step();
+    result_.best_step = state_.state.fit.best.iteration > 0 ? state_.state.pretrained + state_.state.fit.best.iteration : 0;
+    result_.validation_accuracy = fitted.validation_accuracy;
+    result_.checkpoint = folder_.checkpoint();
+    result_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    return std::move(result_);
+  }
+
+ private:
+  void say(const std::string& text) const {
+    if (options_.callbacks.on_message) options_.callbacks.on_message(text);
+  }
+
+  /// A fresh state, or that of the folder's checkpoint. Comes before the data: a wrong command should fail at once.
+  void find_start() {
+    if (options_.start == RunStart::kResume && std::filesystem::exists(folder_.checkpoint())) {
+      IL_CHECK(is_system_checkpoint(folder_.checkpoint()),
+               "{}: is the checkpoint of a meta-training run; leave --system out to go on with it", folder_.checkpoint());
+      state_ = load_system(folder_.checkpoint());
+      check_same_run(state_.config, config_, folder_.checkpoint());
+      resumed_ = true;
+    } else if (options_.start == RunStart::kNew && folder_.holds_a_run()) {
+      folder_.create_new();  // says why not
+    }
+    state_.config = config_;
+    state_.config.run.threads = 0;  // no part of the result: the files are the same
+    first_step_ = state_.state.step();
+    // Told before the data are read: the smallest side, a width that cannot be.
+    nn::make_system(system_options(config_, 2));
+  }
+
+  void load_data() {
+    const std::string data = !options_.data.empty() ? options_.data : state_.protocol["data"];
+    IL_CHECK(!data.empty(), "train: no data set was given; name one with --data");
+    io::LoadOptions load = load_options(config_);
+    const bool skip = options_.bad_files == io::BadFiles::kSkip || (resumed_ && state_.protocol.contains("bad files"));
+    load.bad_files = skip ? io::BadFiles::kSkip : io::BadFiles::kStop;
+    load.progress = options_.callbacks.on_load_progress;
+    set_ = io::load_images(data, load);
+    const std::string hash = set_.hash();
+    IL_CHECK(state_.data_hash.empty() || state_.data_hash == hash,
+             "{}: the data set is not the one that the run in {} was trained on; resume with the same images, or train into a new "
+             "folder",
+             data, folder_.root);
+    split_ = split_for_system(set_, config_);
+    state_.classes = set_.classes;
+    state_.data_hash = hash;
+    state_.protocol["cpu"] = std::string(name_of(Context::current().target()));
+    state_.protocol["data"] = data;
+    if (skip) state_.protocol["bad files"] = "skipped";
+    state_.protocol["split"] = split_.description;
+    say(fmt::format("{}: {} images of {} classes; {}", set_.name, set_.count(), set_.classes.size(), split_.description));
+    for (const io::SkippedFile& file : set_.skipped) say(fmt::format("left out: {}: {}", file.file, file.reason));
+  }
+
+  void open_folder() {
+    if (options_.start == RunStart::kNew) folder_.create_new();
+    std::filesystem::create_directories(folder_.root);
+    io::write_file(folder_.config(), io::to_toml(config_));
+    log_.emplace(resumed_ ? io::RunLog::resume(folder_.log(), first_step_) : io::RunLog::create(folder_.log()));
+    if (resumed_) say(fmt::format("resumed after iteration {}", first_step_));
+    const nn::Classifier network = nn::make_system(system_options(config_, static_cast<std::int64_t>(set_.classes.size())));
+    say(fmt::format("{}: {} parameters at {}x{}x{}", network.name(), network.parameter_count(), network.height(), network.width(),
+                    network.channels()));
+  }
+
+  std::int64_t step_of(Stage stage, std::int64_t iteration) {
+    // The length of the pretraining is known once the training begins.
+    if (stage == Stage::kPretraining) pretrained_ = iteration;
+    return stage == Stage::kPretraining ? iteration : pretrained_ + iteration;
+  }
+
+  SystemCallbacks callbacks() {
+    pretrained_ = state_.state.pretrained;
+    SystemCallbacks c;
+    c.stop = options_.stop;
+    c.on_message = [this](const std::string& text) { say(text); };
+    c.on_iteration = [this](Stage stage, const IterationFigures& f) {
+      io::StepEntry entry;
+      entry.step = step_of(stage, f.iteration);
+      entry.loss = f.loss;
+      entry.accuracy = f.accuracy;
+      entry.grad_norm = f.gradient_norm;
+      entry.rate = f.rate;
+      entry.seconds = f.seconds;
+      log_->write(entry);
+      if (options_.callbacks.on_step) options_.callbacks.on_step(entry);
+    };
+    c.on_check = [this](Stage stage, const CheckFigures& f) {
+      const io::EvalEntry entry{step_of(stage, f.iteration), f.accuracy, half_width(f.accuracy, f.images), f.loss, f.images, f.seconds};
+      log_->write(entry);
+      if (options_.callbacks.on_eval) options_.callbacks.on_eval(entry);
+    };
+    c.on_state = [this](const SystemState& state) {
+      const std::int64_t every = config_.run.checkpoint_every;
+      if (every == 0 || state.step() % every != 0) return;
+      state_.state = state;
+      save();
+    };
+    return c;
+  }
+
+  void save() { save_system(folder_.checkpoint(), state_, Holds::kRun); }
+
+  void finish(const SystemFit& fitted) {
+    save();
+    save_system(folder_.best(), state_, Holds::kSystem);
+    result_.best = folder_.best();
+    if (fitted.end == FitEnd::kPatience)
+      say(fmt::format("early stop: {} checks without a better validation loss", config_.supervised.patience));
+    if (split_.held_out.count() > 0) {
+      result_.evaluation = evaluate_system(fitted.system, split_.held_out, state_.data_hash);
+      result_.evaluated = true;
+    }
+    const SystemRunStory story{config_,
+                               set_,
+                               split_.description,
+                               result_.evaluated ? &result_.evaluation : nullptr,
+                               fitted.system,
+                               state_.state.pretrained,
+                               io::read_run_log(folder_.log())};
+    io::write_file(folder_.report(), io::render_report(report_of_system_run(story)));
+    result_.report = folder_.report();
+  }
+
+  const TrainOptions& options_;
+  const io::Config config_;
+  const RunFolder folder_;
+  SystemCheckpoint state_;  ///< the run as it stands
+  bool resumed_ = false;
+  std::int64_t first_step_ = 0, pretrained_ = 0;
+  io::ImageSet set_;
+  DataSplit split_;
+  std::optional<io::RunLog> log_;
+  SystemRunResult result_;
+};
+
+}  // namespace
+
+DataSplit split_for_system(const io::ImageSet& set, const io::Config& config) {
+  if (config.data.holdout == 0) return {set, {}, "nothing is held out (data.holdout = 0), so nothing is evaluated"};
+  const io::Split split = io::split_holdout(set, config.data.holdout, static_cast<std::uint64_t>(config.run.seed));
+  const bool patients = static_cast<std::int64_t>(set.group_names.size()) < set.count();
+  return {io::subset(set, split.train), io::subset(set, split.held_out),
+          fmt::format("held out {} images by {}, from every class; training has {} images", split.held_out.size(),
+                      patients ? "whole patients" : "image", split.train.size())};
+}
+
+SystemRunResult train_system(const TrainOptions& options) { return Run(options).go(); }
+
+}  // namespace innerloop::meta
