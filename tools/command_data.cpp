@@ -1,4 +1,4 @@
-// data: inspect, pack and synth.
+// data: inspect, pack and synth; combine has its own file.
 #include <fmt/format.h>
 
 #include <CLI/App.hpp>
@@ -11,7 +11,7 @@
 #include "io/pack.h"
 #include "io/synthetic.h"
 #include "meta/from_config.h"
-#include "tools/command.h"
+#include "tools/command_data.h"
 #include "tools/common_options.h"
 #include "tools/load_data.h"
 #include "tools/messages.h"
@@ -246,11 +246,12 @@ void add_synth(CommandLine& line, CLI::App& data) {
 }  // namespace
 
 void add_data(CommandLine& line) {
-  CLI::App& data = line.add(line.app, "data", "Looks into data sets, packs them, and draws synthetic ones.", "",
+  CLI::App& data = line.add(line.app, "data", "Looks into data sets, packs and combines them, and draws synthetic ones.", "",
                             "  innerloop data inspect synthetic");
   data.require_subcommand(1);
   add_inspect(line, data);
   add_pack(line, data);
+  add_combine(line, data);
   add_synth(line, data);
 }
 
