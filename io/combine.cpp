@@ -38,7 +38,8 @@ ClassImages by_class(const SourceRecipe& source, const DataListing& listing) {
   return out;
 }
 
-void shuffle(std::vector<const ListedImage*>& images, std::uint64_t seed, std::uint32_t source, std::uint32_t class_number) {
+void shuffle(std::vector<const ListedImage*>& images, std::uint64_t seed, std::uint32_t source,
+             std::uint32_t class_number) {
   PhiloxSequence random(seed, Stream::kHoldout, kCombineStep + source, class_number);
   for (std::size_t i = images.size(); i > 1; --i)
     std::swap(images[i - 1], images[random.below(static_cast<std::uint32_t>(i))]);
@@ -48,7 +49,11 @@ void shuffle(std::vector<const ListedImage*>& images, std::uint64_t seed, std::u
 class SourceDraw {
  public:
   SourceDraw(const Recipe& recipe, std::size_t number, ThreadPool& pool, CombinedSet& out)
-      : recipe_(recipe), source_(recipe.sources[number]), number_(number), pool_(pool), out_(out),
+      : recipe_(recipe),
+        source_(recipe.sources[number]),
+        number_(number),
+        pool_(pool),
+        out_(out),
         listing_(list_data(source_.path, source_.layout)) {}
 
   void run() {
@@ -137,8 +142,8 @@ void refuse_shared(const std::vector<CombinedImage>& images) {
       pairs += fmt::format("{}{}: {} = {}: {}", count > 1 ? "; " : "", other->second->source, other->second->original,
                            image.source, image.original);
   }
-  IL_CHECK(count == 0, "combine: {} images were drawn from two sources each: {}{}; exclude them in one of the two", count,
-           pairs, count > kShown ? "; .." : "");
+  IL_CHECK(count == 0, "combine: {} images were drawn from two sources each: {}{}; exclude them in one of the two",
+           count, pairs, count > kShown ? "; .." : "");
 }
 
 }  // namespace

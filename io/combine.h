@@ -13,10 +13,10 @@
 //   exclude = ['person12_']                      optional: regular expressions, searched in the path
 //   take = {normal = 90, viral = 60}             images of each class, by its new name
 //
-// Each class of each source is shuffled from its own address (seed, Stream::kHoldout, step kCombineStep + source, class)
-// and taken from the front, so a number changed in one place moves no other draw. A file that cannot be read, or whose
-// pixels are those of one already taken from the same source, is passed over and named. The same pixels from two sources
-// are an error that names both: sets that share images share patients.
+// Each class of each source is shuffled from its own address (seed, Stream::kHoldout, step kCombineStep + source,
+// class) and taken from the front, so a number changed in one place moves no other draw. A file that cannot be read, or
+// whose pixels are those of one already taken from the same source, is passed over and named. The same pixels from two
+// sources are an error that names both: sets that share images share patients.
 #pragma once
 
 #include <cstdint>
@@ -48,18 +48,18 @@ struct Recipe {
   std::vector<SourceRecipe> sources;
 };
 
-/// `paths` (source -> folder) win over the recipe's own. Throws UsageError naming file, line and key, a source without a
-/// path, or a path for no source.
+/// `paths` (source -> folder) win over the recipe's own. Throws UsageError naming file, line and key, a source without
+/// a path, or a path for no source.
 Recipe read_recipe(const std::string& path, const std::map<std::string, std::string>& paths = {});
 
 struct CombinedImage {
-  std::string file;        ///< in the new set: class/source_0001.png
+  std::string file;  ///< in the new set: class/source_0001.png
   std::string class_name;
-  std::string patient;     ///< source/patient; "" when the source does not tell
-  std::string source;      ///< its name
-  std::string original;    ///< path in the source
-  std::string path;        ///< where it was read
-  std::string hash;        ///< SHA-256 over size and RGB pixels, as stored
+  std::string patient;   ///< source/patient; "" when the source does not tell
+  std::string source;    ///< its name
+  std::string original;  ///< path in the source
+  std::string path;      ///< where it was read
+  std::string hash;      ///< SHA-256 over size and RGB pixels, as stored
   DisplayHints hints = {};
 };
 
@@ -70,15 +70,15 @@ struct CombinedSet {
   std::vector<SkippedFile> passed_over;  ///< "source: path", and why
 };
 
-/// Draws. Throws Error: a class that the source does not have (naming those it has), fewer images than asked for, the same
-/// image from two sources. `threads` nullptr: the current context's.
+/// Draws. Throws Error: a class that the source does not have (naming those it has), fewer images than asked for, the
+/// same image from two sources. `threads` nullptr: the current context's.
 CombinedSet draw_recipe(const Recipe& recipe, ThreadPool* threads = nullptr);
 
 /// The manifest: CSV with file, class, patient, source, original, hash; a row an image.
 std::string manifest_of(const CombinedSet& set);
 
-/// A folder that every command reads: the images as PNG, manifest.csv, and the data.toml that maps it. Throws Error when
-/// the folder has anything in it.
+/// A folder that every command reads: the images as PNG, manifest.csv, and the data.toml that maps it. Throws Error
+/// when the folder has anything in it.
 void write_combined_folder(const CombinedSet& set, const std::string& folder, ThreadPool* threads = nullptr);
 
 /// One packed file (pack.h), and the manifest beside it as FILE.csv. Throws UsageError when the set has no size.

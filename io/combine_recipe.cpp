@@ -18,7 +18,8 @@ namespace fs = std::filesystem;
 
 Layout read_layout(TomlReader& section) {
   const std::string text = section.text("layout").value_or("auto");
-  for (const Layout layout : {Layout::kAuto, Layout::kFolders, Layout::kBimcv, Layout::kKermany, Layout::kCcCxri, Layout::kMapped})
+  for (const Layout layout :
+       {Layout::kAuto, Layout::kFolders, Layout::kBimcv, Layout::kKermany, Layout::kCcCxri, Layout::kMapped})
     if (name_of(layout) == text) return layout;
   section.fail_here(fmt::format("layout = \"{}\"; known: auto, folders, bimcv, kermany, cc_cxri, mapped", text));
 }
@@ -60,7 +61,8 @@ Recipe read_recipe(const std::string& path, const std::map<std::string, std::str
   TomlReader root(parsed, path);
   Recipe recipe;
   recipe.name = root.text("name").value_or(fs::path(path).stem().string());
-  recipe.seed = static_cast<std::uint64_t>(root.integer("seed", 0, std::numeric_limits<std::int64_t>::max()).value_or(1));
+  recipe.seed =
+      static_cast<std::uint64_t>(root.integer("seed", 0, std::numeric_limits<std::int64_t>::max()).value_or(1));
   recipe.size = root.integer("size", 1, 4096).value_or(0);
   recipe.channels = root.integer("channels", 1, 3).value_or(1);
   if (recipe.channels == 2) root.fail_here("channels must be 1 (grey) or 3 (RGB)");
@@ -77,7 +79,8 @@ Recipe read_recipe(const std::string& path, const std::map<std::string, std::str
   if (recipe.sources.empty()) root.fail_here("no [[source]]");
   for (const auto& [name, folder] : paths)
     if (!names.contains(name))
-      fail_usage("--source {}={}: {} has no source of that name (it has {})", name, folder, path, fmt::join(names, ", "));
+      fail_usage("--source {}={}: {} has no source of that name (it has {})", name, folder, path,
+                 fmt::join(names, ", "));
   return recipe;
 }
 

@@ -27,7 +27,8 @@ Image read(const CombinedSet& set, const CombinedImage& entry) {
 
 constexpr std::string_view kMap =
     "# Written by 'innerloop data combine': how to read this folder.\n"
-    "[table]\nfile = \"manifest.csv\"\nimage = \"file\"\n\n[class]\ncolumn = \"class\"\n\n[patient]\ncolumn = \"patient\"\n";
+    "[table]\nfile = \"manifest.csv\"\nimage = \"file\"\n\n[class]\ncolumn = \"class\"\n\n[patient]\ncolumn = "
+    "\"patient\"\n";
 
 }  // namespace
 
@@ -57,7 +58,8 @@ void write_combined_folder(const CombinedSet& set, const std::string& folder, Th
 }
 
 void write_combined_pack(const CombinedSet& set, const std::string& file, ThreadPool* threads) {
-  if (set.size == 0) fail_usage("{}: a packed set has images of one size; give the recipe a size, or name a folder", file);
+  if (set.size == 0)
+    fail_usage("{}: a packed set has images of one size; give the recipe a size, or name a folder", file);
   ImageSet out;
   out.name = set.name;
   out.layout = Layout::kMapped;

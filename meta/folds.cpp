@@ -38,8 +38,12 @@ std::vector<Patient> patients_of(const io::ImageSet& set) {
 class Division {
  public:
   Division(const io::ImageSet& set, const FoldOptions& options)
-      : set_(set), folds_(static_cast<std::size_t>(options.folds)), patients_(patients_of(set)),
-        size_(set.classes.size()), held_(folds_, std::vector<std::int64_t>(set.classes.size())), images_(folds_),
+      : set_(set),
+        folds_(static_cast<std::size_t>(options.folds)),
+        patients_(patients_of(set)),
+        size_(set.classes.size()),
+        held_(folds_, std::vector<std::int64_t>(set.classes.size())),
+        images_(folds_),
         fold_of_(patients_.size()) {
     for (const Patient& p : patients_)
       for (std::size_t c = 0; c < size_.size(); ++c) size_[c] += p.classes[c];
@@ -64,8 +68,9 @@ class Division {
     for (std::size_t c = 0; c < size_.size(); ++c) {
       const auto n = std::ranges::count_if(patients_, [&](const Patient& p) { return p.classes[c] > 0; });
       IL_CHECK(n == 0 || n >= static_cast<std::ptrdiff_t>(folds_),
-               "folds: class '{}' has {} patients ({} images), too few for one in each of {} folds; {}", set_.classes[c], n,
-               size_[c], folds_, n >= 2 ? fmt::format("ask for at most {} folds", n) : "leave the class out");
+               "folds: class '{}' has {} patients ({} images), too few for one in each of {} folds; {}",
+               set_.classes[c], n, size_[c], folds_,
+               n >= 2 ? fmt::format("ask for at most {} folds", n) : "leave the class out");
     }
   }
 
@@ -126,8 +131,10 @@ class Division {
           const double cost = growth(p, f, 1) + growth(p, fold_of_[p], -1);
           if (!best || cost < least) best = p, least = cost;
         }
-        IL_CHECK(best.has_value(), "folds: fold {} of {} is left without an image of class '{}', and no other fold can spare a "
-                                   "patient who has it; ask for fewer folds", f + 1, folds_, set_.classes[c]);
+        IL_CHECK(best.has_value(),
+                 "folds: fold {} of {} is left without an image of class '{}', and no other fold can spare a "
+                 "patient who has it; ask for fewer folds",
+                 f + 1, folds_, set_.classes[c]);
         count(*best, fold_of_[*best], -1);
         put(*best, f);
       }

@@ -75,14 +75,17 @@ int combine(const CombineCall& o) {
 
 void add_combine(CommandLine& line, CLI::App& data) {
   auto o = std::make_shared<CombineCall>();
-  CLI::App& command = line.add(
-      data, "combine", "Makes one set from several sources, by random sampling with a seed.",
-      "A recipe says how many images of each class to take from which source (docs/data.md). The set is a folder, or one "
-      "packed file where --out has an extension; a manifest says where each image came from. Images that two sources share "
-      "are refused, by name.",
-      "  innerloop data combine recipe.toml --source ours=xrays --out set.pack");
+  CLI::App& command = line.add(data, "combine", "Makes one set from several sources, by random sampling with a seed.",
+                               "A recipe says how many images of each class to take from which source (docs/data.md). "
+                               "The set is a folder, or one "
+                               "packed file where --out has an extension; a manifest says where each image came from. "
+                               "Images that two sources share "
+                               "are refused, by name.",
+                               "  innerloop data combine recipe.toml --source ours=xrays --out set.pack");
   command.add_option("recipe", o->recipe, "the recipe, a TOML file")->required()->type_name("RECIPE.toml");
-  command.add_option("--out", o->out, "a new folder, or a packed file such as set.pack")->required()->type_name("DIR|F");
+  command.add_option("--out", o->out, "a new folder, or a packed file such as set.pack")
+      ->required()
+      ->type_name("DIR|F");
   command.add_option("--source", o->sources, "where a source of the recipe lies; repeatable, wins over its path")
       ->allow_extra_args(false)
       ->type_name("NAME=FOLDER");

@@ -19,14 +19,16 @@ class Combine : public ::testing::Test {
  protected:
   Combine() {
     for (int i = 0; i < 6; ++i) folder_.write_png(fmt::format("a/normal/{}.png", i), 9, 8, i);
-    for (int i = 0; i < 4; ++i) folder_.write_png(fmt::format("a/viral/person{}_virus_{}.png", i / 2, i), 9, 8, 50 + i / 3);
+    for (int i = 0; i < 4; ++i)
+      folder_.write_png(fmt::format("a/viral/person{}_virus_{}.png", i / 2, i), 9, 8, 50 + i / 3);
     for (int i = 0; i < 5; ++i) folder_.write_png(fmt::format("b/Healthy/{}.png", i), 7, 8, 100 + i);
     folder_.write("a/data.toml", "[class]\nfolder = 1\n[patient]\nrule = \"published\"\n");
   }
   std::string recipe(const std::string& takes_a, const std::string& takes_b, const std::string& head = "seed = 3\n") {
-    return folder_.write("r.toml", head + "[[source]]\nname = \"a\"\npath = \"a\"\ntake = " + takes_a +
-                                       "\n[[source]]\nname = \"b\"\npath = \"b\"\nrename = {Healthy = \"normal\"}\ntake = " +
-                                       takes_b + "\n");
+    return folder_.write(
+        "r.toml", head + "[[source]]\nname = \"a\"\npath = \"a\"\ntake = " + takes_a +
+                      "\n[[source]]\nname = \"b\"\npath = \"b\"\nrename = {Healthy = \"normal\"}\ntake = " + takes_b +
+                      "\n");
   }
   static std::set<std::string> originals(const CombinedSet& set, const std::string& source) {
     std::set<std::string> out;
@@ -107,13 +109,18 @@ TEST_F(Combine, PassesOverWhatCannotBeRead) {
 }
 
 TEST_F(Combine, SaysWhatCannotBeMeant) {
-  EXPECT_SAYS(draw_recipe(read_recipe(recipe("{vral = 1}", "{normal = 1}"))), "has no class 'vral'; it has normal (6), viral (4)");
+  EXPECT_SAYS(draw_recipe(read_recipe(recipe("{vral = 1}", "{normal = 1}"))),
+              "has no class 'vral'; it has normal (6), viral (4)");
   EXPECT_SAYS(read_recipe(recipe("{normal = 0}", "{normal = 1}")), "source.take must be a table of integers in [1,");
-  EXPECT_SAYS(read_recipe(recipe("{normal = 1}", "{normal = 1}"), {{"c", "x"}}), "has no source of that name (it has a, b)");
-  EXPECT_SAYS(read_recipe(recipe("{normal = 1}", "{normal = 1}", "sizes = 3\n")), "unknown key sizes; did you mean 'size'?");
-  EXPECT_SAYS(read_recipe(folder_.write("r.toml", "[[source]]\nname = \"x\"\ntake = {a = 1}\n")), "by --source x=FOLDER");
+  EXPECT_SAYS(read_recipe(recipe("{normal = 1}", "{normal = 1}"), {{"c", "x"}}),
+              "has no source of that name (it has a, b)");
+  EXPECT_SAYS(read_recipe(recipe("{normal = 1}", "{normal = 1}", "sizes = 3\n")),
+              "unknown key sizes; did you mean 'size'?");
+  EXPECT_SAYS(read_recipe(folder_.write("r.toml", "[[source]]\nname = \"x\"\ntake = {a = 1}\n")),
+              "by --source x=FOLDER");
   EXPECT_SAYS(read_recipe(folder_.write("r.toml", "seed = 1\n")), "no [[source]]");
-  EXPECT_SAYS(read_recipe(folder_.write("r.toml", "[[source]]\nname = \"a/b\"\npath = \"x\"\ntake = {a = 1}\n")), "needs a name");
+  EXPECT_SAYS(read_recipe(folder_.write("r.toml", "[[source]]\nname = \"a/b\"\npath = \"x\"\ntake = {a = 1}\n")),
+              "needs a name");
   EXPECT_EQ(read_recipe(recipe("{normal = 1}", "{normal = 1}"), {{"b", "/elsewhere"}}).sources[1].path, "/elsewhere");
 }
 

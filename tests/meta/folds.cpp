@@ -58,9 +58,11 @@ void expect_folds(const io::ImageSet& set, const std::vector<io::Split>& folds, 
     EXPECT_TRUE(std::ranges::is_sorted(fold.train));
     EXPECT_TRUE(std::ranges::is_sorted(fold.held_out));
     std::set<std::int64_t> inside, outside;
-    for (const std::int64_t i : fold.held_out) ++held[static_cast<std::size_t>(i)], inside.insert(set.groups[static_cast<std::size_t>(i)]);
+    for (const std::int64_t i : fold.held_out)
+      ++held[static_cast<std::size_t>(i)], inside.insert(set.groups[static_cast<std::size_t>(i)]);
     for (const std::int64_t i : fold.train) outside.insert(set.groups[static_cast<std::size_t>(i)]);
-    for (const std::int64_t patient : inside) EXPECT_FALSE(outside.contains(patient)) << set.group_names[static_cast<std::size_t>(patient)];
+    for (const std::int64_t patient : inside)
+      EXPECT_FALSE(outside.contains(patient)) << set.group_names[static_cast<std::size_t>(patient)];
     for (const std::int64_t n : counts(set, fold.held_out)) EXPECT_GT(n, 0);
     for (const std::int64_t n : counts(set, fold.train)) EXPECT_GT(n, 0);
   }
@@ -125,7 +127,8 @@ TEST(Folds, ARareClassReachesEveryFold) {
   std::vector<std::int32_t> labels;
   std::vector<std::int64_t> patients;
   for (std::int64_t p = 0; p < 24; ++p)
-    for (int i = 0; i < 1 + static_cast<int>(p % 5); ++i) labels.push_back(p < 4 && i == 0 ? 1 : 0), patients.push_back(p);
+    for (int i = 0; i < 1 + static_cast<int>(p % 5); ++i)
+      labels.push_back(p < 4 && i == 0 ? 1 : 0), patients.push_back(p);
   const io::ImageSet set = set_of(labels, patients, 2);
   for (std::uint64_t seed = 0; seed < 20; ++seed) {
     const std::vector<io::Split> folds = make_folds(set, {.folds = 4, .seed = seed});
@@ -144,7 +147,8 @@ std::string error_of(const io::ImageSet& set, std::int64_t folds) {
 
 TEST(Folds, NamesTheClassThatIsMissing) {
   const io::ImageSet set = set_of({0, 0, 0, 1, 1, 1, 1}, {0, 1, 2, 3, 3, 4, 4}, 2);
-  EXPECT_NE(error_of(set, 3).find("class 'class1' has 2 patients (4 images), too few for one in each of 3 folds; ask for at most 2"),
+  EXPECT_NE(error_of(set, 3).find(
+                "class 'class1' has 2 patients (4 images), too few for one in each of 3 folds; ask for at most 2"),
             std::string::npos)
       << error_of(set, 3);
   EXPECT_EQ(error_of(set, 2), "");
