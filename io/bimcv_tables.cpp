@@ -24,7 +24,8 @@ std::vector<std::string> parse_labels(std::string_view text) {
   };
   const std::string_view quotes = "'\"";
   if (text.find_first_of(quotes) != std::string_view::npos) {
-    for (std::size_t at = text.find_first_of(quotes); at != std::string_view::npos; at = text.find_first_of(quotes, at)) {
+    for (std::size_t at = text.find_first_of(quotes); at != std::string_view::npos;
+         at = text.find_first_of(quotes, at)) {
       const std::size_t end = std::min(text.find(text[at], at + 1), text.size());
       add(text.substr(at + 1, end - at - 1));
       at = std::min(end + 1, text.size());
@@ -91,8 +92,11 @@ LabelTable read_labels(const fs::path& base, const std::vector<fs::path>& folder
     }
     if (!out.empty()) return out;
   }
-  fail("{}: no table with a column 'Labels' in its derivatives/labels (tables seen: {}); get the head archive of the set, "
-       "or write a data.toml", base.string(), seen.empty() ? "none" : fmt::format("{}", fmt::join(seen, ", ")));
+  fail(
+      "{}: no table with a column 'Labels' in its derivatives/labels (tables seen: {}); get the head archive of the "
+      "set, "
+      "or write a data.toml",
+      base.string(), seen.empty() ? "none" : fmt::format("{}", fmt::join(seen, ", ")));
 }
 
 LabelledClass class_of_labels(const std::vector<std::string>& labels) {
@@ -104,7 +108,8 @@ LabelledClass class_of_labels(const std::vector<std::string>& labels) {
   const bool pneumonia = has("pneumonia") || has("atypical pneumonia");
   const bool normal = has("normal");
   const int causes = (covid ? 1 : 0) + (bacterial ? 1 : 0) + (viral ? 1 : 0);
-  if (causes > 1 || (normal && (causes > 0 || pneumonia))) return {"", fmt::format("labelled with two classes ({})", all)};
+  if (causes > 1 || (normal && (causes > 0 || pneumonia)))
+    return {"", fmt::format("labelled with two classes ({})", all)};
   if (!covid && has("covid 19 uncertain")) return {"", fmt::format("labelled as uncertain ({})", all)};
   const std::string_view name = covid       ? kCovid19
                                 : bacterial ? kBacterial

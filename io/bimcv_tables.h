@@ -21,14 +21,15 @@ struct SessionLabels {
 /// By (subject, session). A session of several rows has the labels of all.
 using LabelTable = std::map<std::pair<std::string, std::string>, SessionLabels>;
 
-/// The tables *.tsv with a column of labels in the first of `folders` that has any. Throws Error naming a table that has labels and lacks
-/// the patient's or the session's column or any row; where there is none, naming what was looked for in `base`.
+/// The tables *.tsv with a column of labels in the first of `folders` that has any. Throws Error naming a table that
+/// has labels and lacks the patient's or the session's column or any row; where there is none, naming what was looked
+/// for in `base`.
 LabelTable read_labels(const std::filesystem::path& base, const std::vector<std::filesystem::path>& folders);
 
-/// The class that a session's labels mean, or why none. COVID 19 -> covid19 (not "COVID 19 uncertain"), bacterial pneumonia
-/// -> bacterial, viral pneumonia -> viral unless it is COVID 19, pneumonia and atypical pneumonia without a cause ->
-/// other_pneumonia, normal -> normal. Two of these at once, labels "exclude" and "suboptimal study", and labels with none
-/// of them give no class.
+/// The class that a session's labels mean, or why none. COVID 19 -> covid19 (not "COVID 19 uncertain"), bacterial
+/// pneumonia -> bacterial, viral pneumonia -> viral unless it is COVID 19, pneumonia and atypical pneumonia without a
+/// cause -> other_pneumonia, normal -> normal. Two of these at once, labels "exclude" and "suboptimal study", and labels
+/// with none of them give no class.
 struct LabelledClass {
   std::string name;    ///< "" when there is none
   std::string reason;  ///< then

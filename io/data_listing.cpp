@@ -25,7 +25,8 @@ DataListing list_folders(const std::string& path) {
 }  // namespace
 
 std::string_view name_of(Layout layout) {
-  static constexpr std::array<std::string_view, 6> kNames = {"auto", "folders", "bimcv", "kermany", "cc_cxri", "mapped"};
+  static constexpr std::array<std::string_view, 6> kNames = {"auto",    "folders", "bimcv",
+                                                             "kermany", "cc_cxri", "mapped"};
   return kNames[static_cast<std::size_t>(layout)];
 }
 
@@ -46,11 +47,16 @@ DataListing list_data(const std::string& path, Layout layout) {
   IL_CHECK(fs::is_directory(status), "{}: is not a folder", path);
   if (layout == Layout::kAuto) layout = detect_layout(path);
   switch (layout) {
-    case Layout::kBimcv: return layouts::list_bimcv(path);
-    case Layout::kKermany: return layouts::list_kermany(path);
-    case Layout::kCcCxri: return layouts::list_cc_cxri(path);
-    case Layout::kMapped: return layouts::list_mapped(path);
-    default: return list_folders(path);
+    case Layout::kBimcv:
+      return layouts::list_bimcv(path);
+    case Layout::kKermany:
+      return layouts::list_kermany(path);
+    case Layout::kCcCxri:
+      return layouts::list_cc_cxri(path);
+    case Layout::kMapped:
+      return layouts::list_mapped(path);
+    default:
+      return list_folders(path);
   }
 }
 

@@ -47,7 +47,8 @@ void read_images(TomlReader section, DataMap& map) {
     map.include_text = *text;
     map.include = compile(section, "include", *text);
   }
-  for (const std::string& text : section.texts("exclude")) map.exclude.emplace_back(text, compile(section, "exclude", text));
+  for (const std::string& text : section.texts("exclude"))
+    map.exclude.emplace_back(text, compile(section, "exclude", text));
   section.done();
 }
 
@@ -67,7 +68,8 @@ DataMap read_data_map(const std::string& path) {
     map.table = table->text("file").value_or("");
     map.table_image = lower(table->text("image").value_or(""));
     table->done();
-    if (map.table.empty() || map.table_image.empty()) table->fail_here("needs file (a CSV or TSV) and image (its column)");
+    if (map.table.empty() || map.table_image.empty())
+      table->fail_here("needs file (a CSV or TSV) and image (its column)");
   }
   auto classes = root.table("class");
   if (!classes) root.fail_here("no [class]: say what an image's class is, by folder, pattern or column");

@@ -111,8 +111,10 @@ void add_cautions(ImageSet& set, const std::vector<std::uint8_t>& deep) {
   const auto count = static_cast<std::int64_t>(std::ranges::count(deep, 1));
   if (count > 0 && count < set.count()) {
     const auto first = static_cast<std::size_t>(std::ranges::find(deep, 1) - deep.begin());
-    set.cautions.push_back(fmt::format("{} of {} images have 16 bits a sample ({}, for one) among files of 8; they were "
-                                       "windowed to 8.", count, set.count(), set.files[first]));
+    set.cautions.push_back(
+        fmt::format("{} of {} images have 16 bits a sample ({}, for one) among files of 8; they were "
+                    "windowed to 8.",
+                    count, set.count(), set.files[first]));
   }
 }
 
@@ -120,9 +122,10 @@ void add_cautions(ImageSet& set, const std::vector<std::uint8_t>& deep) {
 void add_group_cautions(ImageSet& set) {
   const std::vector<SplitPatient> split = patients_in_several_classes(set);
   if (split.empty()) return;
-  set.cautions.push_back(fmt::format("{} of {} patients have images in several classes ({} in {}, for one); each stays on "
-                                     "one side of a split.", split.size(), set.group_names.size(), split.front().name,
-                                     fmt::join(split.front().classes, " and ")));
+  set.cautions.push_back(
+      fmt::format("{} of {} patients have images in several classes ({} in {}, for one); each stays on "
+                  "one side of a split.",
+                  split.size(), set.group_names.size(), split.front().name, fmt::join(split.front().classes, " and ")));
 }
 
 ImageSet load_folder(const std::string& path, const DataListing& listing, const LoadOptions& options) {

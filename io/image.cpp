@@ -110,7 +110,8 @@ Image decode_deep(const stbi_io_callbacks& callbacks, Source& source, int stored
   const std::unique_ptr<stbi_us, decltype(&stbi_image_free)> decoded(
       stbi_load_16_from_callbacks(&callbacks, &source, &width, &height, &stored, channels), &stbi_image_free);
   if (decoded == nullptr || source.overran()) return {};
-  const std::size_t n = static_cast<std::size_t>(width) * static_cast<std::size_t>(height) * static_cast<std::size_t>(channels);
+  const std::size_t n =
+      static_cast<std::size_t>(width) * static_cast<std::size_t>(height) * static_cast<std::size_t>(channels);
   return {height, width, channels, windowed(std::span<const std::uint16_t>(decoded.get(), n), hints.window), 16};
 }
 
@@ -164,7 +165,8 @@ Image decode_image(std::span<const std::uint8_t> bytes, const std::string& name,
     check_size(name, size.height, size.width);
     image = convert_channels(decode_pnm(bytes, name), channels);
   } else {
-    IL_CHECK(is_stb_format(bytes, name), "{}: not a PNG, JPEG, BMP, TGA, PGM or PPM image, whatever its name says", name);
+    IL_CHECK(is_stb_format(bytes, name), "{}: not a PNG, JPEG, BMP, TGA, PGM or PPM image, whatever its name says",
+             name);
     image = decode_stb(bytes, name, channels, hints);
   }
   if (hints.photometric == Photometric::kMonochrome1) invert_image(image);

@@ -11,8 +11,8 @@ ImageTable::ImageTable(CsvTable table, std::size_t file_column) : table_(std::mo
     const std::string& file = file_of(table_.rows[i]);
     IL_CHECK(!file.empty(), "{}:{}: names no file", table_.path, table_.rows[i].line);
     const auto [other, is_new] = by_file_.emplace(file, i);
-    IL_CHECK(is_new, "{}:{}: speaks of '{}', as line {} does; keep one of the two", table_.path, table_.rows[i].line, file,
-             table_.rows[other->second].line);
+    IL_CHECK(is_new, "{}:{}: speaks of '{}', as line {} does; keep one of the two", table_.path, table_.rows[i].line,
+             file, table_.rows[other->second].line);
   }
   met_.resize(table_.rows.size());
 }

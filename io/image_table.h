@@ -29,7 +29,7 @@ class ImageTable {
   CsvTable table_;
   std::size_t file_column_;
   std::map<std::string, std::size_t, std::less<>> by_file_;  ///< index into the rows
-  std::vector<std::string> met_;                            ///< by row: the file that met it
+  std::vector<std::string> met_;                             ///< by row: the file that met it
 };
 
 }  // namespace innerloop::io::layouts

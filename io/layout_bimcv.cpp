@@ -4,10 +4,10 @@
 //                                                           ... .json    DICOM attributes
 //   derivatives/labels/*.tsv   PatientID, ReportID (the session), Labels
 //
-// The class is what the session's labels mean (bimcv_tables.h), the patient the subject. Of a session's views the frontal
-// ones are kept, told by vp- in the name, else by ViewPosition; a view of which nothing is told is kept and counted. The
-// JSON's window, rescaling and MONOCHROME1 are followed. Sessions of the tables without an image, images without a row, and
-// files that a *_scans.tsv names in vain are exclusions, by name.
+// The class is what the session's labels mean (bimcv_tables.h), the patient the subject. Of a session's views the
+// frontal ones are kept, told by vp- in the name, else by ViewPosition; a view of which nothing is told is kept and
+// counted. The JSON's window, rescaling and MONOCHROME1 are followed. Sessions of the tables without an image, images
+// without a row, and files that a *_scans.tsv names in vain are exclusions, by name.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -61,8 +61,10 @@ class Reader {
 
   DataListing read() {
     const std::vector<std::string> bases = bases_of(root_);
-    IL_CHECK(!bases.empty(), "{}: is not laid out as BIMCV-COVID19+: it has no sub-*/ses-*; leave data.layout at \"auto\", "
-                             "or write a data.toml", root_.string());
+    IL_CHECK(!bases.empty(),
+             "{}: is not laid out as BIMCV-COVID19+: it has no sub-*/ses-*; leave data.layout at \"auto\", "
+             "or write a data.toml",
+             root_.string());
     for (const std::string& base : bases) read_base(base);
     return out_.listing(root_, Layout::kBimcv);
   }
@@ -82,15 +84,15 @@ class Reader {
         read_scans(path);
         const auto row = labels.find({subject, session});
         const std::vector<std::string> files = images_below(root_, path);
-        for (const std::string& file : files)
-          read_image(file, subject, row == labels.end() ? nullptr : &row->second);
+        for (const std::string& file : files) read_image(file, subject, row == labels.end() ? nullptr : &row->second);
         if (!files.empty()) with_image.emplace(subject, session);
       }
     }
     for (const auto& [key, row] : labels) {
       if (with_image.contains(key)) continue;
       out_.exclude(join(join(base, key.first), key.second),
-                   fmt::format("named in {}:{}, and there is no image of it", row.table, row.line), ExclusionKind::kMissing);
+                   fmt::format("named in {}:{}, and there is no image of it", row.table, row.line),
+                   ExclusionKind::kMissing);
     }
   }
 

@@ -113,7 +113,8 @@ class Metadata {
   void name_missing(Gatherer& out) const {
     if (!table_) return;
     for (const CsvRow* row : table_->unmet())
-      out.exclude(table_->file_of(*row), fmt::format("named in {}:{} and not there", base_name(table_->table().path), row->line),
+      out.exclude(table_->file_of(*row),
+                  fmt::format("named in {}:{} and not there", base_name(table_->table().path), row->line),
                   ExclusionKind::kMissing);
   }
 
@@ -131,13 +132,16 @@ bool looks_like_cc_cxri(const fs::path& root) {
   if (metadata_of(root, *base)) return true;
   const Entries entries = entries_of(root / *base);
   if (!is_part(entries.folders.front())) return has_patient_folders(root / *base);
-  return std::ranges::any_of(entries.folders, [&](const auto& part) { return has_patient_folders(root / *base / part); });
+  return std::ranges::any_of(entries.folders,
+                             [&](const auto& part) { return has_patient_folders(root / *base / part); });
 }
 
 DataListing list_cc_cxri(const fs::path& root) {
   const std::optional<std::string> base = base_of(root);
-  IL_CHECK(base.has_value(), "{}: is not laid out as Chest XRay_AI: its folders are not classes (COVID-19, Normal, Viral, "
-                             "Bacterial, Other); leave data.layout at \"auto\", or write a data.toml", root.string());
+  IL_CHECK(base.has_value(),
+           "{}: is not laid out as Chest XRay_AI: its folders are not classes (COVID-19, Normal, Viral, "
+           "Bacterial, Other); leave data.layout at \"auto\", or write a data.toml",
+           root.string());
   Gatherer out;
   Metadata metadata(metadata_of(root, *base));
   const std::size_t skip = base->empty() ? 0 : base->size() + 1;
@@ -156,7 +160,9 @@ DataListing list_cc_cxri(const fs::path& root) {
       continue;
     }
     if (metadata.tells_views() && view == View::kUnknown) out.count_unknown_view();
-    const std::string patient = path.size() > 2 ? path[1] : !row.patient.empty() ? row.patient : patient_of(path.back());
+    const std::string patient = path.size() > 2        ? path[1]
+                                : !row.patient.empty() ? row.patient
+                                                       : patient_of(path.back());
     out.add({file, std::string(class_of(path[0])), patient});
   }
   metadata.name_missing(out);

@@ -5,10 +5,10 @@
 //     person123_virus_45.jpeg     VIRUS-1008087-0001.jpeg              viral
 //     IM-0007-0001.jpeg  NORMAL2-IM-0007-0001.jpeg  NORMAL-10.. .jpeg  normal
 //
-// The published division into train, val and test is not kept: it is none by patient, and cross-validation makes its own.
-// The patient is person123, the number 1008087, or what patient_of() (groups.h) tells. One number may stand for a child
-// with bacteria and one with a virus; they count as one patient, so that no split can leak.
-// The copy on Kaggle holds the whole set twice, the second time in chest_xray/chest_xray; that copy is left out, by name.
+// The published division into train, val and test is not kept: it is none by patient, and cross-validation makes its
+// own. The patient is person123, the number 1008087, or what patient_of() (groups.h) tells. One number may stand for a
+// child with bacteria and one with a virus; they count as one patient, so that no split can leak. The copy on Kaggle
+// holds the whole set twice, the second time in chest_xray/chest_xray; that copy is left out, by name.
 #include <fmt/format.h>
 
 #include <cctype>
@@ -91,8 +91,10 @@ bool looks_like_kermany(const fs::path& root) { return base_of(root).has_value()
 
 DataListing list_kermany(const fs::path& root) {
   const std::optional<std::string> base = base_of(root);
-  IL_CHECK(base.has_value(), "{}: is not laid out as Chest X-Ray Images: it has no train, val or test with NORMAL or "
-                             "PNEUMONIA; leave data.layout at \"auto\", or write a data.toml", root.string());
+  IL_CHECK(base.has_value(),
+           "{}: is not laid out as Chest X-Ray Images: it has no train, val or test with NORMAL or "
+           "PNEUMONIA; leave data.layout at \"auto\", or write a data.toml",
+           root.string());
   Gatherer out;
   const bool second_copy = has_parts_at(root, join(*base, "chest_xray"));
   for (const std::string& file : images_below(root, "")) {

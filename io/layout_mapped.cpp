@@ -21,7 +21,8 @@ class MappedReader {
     if (map_.table.empty()) return;
     CsvTable table = read_table((root / map_.table).string());
     const std::size_t column = column_of(table, {map_.table_image});
-    for (const MapSource* source : {&map_.class_source, map_.patient ? &*map_.patient : nullptr, map_.view ? &*map_.view : nullptr})
+    for (const MapSource* source :
+         {&map_.class_source, map_.patient ? &*map_.patient : nullptr, map_.view ? &*map_.view : nullptr})
       if (source != nullptr && !source->column.empty()) static_cast<void>(column_of(table, {source->column}));
     table_.emplace(std::move(table), column);
     const std::string folder = fs::path(map_.table).parent_path().generic_string();

@@ -86,11 +86,20 @@ std::string_view base_name(std::string_view path) { return path.substr(path.find
 
 View view_of(std::string_view word) {
   const std::string view = plain(word);
-  static constexpr std::string_view kFrontal[] = {"pa",      "ap",            "ap supine", "ap horizontal", "supine ap",
-                                                  "frontal", "ap erect",      "antero posterior", "anteroposterior",
-                                                  "posteroanterior", "postero anterior"};
-  static constexpr std::string_view kOther[] = {"ll", "rl", "l", "lat", "lateral", "left lateral", "right lateral", "lld",
-                                                "rld", "rao", "lao", "rpo", "lpo", "oblique", "costal", "lordotic", "al"};
+  static constexpr std::string_view kFrontal[] = {"pa",
+                                                  "ap",
+                                                  "ap supine",
+                                                  "ap horizontal",
+                                                  "supine ap",
+                                                  "frontal",
+                                                  "ap erect",
+                                                  "antero posterior",
+                                                  "anteroposterior",
+                                                  "posteroanterior",
+                                                  "postero anterior"};
+  static constexpr std::string_view kOther[] = {
+      "ll",  "rl",  "l",   "lat", "lateral", "left lateral", "right lateral", "lld", "rld",
+      "rao", "lao", "rpo", "lpo", "oblique", "costal",       "lordotic",      "al"};
   if (std::ranges::find(kFrontal, view) != std::end(kFrontal)) return View::kFrontal;
   if (std::ranges::find(kOther, view) != std::end(kOther)) return View::kOther;
   return View::kUnknown;

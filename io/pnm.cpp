@@ -60,8 +60,7 @@ Image decode_pnm(std::span<const std::uint8_t> bytes, const std::string& name) {
   IL_CHECK(bytes.size() - h.data >= samples * sample_bytes,
            "{}: truncated: {}x{} needs {} bytes of samples, {} are there", name, h.width, h.height,
            samples * sample_bytes, bytes.size() - h.data);
-  Image image{h.height, h.width, h.channels, std::vector<std::uint8_t>(samples),
-              sample_bytes == 2 ? 16 : 8};
+  Image image{h.height, h.width, h.channels, std::vector<std::uint8_t>(samples), sample_bytes == 2 ? 16 : 8};
   const std::uint8_t* from = bytes.data() + h.data;
   for (std::size_t i = 0; i < samples; ++i) {
     const std::int64_t sample = sample_bytes == 2 ? from[2 * i] * 256 + from[2 * i + 1] : from[i];

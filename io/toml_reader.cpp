@@ -122,8 +122,8 @@ void TomlReader::done() const {
     const std::string_view key = name.str();
     if (std::ranges::find(asked_, key) != asked_.end()) continue;
     const std::vector<std::string_view> known(asked_.begin(), asked_.end());
-    fail_usage("{}:{}: unknown key {}{}; known: {}", file_, value.source().begin.line, path(key), suggestion(key, known),
-               fmt::join(known, ", "));
+    fail_usage("{}:{}: unknown key {}{}; known: {}", file_, value.source().begin.line, path(key),
+               suggestion(key, known), fmt::join(known, ", "));
   }
 }
 

@@ -29,7 +29,8 @@ class TomlReader {
   /// A table of strings, by key.
   std::vector<std::pair<std::string, std::string>> text_pairs(std::string_view key);
   /// A table of integers in [min, max], by key.
-  std::vector<std::pair<std::string, std::int64_t>> integer_pairs(std::string_view key, std::int64_t min, std::int64_t max);
+  std::vector<std::pair<std::string, std::int64_t>> integer_pairs(std::string_view key, std::int64_t min,
+                                                                  std::int64_t max);
   std::optional<TomlReader> table(std::string_view key);
   /// An array of tables ([[key]]); empty when the key is not there.
   std::vector<TomlReader> tables(std::string_view key);

@@ -103,7 +103,8 @@ ClassScores class_scores(const ConfusionMatrix& matrix, int c) {
           .recall = ratio(hits, truths, 0),
           .specificity = ratio(negatives - false_alarms, negatives, 0),
           .f1 = ratio(2 * hits, truths + predictions, 0),
-          .support = truths};
+          .support = truths,
+          .accuracy = ratio(hits + negatives - false_alarms, matrix.total(), 0)};
 }
 
 ClassScores macro_scores(const ConfusionMatrix& matrix) {
@@ -121,12 +122,14 @@ ClassScores macro_scores(const ConfusionMatrix& matrix) {
     mean.specificity += scores.specificity;
     mean.f1 += scores.f1;
     mean.support += scores.support;
+    mean.accuracy += scores.accuracy;
     ++present;
   }
   mean.precision /= present;
   mean.recall /= present;
   mean.specificity /= present;
   mean.f1 /= present;
+  mean.accuracy /= present;
   return mean;
 }
 

@@ -40,6 +40,7 @@ struct ClassScores {
   double specificity = 0;    ///< tn / (tn + fp)
   double f1 = 0;             ///< 2 tp / (2 tp + fp + fn)
   std::int64_t support = 0;  ///< images whose truth is the class
+  double accuracy = 0;       ///< (tp + tn) / all, of the class against the rest
 };
 
 /// One class against the rest. Throws Error when `c` is not in [0, classes).

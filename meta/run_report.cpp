@@ -56,7 +56,8 @@ std::vector<std::string> cautions_about(const io::ImageSet& set) {
     out.push_back(
         "The split keeps patients apart, but within an episode images of one patient may be both support and query.");
   if (set.ungrouped > 0)
-    out.push_back(fmt::format("Of {} images the patient is not known; each counts as a patient of its own.", set.ungrouped));
+    out.push_back(
+        fmt::format("Of {} images the patient is not known; each counts as a patient of its own.", set.ungrouped));
   if (!set.skipped.empty())
     out.push_back(fmt::format("{} files could not be used; they are listed below.", set.skipped.size()));
   out.insert(out.end(), set.cautions.begin(), set.cautions.end());

@@ -1,4 +1,6 @@
-// data: inspect, pack and synth.
+// data: inspect, pack and synth; combine has its own file.
+#include "tools/command_data.h"
+
 #include <fmt/format.h>
 
 #include <CLI/App.hpp>
@@ -11,7 +13,6 @@
 #include "io/pack.h"
 #include "io/synthetic.h"
 #include "meta/from_config.h"
-#include "tools/command.h"
 #include "tools/common_options.h"
 #include "tools/load_data.h"
 #include "tools/messages.h"
@@ -19,7 +20,8 @@
 namespace innerloop::tools {
 namespace {
 
-constexpr const char* kDataHelp = "a folder (one subfolder a class, or a published layout), a packed file, or the word synthetic";
+constexpr const char* kDataHelp =
+    "a folder (one subfolder a class, or a published layout), a packed file, or the word synthetic";
 constexpr const char* kLayouts = "auto|folders|bimcv|kermany|cc_cxri|mapped";
 
 // ----------------------------------------------------------------------------------------------------------------
@@ -127,11 +129,11 @@ int inspect(const InspectCall& o) {
 
 void add_inspect(CommandLine& line, CLI::App& data) {
   auto o = std::make_shared<InspectCall>();
-  CLI::App& command =
-      line.add(data, "inspect", "Says what is in a data set before anything is trained on it.",
-               "Layout, classes, sizes, exact duplicates (by pixels, so across formats too), files that cannot be read, "
-               "what the layout leaves out and why, patients. Unreadable files are findings here: the exit code stays 0.",
-               "  innerloop data inspect synthetic");
+  CLI::App& command = line.add(
+      data, "inspect", "Says what is in a data set before anything is trained on it.",
+      "Layout, classes, sizes, exact duplicates (by pixels, so across formats too), files that cannot be read, "
+      "what the layout leaves out and why, patients. Unreadable files are findings here: the exit code stays 0.",
+      "  innerloop data inspect synthetic");
   command.add_option("data", o->data, kDataHelp)->required()->type_name("D");
   o->common.add_to(command, {{"--layout", {"data.layout"}, kLayouts}, {"--groups", {"data.groups"}, "F.csv"}});
   line.on_run(command, [o] { return inspect(*o); });
@@ -246,11 +248,13 @@ void add_synth(CommandLine& line, CLI::App& data) {
 }  // namespace
 
 void add_data(CommandLine& line) {
-  CLI::App& data = line.add(line.app, "data", "Looks into data sets, packs them, and draws synthetic ones.", "",
-                            "  innerloop data inspect synthetic");
+  CLI::App& data =
+      line.add(line.app, "data", "Looks into data sets, packs and combines them, and draws synthetic ones.", "",
+               "  innerloop data inspect synthetic");
   data.require_subcommand(1);
   add_inspect(line, data);
   add_pack(line, data);
+  add_combine(line, data);
   add_synth(line, data);
 }
 

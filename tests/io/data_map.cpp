@@ -20,7 +20,8 @@ std::vector<std::string> lines_of(const DataListing& listing) {
 class DataMapTest : public ::testing::Test {
  protected:
   DataMapTest() : make_(folder_, "d") {
-    for (const char* name : {"x/one/p1_a.png", "x/one/p1_b.png", "x/two/p2_a.png", "y/two/p3_mask.png"}) make_.image(name);
+    for (const char* name : {"x/one/p1_a.png", "x/one/p1_b.png", "x/two/p2_a.png", "y/two/p3_mask.png"})
+      make_.image(name);
   }
   DataListing list(const std::string& toml) {
     make_.text("data.toml", toml);
@@ -32,8 +33,9 @@ class DataMapTest : public ::testing::Test {
 };
 
 TEST_F(DataMapTest, ClassByFolderPatientByPattern) {
-  const DataListing listing = list("[images]\nexclude = '_mask'\n[class]\nfolder = -1\nnames = {one = \"normal\", two = "
-                                   "\"viral\"}\n[patient]\npattern = '(p\\d+)_'\n");
+  const DataListing listing = list(
+      "[images]\nexclude = '_mask'\n[class]\nfolder = -1\nnames = {one = \"normal\", two = "
+      "\"viral\"}\n[patient]\npattern = '(p\\d+)_'\n");
   EXPECT_EQ(listing.layout, Layout::kMapped);
   EXPECT_EQ(lines_of(listing), (std::vector<std::string>{"x/one/p1_a.png:normal:p1", "x/one/p1_b.png:normal:p1",
                                                          "x/two/p2_a.png:viral:p2"}));
@@ -50,10 +52,13 @@ TEST_F(DataMapTest, FoldersCountFromBothEnds) {
 
 TEST_F(DataMapTest, ByTable) {
   make_.text("t/m.tsv", "Image\tFinding\tWho\tView\n../x/one/p1_a.png\tn\tA\tPA\n");
-  EXPECT_EQ(list("[table]\nfile = \"t/m.tsv\"\nimage = \"Image\"\n[class]\ncolumn = \"Finding\"\n").excluded.size(), 5u);
-  make_.text("m.csv", "Image,Finding,Who,View\np1_a.png,n,A,PA\nx/one/p1_b.png,n,A,L\np2_a.png,v,B,\ngone.png,v,C,PA\n");
-  const std::string table = "[table]\nfile = \"m.csv\"\nimage = \"Image\"\n[class]\ncolumn = \"Finding\"\n[patient]\n"
-                            "column = \"Who\"\n";
+  EXPECT_EQ(list("[table]\nfile = \"t/m.tsv\"\nimage = \"Image\"\n[class]\ncolumn = \"Finding\"\n").excluded.size(),
+            5u);
+  make_.text("m.csv",
+             "Image,Finding,Who,View\np1_a.png,n,A,PA\nx/one/p1_b.png,n,A,L\np2_a.png,v,B,\ngone.png,v,C,PA\n");
+  const std::string table =
+      "[table]\nfile = \"m.csv\"\nimage = \"Image\"\n[class]\ncolumn = \"Finding\"\n[patient]\n"
+      "column = \"Who\"\n";
   const DataListing listing = list(table + "[view]\ncolumn = \"View\"\n");
   EXPECT_EQ(lines_of(listing), (std::vector<std::string>{"x/one/p1_a.png:n:A", "x/two/p2_a.png:v:B"}));
   EXPECT_EQ(listing.unknown_views, 2);  // p2_a's is empty, and p3_mask has no row

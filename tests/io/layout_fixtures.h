@@ -19,7 +19,8 @@ class LayoutMaker {
   void deep_image(const std::string& name) {
     std::vector<std::uint16_t> samples(120);
     ++number_;
-    for (std::size_t i = 0; i < samples.size(); ++i) samples[i] = static_cast<std::uint16_t>(1000 + 17 * number_ + 20 * i);
+    for (std::size_t i = 0; i < samples.size(); ++i)
+      samples[i] = static_cast<std::uint16_t>(1000 + 17 * number_ + 20 * i);
     folder_.write(root_ + "/" + name, deep_png(10, 12, samples));
   }
 
@@ -56,16 +57,16 @@ inline std::string make_bimcv(const TempFolder& folder, const std::string& root)
   make.text(file("S1", "E1", "run-1_bp-chest_vp-ap_dx.json"),
             R"({"00281050": {"vr": "DS", "Value": [2300]}, "00281051": {"vr": "DS", "Value": ["2400"]},
                 "00280004": {"vr": "CS", "Value": ["MONOCHROME1"]}})");
-  make.deep_image(file("S1", "E1", "run-2_bp-chest_vp-ll_dx.png"));   // lateral by its name
-  make.deep_image(file("S1", "E2", "run-1_bp-chest_cr.png"));         // lateral by its JSON
+  make.deep_image(file("S1", "E1", "run-2_bp-chest_vp-ll_dx.png"));  // lateral by its name
+  make.deep_image(file("S1", "E2", "run-1_bp-chest_cr.png"));        // lateral by its JSON
   make.text(file("S1", "E2", "run-1_bp-chest_cr.json"), R"({"ViewPosition": "LL"})");
   make.deep_image(file("S1", "E2", "run-2_bp-chest_vp-pa_cr.png"));
-  make.deep_image(file("S2", "E3", "run-1_bp-chest_cr.png"));         // nothing tells its view
+  make.deep_image(file("S2", "E3", "run-1_bp-chest_cr.png"));  // nothing tells its view
   make.deep_image(file("S2", "E3", "run-2_bp-abdomen_vp-ap_cr.png"));
-  make.deep_image(file("S3", "E4", "run-1_bp-chest_vp-pa_cr.png"));   // no row
+  make.deep_image(file("S3", "E4", "run-1_bp-chest_vp-pa_cr.png"));  // no row
   make.deep_image(file("S3", "E5", "run-1_bp-chest_vp-pa_cr.png"));
   make.deep_image(file("S4", "E6", "run-1_bp-chest_vp-pa_cr.png"));
-  make.deep_image(file("S4", "E7", "run-1_bp-chest_vp-pa_cr.png"));   // two classes at once
+  make.deep_image(file("S4", "E7", "run-1_bp-chest_vp-pa_cr.png"));  // two classes at once
   make.deep_image(file("S5", "E8", "run-1_bp-chest_vp-pa_cr.png"));
   make.image("covid19_posi/sub-S5/ses-E8/mod-ct/sub-S5_ses-E8_ct.png");
   make.text("covid19_posi/sub-S5/ses-E8/sub-S5_ses-E8_scans.tsv",

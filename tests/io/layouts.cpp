@@ -1,6 +1,4 @@
 // The published layouts, read from small ones that the tests make.
-#include "io/layout.h"
-
 #include <gtest/gtest.h>
 
 #include <map>
@@ -8,6 +6,7 @@
 #include "io/data_listing.h"
 #include "io/dataset.h"
 #include "io/inspect.h"
+#include "io/layout.h"
 #include "io/pack.h"
 #include "layout_fixtures.h"
 
@@ -78,8 +77,7 @@ TEST(Bimcv, LabelsViewsAndSubjects) {
   const TempFolder folder;
   const DataListing listing = list_data(make_bimcv(folder, "b"));
   EXPECT_EQ(listing.layout, Layout::kBimcv);
-  EXPECT_EQ(listing.classes,
-            (std::vector<std::string>{"bacterial", "covid19", "normal", "other_pneumonia", "viral"}));
+  EXPECT_EQ(listing.classes, (std::vector<std::string>{"bacterial", "covid19", "normal", "other_pneumonia", "viral"}));
   EXPECT_EQ(images_of(listing), (Pairs{{"sub-S1_ses-E1_run-1_bp-chest_vp-ap_dx.png", "covid19/sub-S1"},
                                        {"sub-S1_ses-E2_run-2_bp-chest_vp-pa_cr.png", "normal/sub-S1"},
                                        {"sub-S2_ses-E3_run-1_bp-chest_cr.png", "bacterial/sub-S2"},
@@ -91,8 +89,9 @@ TEST(Bimcv, LabelsViewsAndSubjects) {
   EXPECT_EQ(reason_for(listing, "E2_run-1_bp-chest_cr.png"), "view LL: not frontal");
   EXPECT_NE(reason_for(listing, "bp-abdomen_vp-ap_cr.png").find("abdomen"), std::string::npos);
   EXPECT_NE(reason_for(listing, "E4_run-1_bp-chest_vp-pa_cr.png").find("no row"), std::string::npos);
-  EXPECT_NE(reason_for(listing, "E7_run-1_bp-chest_vp-pa_cr.png").find("labels_covid_posi.tsv:7: labelled with two classes"),
-            std::string::npos);
+  EXPECT_NE(
+      reason_for(listing, "E7_run-1_bp-chest_vp-pa_cr.png").find("labels_covid_posi.tsv:7: labelled with two classes"),
+      std::string::npos);
   EXPECT_NE(reason_for(listing, "_ct.png").find("mod-rx"), std::string::npos);
   EXPECT_NE(reason_for(listing, "mod-rx/gone.png").find("scans.tsv:3 and not there"), std::string::npos);
   EXPECT_NE(reason_for(listing, "sub-S9/ses-E9").find("no image of it"), std::string::npos);

@@ -23,7 +23,7 @@ TEST(Window, PercentilesUseTheWholeRangeOfBytes) {
   const Samples samples = ramp_of(1000, 3000, 1);  // 10 bits in use, none of them in the high byte
   const auto bytes = windowed(samples, {});
   EXPECT_EQ(bytes.front(), 0);
-  EXPECT_EQ(bytes[4], 0);    // ceil(0.005 * 1000) = 5 samples do not exceed 3004
+  EXPECT_EQ(bytes[4], 0);  // ceil(0.005 * 1000) = 5 samples do not exceed 3004
   EXPECT_EQ(bytes[994], 255);
   EXPECT_EQ(bytes.back(), 255);
   EXPECT_EQ(bytes[499], (495 * 255 + 495) / 990);  // (3499 - 3004) of 990, rounded
@@ -44,7 +44,8 @@ TEST(Window, AConstantImageKeepsItsHighByte) {
 
 TEST(Window, DicomsLinearFunction) {
   const Samples samples = ramp_of(256, 1000, 1);
-  const auto bytes = windowed(samples, DicomWindow{1128, 256});  // exactly 1000 .. 1255, as PS3.3 C.11.2.1.2.1 defines it
+  const auto bytes =
+      windowed(samples, DicomWindow{1128, 256});  // exactly 1000 .. 1255, as PS3.3 C.11.2.1.2.1 defines it
   for (std::size_t i = 0; i < 256; ++i) EXPECT_EQ(bytes[i], i) << i;
   const auto narrow = windowed(samples, DicomWindow{1128, 200});
   EXPECT_EQ(narrow[27], 0);

@@ -1,7 +1,11 @@
 // data inspect, pack and synth; episodes.
+#include <fmt/format.h>
+
 #include <cstring>
+#include <filesystem>
 
 #include "io/image.h"
+#include "io/layout_fixtures.h"
 #include "io/pack.h"
 #include "tools/process.h"
 
@@ -81,6 +85,64 @@ TEST(Data, PackKeepsSizesOrNamesTheOddOne) {
   folder.write_png("d/b/2.png", 17, 16, 2);
   expect_error(innerloop_in(folder.path(), split("data pack d --out d.pack")), 1, {"2.png", "17"});
   EXPECT_EQ(innerloop_in(folder.path(), split("data pack d --out d.pack --size 8 --json")).json()["width"], 8);
+}
+
+TEST(Data, InspectNamesWhatALayoutLeavesOut) {
+  TempFolder folder;
+  io::make_bimcv(folder, "b");
+  const Json json = innerloop_in(folder.path(), split("data inspect b --json")).json();
+  EXPECT_EQ(json["layout"], "bimcv");
+  EXPECT_EQ(json["images"], 6);
+  EXPECT_EQ(json["groups"], 5);
+  EXPECT_EQ(json["excluded"].size(), 8u);
+  EXPECT_EQ(json["views_dropped"], 2);
+  EXPECT_EQ(json["views_unknown"], 1);
+  EXPECT_EQ(json["sixteen_bit"].size(), 6u);
+  EXPECT_EQ(json["patients_in_several_classes"]["sub-S1"], Json({"covid19", "normal"}));
+  const std::string text = innerloop_in(folder.path(), split("data inspect b")).out;
+  for (const char* part : {"layout bimcv", "view ll: not frontal", "left out: 8, 2 of them", "sub-S1: covid19, normal"})
+    EXPECT_NE(text.find(part), std::string::npos) << text;
+  expect_error(innerloop_in(folder.path(), split("data inspect b --layout kermany")), 1, {"b", "train, val or test"});
+  expect_error(innerloop_in(folder.path(), split("data inspect b --layout kermani")), 2, {"--layout", "kermany"});
+}
+
+TEST(Data, APublishedLayoutServesEveryCommand) {
+  TempFolder folder;
+  io::make_kermany(folder, "k");
+  const Outcome packed = innerloop_in(folder.path(), split("data pack k --out k.pack --size 24 --json"));
+  ASSERT_EQ(packed.code, 0);
+  EXPECT_EQ(packed.json()["images"], 8);
+  EXPECT_NE(packed.err.find("person3_unknown_8.png: its name says neither"), std::string::npos) << packed.err;
+  EXPECT_NE(packed.err.find("person1 in bacterial and viral"), std::string::npos) << packed.err;
+  const Json inspected = innerloop_in(folder.path(), split("data inspect k.pack --json")).json();
+  EXPECT_EQ(inspected["layout"], "kermany");
+  EXPECT_EQ(inspected["groups"], 6);
+  EXPECT_EQ(inspected["excluded"].size(), 1u);
+  for (const char* data : {"k", "k.pack"}) {
+    const Arguments call = Arguments{"episodes", "--data", data, "--out", std::string(data) + ".png"} +
+                           split("--set data.size=24 --set model.filters=[4] --ways 3 --shots 1");
+    ASSERT_EQ(innerloop_in(folder.path(), call).code, 0) << data;
+  }
+  EXPECT_EQ(io::read_file(folder.path("k.png")), io::read_file(folder.path("k.pack.png")));
+}
+
+TEST(Data, CombineRefusesWhatTwoSourcesShare) {
+  TempFolder folder;
+  for (const char* name : {"a/x/1.png", "a/x/2.png", "b/x/3.png"}) folder.write_png(name, 8, 8, name[4]);
+  folder.write_png("b/x/copy.png", 8, 8, '1');
+  const auto recipe = [&](int of_b) {
+    folder.write("r.toml", fmt::format("size = 8\n[[source]]\nname = \"a\"\npath = \"a\"\ntake = {{x = 2}}\n"
+                                       "[[source]]\nname = \"b\"\ntake = {{x = {}}}\n",
+                                       of_b));
+    return innerloop_in(folder.path(), split("data combine r.toml --source b=b --out set.pack --json"));
+  };
+  expect_error(recipe(2), 1, {"a: x/1.png = b: x/copy.png"});
+  EXPECT_FALSE(std::filesystem::exists(folder.path("set.pack")));
+  expect_error(innerloop_in(folder.path(), split("data combine r.toml --out set.pack")), 2, {"--source b=FOLDER"});
+  expect_error(innerloop_in(folder.path(), split("data combine r.toml --source b --out set.pack")), 2, {"NAME=FOLDER"});
+  std::filesystem::remove(folder.path("b/x/copy.png"));
+  EXPECT_EQ(recipe(1).json()["classes"]["x"], 3);
+  EXPECT_EQ(innerloop_in(folder.path(), split("data inspect set.pack --json")).json()["images"], 3);
 }
 
 TEST(Data, SynthGivesTheSameFilesForTheSameSeed) {
