@@ -63,6 +63,7 @@ void print_table(const profile::Table& table) {
   fmt::print("{:<{}}", "kernels", all);
   print_numbers(table.sum, table.total_seconds);
   time("outside kernels", table.outside_seconds);
+  if (table.at_work_seconds > 0) time("  of it at work", table.at_work_seconds);
   time("total", table.total_seconds);
 }
 

@@ -56,7 +56,7 @@ Node tree_of(const Recording& recording) {
     const bool queue = &parents != lane;
     for (const Span& span : lane->spans) {
       Node& box = box_of(root, parents, span);
-      box.seconds += span.seconds();
+      box.seconds += span.taken;
       if (span.is_kernel()) {
         box.kind = place_of(parents, span).order;
         if (!span.composed) {
@@ -67,7 +67,7 @@ Node tree_of(const Recording& recording) {
       // On a device, ranges are as long as the kernels in them.
       if (queue && (span.parent < 0 || !parents.spans[static_cast<std::size_t>(span.parent)].is_kernel()))
         for (std::int32_t at = span.parent; at >= 0; at = parents.spans[static_cast<std::size_t>(at)].parent)
-          box_of(root, parents, parents.spans[static_cast<std::size_t>(at)]).seconds += span.seconds();
+          box_of(root, parents, parents.spans[static_cast<std::size_t>(at)]).seconds += span.taken;
     }
   }
   root.seconds = recording.seconds * static_cast<double>(std::max<std::size_t>(1, lanes.size()));

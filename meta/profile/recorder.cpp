@@ -36,7 +36,9 @@ struct ThreadLog {
 
 class Recorder::State {
  public:
-  explicit State(Device* device) : device_(device) {
+  State(Device* device, HostClock clock) : device_(device), clock_(clock) {
+    IL_CHECK(device_ == nullptr || clock_ == HostClock::kWall,
+             "profile: kernels of {} are timed on its queue; a thread's clock is for the CPU", device_->name());
     IL_CHECK(kernels::watch_internal::current.load() == nullptr, "profile: kernels are watched already; end that first");
     if (device_ != nullptr) {
       device_->synchronize();
@@ -56,6 +58,7 @@ class Recorder::State {
     if (device_ != nullptr) device_->synchronize();
     Recording r;
     r.seconds = now();
+    r.clock = clock_;
     stop();
     if (error_) std::rethrow_exception(error_);
     for (ThreadLog& log : logs_) {
@@ -100,10 +103,17 @@ class Recorder::State {
     l.marks.emplace_back();
     return span;
   }
+  /// Last before the span's own work.
+  void start_clock(Span& span) const {
+    if (clock_ == HostClock::kThread) span.taken = -seconds_of(HostClock::kThread);
+    span.begin = now();
+  }
   void close_span() {
     const double end = now();
     ThreadLog& l = log();
-    l.track.spans[static_cast<std::size_t>(l.open.back())].end = end;
+    Span& span = l.track.spans[static_cast<std::size_t>(l.open.back())];
+    span.end = end;
+    span.taken = clock_ == HostClock::kThread ? span.taken + seconds_of(HostClock::kThread) : end - span.begin;
     l.open.pop_back();
   }
 
@@ -119,7 +129,7 @@ class Recorder::State {
     span.derivative = autograd::current_derivative();
     span.step = current_inner_step();
     if (marks_ != nullptr) l.marks.back().first = mark();
-    span.begin = now();
+    start_clock(span);
   }
   void end_kernel() {
     ThreadLog& l = log();
@@ -148,9 +158,10 @@ class Recorder::State {
       Span& span = queue.spans.emplace_back(thread.spans[i]);
       span.begin = seconds[log.marks[i].first];
       span.end = seconds[log.marks[i].second];
+      span.taken = span.end - span.begin;
       kernel[i] = &span;
       Span* around = span.parent < 0 ? nullptr : kernel[static_cast<std::size_t>(span.parent)];
-      if (around != nullptr) around->inside += span.seconds();
+      if (around != nullptr) around->inside += span.taken;
     }
     return queue;
   }
@@ -159,7 +170,7 @@ class Recorder::State {
     for (const Span& span : track.spans) {
       if (!span.is_kernel() || span.parent < 0) continue;
       Span& around = track.spans[static_cast<std::size_t>(span.parent)];
-      if (around.is_kernel()) around.inside += span.seconds();
+      if (around.is_kernel()) around.inside += span.taken;
     }
   }
 
@@ -169,7 +180,7 @@ class Recorder::State {
     if (const char* layer = autograd::current_layer(); layer != nullptr) span.layer = s.log().keep(layer);
     span.derivative = autograd::current_derivative();
     span.step = current_inner_step();
-    span.begin = s.now();
+    s.start_clock(span);
   }
   static void end_range() noexcept { living_->close_span(); }
   static void kernel_begins(const kernels::KernelCall& call) noexcept { living_->begin_kernel(call); }
@@ -181,6 +192,7 @@ class Recorder::State {
   static inline std::atomic<std::uint64_t> sessions_{0};
 
   Device* const device_;
+  const HostClock clock_;
   std::unique_ptr<QueueMarks> marks_;
   std::uint64_t number_ = 0;
   Clock::time_point begin_;
@@ -190,7 +202,7 @@ class Recorder::State {
   std::exception_ptr error_;
 };
 
-Recorder::Recorder(Device* device) : state_(std::make_unique<State>(device)) {}
+Recorder::Recorder(Device* device, HostClock clock) : state_(std::make_unique<State>(device, clock)) {}
 Recorder::~Recorder() = default;
 Recording Recorder::finish() { return state_->finish(); }
 
@@ -204,6 +216,13 @@ std::vector<const Track*> Recording::lanes() const {
         break;
       }
   return out;
+}
+
+double Recording::kernel_seconds() const {
+  double sum = 0;
+  for (const Track* lane : lanes())
+    for (const Span& span : lane->spans) sum += span.is_kernel() ? span.taken - span.inside : 0;
+  return sum;
 }
 
 std::vector<const Span*> ranges_around(const Track& parents, const Span& span) {

@@ -18,8 +18,9 @@ namespace innerloop::meta::profile {
 
 class Recorder {
  public:
-  /// `device`: where kernels run; nullptr for the CPU. Throws Error when another watches kernels.
-  explicit Recorder(Device* device);
+  /// `device`: where kernels run; nullptr for the CPU. Throws Error when another watches kernels, or for a device by a thread's
+  /// clock.
+  explicit Recorder(Device* device, HostClock clock = HostClock::kWall);
   ~Recorder();
   Recorder(const Recorder&) = delete;
   Recorder& operator=(const Recorder&) = delete;

@@ -11,6 +11,7 @@
 #include "autograd/derivative.h"
 #include "kernels/cost.h"
 #include "meta/inner_step_scope.h"
+#include "meta/profile/host_clock.h"
 
 namespace innerloop::meta::profile {
 
@@ -22,13 +23,13 @@ struct Span {
   bool composed = false;        ///< a kernel that ran others: its cost is theirs
   std::int32_t parent = -1;     ///< the span that was open, in the same track; -1 for none
   double begin = 0, end = 0;    ///< seconds since the recording began
+  double taken = 0;             ///< seconds by the recorder's clock: end - begin, or the work of its thread
   double inside = 0;            ///< of these, in kernels that it ran: only for kernels
   kernels::KernelCost cost;     ///< of a kernel
   std::string_view layer;       ///< empty: none
   autograd::Derivative derivative = autograd::Derivative::kNone;
   int step = kNoInnerStep;
 
-  double seconds() const { return end - begin; }
   bool is_kernel() const { return kind == SpanKind::kKernel; }
 };
 
@@ -40,7 +41,8 @@ struct Track {
 };
 
 struct Recording {
-  double seconds = 0;          ///< from its begin to its end, by the host's clock
+  double seconds = 0;          ///< from its begin to its end, by the wall clock
+  HostClock clock = HostClock::kWall;
   std::vector<Track> threads;  ///< in the order of their first event
   /// Where kernels run on a device: span i is kernel i of threads[0], which asked for them, in order; `parent` is a span of
   /// threads[0].
@@ -52,6 +54,8 @@ struct Recording {
 
   /// The tracks whose kernels take the time: the device's queue, or the threads that ran kernels.
   std::vector<const Track*> lanes() const;
+  /// Seconds of all kernels, on all lanes.
+  double kernel_seconds() const;
   /// The spans that `span`'s parents are in, for a span of one of lanes().
   const Track& parents_of(const Track& lane) const { return queue && &lane == &*queue ? threads.front() : lane; }
 };

@@ -1,7 +1,6 @@
 #include "meta/profile/roofline.h"
 
 #include <algorithm>
-#include <chrono>
 #include <vector>
 
 #include "kernels/elementwise.h"
@@ -13,23 +12,23 @@ namespace {
 
 /// The best of several runs of `work`, each of which waits for the device.
 template <class F>
-double best_seconds(Context& context, const F& work) {
+double best_seconds(Context& context, HostClock clock, const F& work) {
   constexpr int kRuns = 10;
   double best = 0;
   for (int i = 0; i <= kRuns; ++i) {
-    const auto begin = std::chrono::steady_clock::now();
+    const double begin = seconds_of(clock);
     work();
     if (context.device() != nullptr) context.device()->synchronize();
-    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    const double seconds = seconds_of(clock) - begin;
     if (i == 1 || (i > 1 && seconds < best)) best = seconds;  // the first touches the memory
   }
   return best;
 }
 
-double flops_per_second(Context& context, std::int64_t elements, std::int64_t groups) {
+double flops_per_second(Context& context, HostClock clock, std::int64_t elements, std::int64_t groups) {
   Tensor out = Tensor::zeros({elements}, DType::kF32);
   const kernels::FmaPeak kernel{.groups = groups, .out = out.mutable_view()};
-  const double seconds = best_seconds(context, [&] { kernels::run(kernel, context); });
+  const double seconds = best_seconds(context, clock, [&] { kernels::run(kernel, context); });
   return static_cast<double>(cost_of(kernel).flops) / seconds;
 }
 
@@ -37,16 +36,16 @@ kernels::Affine copy_of(const Tensor& x, Tensor& y) {
   return {.scale = 0.5, .offset = 1, .x = x.view(), .y = y.mutable_view()};
 }
 
-double memory_rate(Context& context, std::int64_t elements) {
+double memory_rate(Context& context, HostClock clock, std::int64_t elements) {
   const Tensor x = Tensor::full({elements}, DType::kF32, 1);
   Tensor y = Tensor::zeros({elements}, DType::kF32);
   const kernels::Affine kernel = copy_of(x, y);
-  const double seconds = best_seconds(context, [&] { kernels::run(kernel, context); });
+  const double seconds = best_seconds(context, clock, [&] { kernels::run(kernel, context); });
   return static_cast<double>(cost_of(kernel).bytes) / seconds;
 }
 
 /// Every thread copies arrays of its own, again and again.
-double cache_rate(Context& context, std::int64_t elements) {
+double cache_rate(Context& context, HostClock clock, std::int64_t elements) {
   constexpr int kRepeats = 200;
   const int threads = context.threads().threads();
   std::vector<Tensor> x, y;
@@ -54,7 +53,7 @@ double cache_rate(Context& context, std::int64_t elements) {
     x.push_back(Tensor::full({elements}, DType::kF32, 1));
     y.push_back(Tensor::zeros({elements}, DType::kF32));
   }
-  const double seconds = best_seconds(context, [&] {
+  const double seconds = best_seconds(context, clock, [&] {
     context.threads().parallel_for(threads, [&](std::int64_t t) {
       const auto at = static_cast<std::size_t>(t);
       for (int i = 0; i < kRepeats; ++i) kernels::run(copy_of(x[at], y[at]), context);
@@ -73,28 +72,34 @@ double Roofline::least_seconds(const kernels::KernelCost& cost) const {
   return std::max(arithmetic, traffic);
 }
 
-Roofline measure_roofline(Context& context) {
+Roofline measure_roofline(Context& context, HostClock clock) {
   const ContextScope scope(context);
   Roofline r;
   if (context.device() != nullptr) {
     // As much as takes a few milliseconds: devices differ by orders of magnitude, and one is an executor on a CPU.
     constexpr double kEnough = 3e-3;
     for (std::int64_t threads = 1 << 12, groups = 1; groups <= 1024;) {
-      r.flops_per_s = flops_per_second(context, threads, groups);
+      r.flops_per_s = flops_per_second(context, clock, threads, groups);
       if (static_cast<double>(2 * kernels::kFmaGroup * groups * threads) / r.flops_per_s >= kEnough) break;
       (threads < 1 << 18 ? threads : groups) *= 2;
     }
     for (std::int64_t n = 1 << 14; n <= std::int64_t{1} << 28; n *= 4) {
-      r.memory_bytes_per_s = memory_rate(context, n);
+      r.memory_bytes_per_s = memory_rate(context, clock, n);
       if (static_cast<double>(8 * n) / r.memory_bytes_per_s >= kEnough) break;
     }
     return r;
   }
-  r.flops_per_s = flops_per_second(context, 16 * context.threads().threads(), 20000);
-  r.memory_bytes_per_s = memory_rate(context, std::int64_t{1} << 23);
+  if (clock == HostClock::kThread && context.threads().threads() > 1) {
+    Context one(1, context.target());
+    r = measure_roofline(one, clock);
+    for (double* rate : {&r.flops_per_s, &r.memory_bytes_per_s, &r.cache_bytes_per_s}) *rate *= context.threads().threads();
+    return r;
+  }
+  r.flops_per_s = flops_per_second(context, clock, 16 * context.threads().threads(), 20000);
+  r.memory_bytes_per_s = memory_rate(context, clock, std::int64_t{1} << 23);
   // Half of the second-level cache of cores of today, so that it holds what else a kernel touches.
   r.cache_bytes = 512 << 10;
-  r.cache_bytes_per_s = cache_rate(context, r.cache_bytes / 8);
+  r.cache_bytes_per_s = cache_rate(context, clock, r.cache_bytes / 8);
   return r;
 }
 

@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "kernels/cost.h"
+#include "meta/profile/host_clock.h"
 #include "tensor/context.h"
 
 namespace innerloop::meta::profile {
@@ -22,7 +23,9 @@ struct Roofline {
   double least_seconds(const kernels::KernelCost& cost) const;
 };
 
-/// Takes about a third of a second on a CPU: the best of several short runs of each. In float32.
-Roofline measure_roofline(Context& context);
+/// Takes about a third of a second on a CPU: the best of several short runs of each. In float32. By a thread's clock, which is
+/// for a CPU, one thread is measured and multiplied by their number: what they would do if none had to wait, and if the memory
+/// had as much for all at once.
+Roofline measure_roofline(Context& context, HostClock clock = HostClock::kWall);
 
 }  // namespace innerloop::meta::profile

@@ -42,9 +42,12 @@ std::tuple<int, std::int64_t, std::string> rank(Key key, const std::string& labe
   return {label == "-" ? 1 : 0, 0, label};
 }
 
+/// Whether a range is around it, of the same track.
+bool in_range(const Track& track, const Span& span) { return !ranges_around(track, span).empty(); }
+
 void add(Row& row, const Span& span, double least_seconds) {
   ++row.calls;
-  row.seconds += span.seconds() - span.inside;
+  row.seconds += span.taken - span.inside;
   if (span.composed) return;
   row.cost += span.cost;
   row.least_seconds += least_seconds;
@@ -88,7 +91,10 @@ Table tabulate(const Recording& recording, const std::vector<Key>& keys, const R
   for (const Track* lane : lanes) {
     const Track& parents = recording.parents_of(*lane);
     for (const Span& span : lane->spans) {
+      if (span.parent < 0 && !span.is_kernel()) table.at_work_seconds += span.taken;
       if (!span.is_kernel()) continue;
+      // What is in no range is no part of their time.
+      if (!recording.queue && in_range(parents, span)) table.at_work_seconds -= span.taken - span.inside;
       const Place place = place_of(parents, span);
       std::vector<std::string> labels;
       for (const Key key : keys) labels.push_back(place.at(key));

@@ -2,7 +2,7 @@
 //
 // A lane is what kernels run on: a thread, or a device's queue. `total_seconds` is the wall time of all
 // lanes together, so that the rows and `outside_seconds` add up to it: what is outside of kernels is the work between them, and
-// waiting.
+// waiting. By a thread's clock (HostClock) kernels count only while their thread works, and what other programs took is outside.
 #pragma once
 
 #include <cstdint>
@@ -50,6 +50,7 @@ struct Table {
   Row sum;                ///< of all rows
   int lanes = 0;
   double wall_seconds = 0, total_seconds = 0, outside_seconds = 0;
+  double at_work_seconds = 0;  ///< of what is outside: in the ranges of the program; 0 where lanes are a device's queue
 };
 
 /// `roofline` is that of the whole machine, which the lanes share.

@@ -23,7 +23,7 @@ void name_track(std::string& out, int track, std::string_view name) {
 
 void add_span(std::string& out, int track, const Track& parents, const Span& span) {
   fmt::format_to(std::back_inserter(out), R"({{"ph":"X","pid":1,"tid":{},"name":{},"cat":"{}","ts":{:.3f},"dur":{:.3f},"args":{{)",
-                 track, json_text(span.name), span.is_kernel() ? "kernel" : "range", span.begin * 1e6, span.seconds() * 1e6);
+                 track, json_text(span.name), span.is_kernel() ? "kernel" : "range", span.begin * 1e6, (span.end - span.begin) * 1e6);
   if (span.is_kernel()) {
     const Place place = place_of(parents, span);
     fmt::format_to(std::back_inserter(out), R"("layer":{},"step":{},"order":{},"flops":{},"bytes":{})", json_text(place.layer),

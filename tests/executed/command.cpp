@@ -132,6 +132,35 @@ TEST_F(OnDevice, MetagradAgreesWithTheCpuAndReplaysOneGraph) {
   EXPECT_LT(difference(path("c64.safetensors"), path("g64.safetensors")), 1e-10);
 }
 
+TEST_F(OnDevice, AProfileTimesKernelsOnTheQueue) {
+  io::write_safetensors(path("p.safetensors"), problem_file(DType::kF32));
+  const auto profile = [&](const std::string& options) {
+    const Outcome o = run("profile p.safetensors --repeat 1 --json --by kernel " + options);
+    EXPECT_EQ(o.code, 0) << o.err;
+    return o.json();
+  };
+  const Json cpu = profile("--device cpu --set run.records=keep --threads 1"),
+             cuda = profile("--device cuda --trace t.json --flame f.html");
+  EXPECT_EQ(cuda["device"], "cuda");
+  EXPECT_EQ(cuda["lanes"], 1) << "the queue";
+  const auto convolutions = [](const Json& j) {
+    std::int64_t flops = 0;
+    for (const Json& row : j["rows"])
+      if (row["kernel"].get<std::string>().starts_with("conv")) flops += row["flops"].get<std::int64_t>();
+    return flops;
+  };
+  EXPECT_EQ(convolutions(cpu), convolutions(cuda)) << "one arithmetic, wherever it is done";
+  double seconds = 0;
+  for (const Json& row : cuda["rows"]) seconds += row["seconds"].get<double>();
+  EXPECT_GT(seconds, 0);
+  EXPECT_LE(seconds, cuda["wall_s"].get<double>());
+  const Json trace = Json::parse(bytes_of(path("t.json")));
+  bool queue = false;
+  for (const Json& event : trace["traceEvents"]) queue |= event["args"].value("name", "") == "device queue";
+  EXPECT_TRUE(queue);
+  EXPECT_NE(bytes_of(path("f.html")).find("hessian-vector product 2"), std::string::npos);
+}
+
 TEST_F(OnDevice, ChecksHoldTheDeviceAgainstTheCpu) {
   const Json json = run("check --json --device cuda").json();
   EXPECT_TRUE(json["pass"].get<bool>());

@@ -1,9 +1,11 @@
 // Profiles: what is recorded is what ran, tables add up, and the files are what their readers expect.
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <thread>
 
 #include "kernels/tally.h"
 #include "meta/fixtures.h"
@@ -100,6 +102,9 @@ TEST_F(Profile, RowsAndWhatIsOutsideAddUpToTheWallTime) {
     EXPECT_NEAR(table.total_seconds, table.wall_seconds * table.lanes, 1e-12);
     EXPECT_EQ(cost, table.sum.cost);
     EXPECT_GE(table.outside_seconds, 0);
+    EXPECT_GE(table.at_work_seconds, 0);
+    EXPECT_LE(table.at_work_seconds, table.outside_seconds + 1e-9);
+    EXPECT_EQ(table.at_work_seconds > 0, Context::current().device() == nullptr);
     EXPECT_EQ(table.wall_seconds, recording.seconds);
   }
 }
@@ -163,6 +168,28 @@ TEST_F(Profile, NothingIsWatchedAfterwards) {
   EXPECT_EQ(trace_internal::current.load(), &kOthers);
   EXPECT_EQ(kernels::watch_internal::current.load(), nullptr);
   set_trace_hooks(nullptr);
+}
+
+TEST_F(Profile, AThreadsClockLeavesOutWhatItWaited) {
+  Device* device = Context::current().device();
+  if (device != nullptr) {
+    EXPECT_THROW(Recorder(device, HostClock::kThread), Error);
+    return;
+  }
+  Recorder recorder(nullptr, HostClock::kThread);
+  {
+    const TraceRange range("sleep");
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  step();
+  const Recording recording = recorder.finish();
+  const Span& sleep = recording.threads[0].spans[0];
+  EXPECT_GE(sleep.end - sleep.begin, 0.05);
+  EXPECT_LT(sleep.taken, 0.025);
+  const Table table = tabulate(recording, {Key::kKernel}, kMachine);
+  EXPECT_GT(table.sum.seconds, 0);
+  EXPECT_NEAR(table.sum.seconds, recording.kernel_seconds(), 1e-12);
+  EXPECT_GE(table.outside_seconds, 0.025) << "the sleep is in no kernel";
 }
 
 TEST_F(Profile, TheSameBitsWithAndWithout) {

@@ -85,6 +85,12 @@ TEST_F(ProfileCommand, OfTrainingHasDrawingAndTheOuterUpdate) {
     EXPECT_TRUE(places.contains(place)) << place;
 }
 
+TEST_F(ProfileCommand, MayCountTheWorkOfThreads) {
+  const Json j = run("p.safetensors --repeat 1 --threads 1 --clock thread --json").json();
+  expect_sums(j);
+  EXPECT_EQ(j["clock"], "thread");
+}
+
 TEST_F(ProfileCommand, PrintsTables) {
   const Outcome o = run("p.safetensors --repeat 1");
   EXPECT_EQ(o.code, 0) << o.err;
