@@ -10,11 +10,13 @@
 #include "meta/from_config.h"
 #include "meta/head.h"
 #include "meta/predictor.h"
+#include "meta/system_checkpoint.h"
 #include "tools/command.h"
 #include "tools/common_options.h"
 #include "tools/load_data.h"
 #include "tools/messages.h"
 #include "tools/query_images.h"
+#include "tools/system_answers.h"
 
 namespace innerloop::tools {
 namespace {
@@ -39,17 +41,16 @@ io::Config config_of(const meta::Checkpoint& checkpoint, const CommonOptions& co
   return config;
 }
 
-void print_prediction(const std::string& image, const std::vector<std::string>& classes, std::span<const float> p) {
-  Json probabilities = Json::object();
-  for (std::size_t c = 0; c < classes.size(); ++c) probabilities[classes[c]] = p[c];
-  const auto best = static_cast<std::size_t>(std::ranges::max_element(p) - p.begin());
-  print_json({{"image", image}, {"class", classes[best]}, {"probabilities", std::move(probabilities)}});
-}
-
 int run(const Options& o) {
   Context context = o.common.make_context(o.common.run());
   ContextScope scope(context);
+  if (meta::is_system_checkpoint(o.checkpoint)) {
+    if (!o.support.empty())
+      fail_usage("predict: {} is a comparison system's, which answers as it was trained; leave --support out", o.checkpoint);
+    return predict_system(o.checkpoint, o.images, o.common, o.bad_files);
+  }
   const meta::Checkpoint checkpoint = meta::load_checkpoint(o.checkpoint);
+  if (o.support.empty()) fail_usage("predict: --support is required; give the folder of labelled images to adapt on");
   const io::Config config = config_of(checkpoint, o.common);
 
   io::LoadOptions load = meta::load_options(config);
@@ -92,13 +93,13 @@ void add_predict(CommandLine& line) {
                "their stem. Prints one JSON object a line, {\"image\": ..., \"class\": ..., \"probabilities\": "
                "{...}}, in the order given, the files of a folder sorted; --json changes nothing here. When the "
                "number of classes differs from the ways of training, the head starts from zero and is adapted on "
-               "the support images.",
+               "the support images. A checkpoint of `train --system` takes no support folder: it answers as it was trained.",
                "  innerloop data synth --out few --per-class 5\n"
                "  innerloop predict runs/demo/best.safetensors --support few --images few/lobar");
   command.add_option("checkpoint", o->checkpoint, "a checkpoint of a run, or a file of parameters")
       ->required()
       ->type_name("CKPT");
-  command.add_option("--support", o->support, "the labelled images to adapt on")->required()->type_name("DIR");
+  command.add_option("--support", o->support, "the labelled images to adapt on; none for a comparison system")->type_name("DIR");
   command.add_option("--images", o->images, "the images to classify: folders or files")
       ->required()
       ->type_name("DIR-or-files");
