@@ -14,18 +14,18 @@
 #include "meta/head.h"
 #include "meta/holdout.h"
 #include "meta/run_report.h"
+#include "meta/system_checkpoint.h"
 #include "tools/command.h"
 #include "tools/common_options.h"
 #include "tools/evaluation_output.h"
 #include "tools/load_data.h"
 #include "tools/messages.h"
 #include "tools/stop_signal.h"
+#include "tools/system_answers.h"
 
 namespace innerloop::tools {
 namespace {
 
-/// Which images of the data set stand in the episodes.
-enum class Part { kAll, kHeldOut };
 /// Where an episode's adaptation starts.
 enum class Start { kCheckpoint, kUntrained, kFresh };
 
@@ -73,6 +73,11 @@ int run(const Options& o) {
   const std::atomic<bool>& stop = catch_stop_signals();
   Context context = o.common.make_context(o.common.run());
   ContextScope scope(context);
+  if (meta::is_system_checkpoint(o.checkpoint)) {
+    if (o.start != Start::kCheckpoint)
+      fail_usage("eval: {} is a comparison system's; --start is for meta-trained networks", o.checkpoint);
+    return eval_system({o.checkpoint, o.data, o.report, o.part}, o.common, o.bad_files);
+  }
   const meta::Checkpoint checkpoint = meta::load_checkpoint(o.checkpoint);
   const io::Config config = config_of(checkpoint, o.common);
   io::ImageSet whole = load_data(o.data, data_options(config, checkpoint), o.bad_files);
@@ -132,7 +137,8 @@ void add_eval(CommandLine& line) {
                "Adapts on each support set, predicts the query images, and gives accuracy with its 95 % interval, "
                "precision, recall, F1, ROC-AUC, PR-AUC, the confusion matrix and the protocol. Settings come from "
                "the checkpoint; options change them. When --ways differs from the ways of training, the head starts "
-               "from zero and is adapted on the support images.",
+               "from zero and is adapted on the support images. A checkpoint of `train --system` needs no episodes: it answers "
+               "every image of D once, and the interval is over images.",
                "  innerloop eval runs/demo/best.safetensors --data synthetic --episodes 50");
   command.add_option("checkpoint", o->checkpoint, "a checkpoint of a run, or a file of parameters")
       ->required()

@@ -11,12 +11,15 @@
 #include "meta/from_config.h"
 #include "meta/head.h"
 #include "meta/predictor.h"
+#include "meta/system_checkpoint.h"
 #include "tools/command.h"
 #include "tools/common_options.h"
 #include "tools/explanation_folder.h"
 #include "tools/load_data.h"
 #include "tools/messages.h"
+#include "tools/prediction_line.h"
 #include "tools/query_images.h"
+#include "tools/system_answers.h"
 
 namespace innerloop::tools {
 namespace {
@@ -42,20 +45,18 @@ io::Config config_of(const meta::Checkpoint& checkpoint, const CommonOptions& co
   return config;
 }
 
-std::int64_t likeliest(std::span<const float> p) { return std::ranges::max_element(p) - p.begin(); }
-
-Json prediction(const std::string& image, const std::vector<std::string>& classes, std::span<const float> p) {
-  Json probabilities = Json::object();
-  for (std::size_t c = 0; c < classes.size(); ++c) probabilities[classes[c]] = p[c];
-  return {{"image", image},
-          {"class", classes[static_cast<std::size_t>(likeliest(p))]},
-          {"probabilities", std::move(probabilities)}};
-}
-
 int run(const Options& o) {
   Context context = o.common.make_context(o.common.run());
   ContextScope scope(context);
+  if (meta::is_system_checkpoint(o.checkpoint)) {
+    if (!o.support.empty())
+      fail_usage("predict: {} is a comparison system's, which answers as it was trained; leave --support out", o.checkpoint);
+    if (!o.explain.empty())
+      fail_usage("predict: --explain shows what an adapted few-shot network saw; {} is a comparison system's", o.checkpoint);
+    return predict_system(o.checkpoint, o.images, o.common, o.bad_files);
+  }
   const meta::Checkpoint checkpoint = meta::load_checkpoint(o.checkpoint);
+  if (o.support.empty()) fail_usage("predict: --support is required; give the folder of labelled images to adapt on");
   const io::Config config = config_of(checkpoint, o.common);
 
   std::optional<ExplanationFolder> explanations;
@@ -94,7 +95,7 @@ int run(const Options& o) {
     }
     for (std::int64_t i = 0; i < count; ++i) {
       const std::string& name = queries.names[static_cast<std::size_t>(begin + i)];
-      Json line = prediction(name, predictor.classes(), row(i));
+      Json line = prediction_line(name, predictor.classes(), row(i));
       if (explanations) {
         line["explanation"] = explanations->write(name, pixels.slice(i, 1), saliency.map.slice(i, 1));
         line["explained_at"] = saliency.block;
@@ -116,13 +117,13 @@ void add_predict(CommandLine& line) {
                "their stem. Prints one JSON object a line, {\"image\": ..., \"class\": ..., \"probabilities\": "
                "{...}}, in the order given, the files of a folder sorted; --json changes nothing here. When the "
                "number of classes differs from the ways of training, the head starts from zero and is adapted on "
-               "the support images.",
+               "the support images. A checkpoint of `train --system` takes no support folder: it answers as it was trained.",
                "  innerloop data synth --out few --per-class 5\n"
                "  innerloop predict runs/demo/best.safetensors --support few --images few/lobar");
   command.add_option("checkpoint", o->checkpoint, "a checkpoint of a run, or a file of parameters")
       ->required()
       ->type_name("CKPT");
-  command.add_option("--support", o->support, "the labelled images to adapt on")->required()->type_name("DIR");
+  command.add_option("--support", o->support, "the labelled images to adapt on; none for a comparison system")->type_name("DIR");
   command.add_option("--images", o->images, "the images to classify: folders or files")
       ->required()
       ->type_name("DIR-or-files");
