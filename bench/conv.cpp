@@ -1,14 +1,17 @@
-// Convolutions on one thread, in the shapes that meta-learning runs: GFLOP/s of forward, input gradient and weight
-// gradient, with one pair of operands and with two. Border taps count as work, as in every published figure.
-#include <benchmark/benchmark.h>
+// Convolutions on one thread, in the shapes of the workloads: forward, input gradient and weight gradient, each with one pair
+// of operands and with two, which is the second order. Border taps count as work, as in every published figure.
+#include <fmt/core.h>
 
+#include <algorithm>
 #include <vector>
 
+#include "bench/measure.h"
 #include "kernels/conv.h"
-#include "tensor/tensor.h"
 
-namespace innerloop::kernels {
+namespace innerloop::bench {
 namespace {
+
+using kernels::ConvForward, kernels::ConvInputGrad, kernels::ConvWeightGrad;
 
 struct Layer {
   const char* name;
@@ -32,65 +35,52 @@ constexpr Layer kLayers[] = {
 
 enum class Direction { kForward, kInputGrad, kWeightGrad };
 
-template <class T>
-void run_layer(benchmark::State& state, const Layer& layer, Direction direction, int pairs) {
-  Context context(1);
-  ConvGeometry g;
+kernels::ConvGeometry geometry_of(const Layer& layer, std::int64_t out) {
+  kernels::ConvGeometry g;
   g.stride_h = g.stride_w = layer.stride;
   g.dilation_h = g.dilation_w = layer.dilation;
   g.groups = layer.groups;
   // SAME: the output covers the image, an odd pixel of padding goes to the end.
-  const std::int64_t out = (layer.size + layer.stride - 1) / layer.stride;
   const std::int64_t reach = (out - 1) * layer.stride + (layer.filter - 1) * layer.dilation + 1;
   g.pad_top = g.pad_left = std::max<std::int64_t>(0, reach - layer.size) / 2;
+  return g;
+}
+
+void run_layer(benchmark::State& state, Context& context, const Layer& layer, Direction direction, int pairs,
+               DType dtype) {
+  const std::int64_t out = (layer.size + layer.stride - 1) / layer.stride;
+  const kernels::ConvGeometry g = geometry_of(layer, out);
   const Shape x{1, layer.n, layer.size, layer.size, layer.c};
   const Shape w{1, layer.filter, layer.filter, layer.c / layer.groups, layer.k};
   const Shape y{1, layer.n, out, out, layer.k};
-  const ContextScope scope(context);
   std::vector<Tensor> memory;
   const auto view = [&](const Shape& shape) {
-    memory.push_back(Tensor::empty(shape, DTypeOf<T>::value));
-    const std::span<T> values = memory.back().template mutable_data<T>();
-    for (std::size_t i = 0; i < values.size(); ++i) values[i] = T(i * 2654435761u % 1024) / 512 - 1;
+    memory.push_back(random_tensor(shape, static_cast<unsigned>(memory.size()), dtype));
     return memory.back().mutable_view();
   };
   const auto operands = [&](const Shape& shape, ConstView (&views)[2]) {
     for (int i = 0; i < pairs; ++i) views[i] = view(shape);
   };
-  const auto measure = [&](auto op) {
-    run(op, context);
-    for (auto _ : state) run(op, context);
-  };
   switch (direction) {
     case Direction::kForward: {
       ConvForward op{g, {}, {}, view(y)};
       operands(x, op.x), operands(w, op.w);
-      measure(op);
-      break;
+      return measure(state, context, op);
     }
     case Direction::kInputGrad: {
       ConvInputGrad op{g, {}, {}, view(x)};
       operands(y, op.gy), operands(w, op.w);
-      measure(op);
-      break;
+      return measure(state, context, op);
     }
     case Direction::kWeightGrad: {
       ConvWeightGrad op{g, {}, {}, view(w)};
       operands(x, op.x), operands(y, op.gy);
-      measure(op);
-      break;
+      return measure(state, context, op);
     }
   }
-  const std::int64_t products = y.numel() * layer.filter * layer.filter * layer.c / layer.groups;
-  const double flops = 2.0 * static_cast<double>(pairs * products);
-  state.counters["GFLOP/s"] = benchmark::Counter(flops * 1e-9, benchmark::Counter::kIsIterationInvariantRate);
 }
 
 void register_all() {
-  const auto add = [](const char* kind, const Layer& layer, const char* type, auto body) {
-    benchmark::RegisterBenchmark(fmt::format("{}/{}/{}", layer.name, kind, type).c_str(), body)
-        ->Unit(benchmark::kMicrosecond);
-  };
   constexpr struct {
     const char* name;
     Direction direction;
@@ -101,11 +91,13 @@ void register_all() {
   for (const Layer& layer : kLayers) {
     for (const auto& kind : kKinds) {
       if (layer.c <= 3 && kind.direction == Direction::kInputGrad) continue;  // nobody asks for the images' gradient
-      const Direction direction = kind.direction;
-      const int pairs = kind.pairs;
-      add(kind.name, layer, "f32", [=](benchmark::State& s) { run_layer<float>(s, layer, direction, pairs); });
-      if (layer.n > 5 || layer.size > 100) continue;
-      add(kind.name, layer, "f64", [=](benchmark::State& s) { run_layer<double>(s, layer, direction, pairs); });
+      for (const DType dtype : {DType::kF32, DType::kF64}) {
+        if (dtype == DType::kF64 && (layer.n > 5 || layer.size > 100)) continue;
+        add(fmt::format("{}/{}/{}", layer.name, kind.name, name_of(dtype)),
+            [=](benchmark::State& state, Context& context) {
+              run_layer(state, context, layer, kind.direction, kind.pairs, dtype);
+            });
+      }
     }
   }
 }
@@ -113,4 +105,4 @@ void register_all() {
 [[maybe_unused]] const bool registered = (register_all(), true);
 
 }  // namespace
-}  // namespace innerloop::kernels
+}  // namespace innerloop::bench

@@ -32,7 +32,8 @@ def cache_folder() -> Path:
 def cause(text: str) -> str:
     """The first line of pip's that names an error, without its colours; what follows it tells of the consequences."""
     lines = [re.sub(r"\x1b\[[0-9;]*m", "", line).strip() for line in text.splitlines() if line.strip()]
-    errors = [line for word in ("fatal error:", "error:") for line in lines if word in line.lower()]
+    errors = [line for word in ("fatal error:", "error:") for line in lines
+              if word in line.lower() and "subprocess-exited-with-error" not in line]
     return (errors or lines or ["no message"])[0][:200]
 
 
