@@ -11,7 +11,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
+#include <utility>
 
 #include "io/bimcv_tables.h"
 #include "io/csv.h"
@@ -66,6 +68,7 @@ class Reader {
              "or write a data.toml",
              root_.string());
     for (const std::string& base : bases) read_base(base);
+    name_missing();
     return out_.listing(root_, Layout::kBimcv);
   }
 
@@ -74,7 +77,7 @@ class Reader {
     const fs::path folder = root_ / base;
     const LabelTable labels = read_labels(
         folder, {folder / "derivatives" / "labels", folder / "labels", root_ / "derivatives" / "labels", folder});
-    std::set<std::pair<std::string, std::string>> with_image;
+    for (const auto& [key, row] : labels) named_.try_emplace(key, base, row);
     for (const std::string& subject : entries_of(folder).folders) {
       if (!is_subject(subject)) continue;
       read_scans(join(base, subject));
@@ -85,11 +88,16 @@ class Reader {
         const auto row = labels.find({subject, session});
         const std::vector<std::string> files = images_below(root_, path);
         for (const std::string& file : files) read_image(file, subject, row == labels.end() ? nullptr : &row->second);
-        if (!files.empty()) with_image.emplace(subject, session);
+        if (!files.empty()) with_image_.emplace(subject, session);
       }
     }
-    for (const auto& [key, row] : labels) {
-      if (with_image.contains(key)) continue;
+  }
+
+  /// Sessions of the tables without an image, once all folders are read: they may share a table.
+  void name_missing() {
+    for (const auto& [key, named] : named_) {
+      if (with_image_.contains(key)) continue;
+      const auto& [base, row] = named;
       out_.exclude(join(join(base, key.first), key.second),
                    fmt::format("named in {}:{}, and there is no image of it", row.table, row.line),
                    ExclusionKind::kMissing);
@@ -148,8 +156,13 @@ class Reader {
     }
   }
 
+  using Session = std::pair<std::string, std::string>;  // subject, session
+
   const fs::path& root_;
   Gatherer out_;
+  std::map<Session, std::pair<std::string, SessionLabels>>
+      named_;  ///< by a table: the folder it was read for, and its row
+  std::set<Session> with_image_;
 };
 
 }  // namespace

@@ -126,6 +126,17 @@ TEST(Bimcv, InspectNamesAndLoadKeeps) {
   EXPECT_EQ(inspect_data(folder.path("b.pack")).excluded.size(), 8u);
 }
 
+TEST(Bimcv, TwoPartsMayShareATable) {
+  const TempFolder folder;
+  make_bimcv(folder, "b");
+  const std::size_t alone = list_data(folder.path("b")).excluded.size();
+  std::filesystem::rename(folder.path("b/covid19_posi/derivatives"), folder.path("b/derivatives"));
+  folder.write_png("b/covid19_neg/sub-S9/ses-E9/mod-rx/sub-S9_ses-E9_vp-pa_cr.png", 8, 8, 1);
+  const DataListing listing = list_data(folder.path("b"));
+  EXPECT_EQ(listing.images.size(), 7u);
+  EXPECT_EQ(listing.excluded.size(), alone - 1);  // the session that had no image has one now
+}
+
 TEST(Bimcv, SaysWhatIsWrongWithItsTables) {
   const TempFolder folder;
   make_bimcv(folder, "b");
