@@ -90,7 +90,8 @@ def run(args: argparse.Namespace) -> int:
                               args.minutes or (4.5 if args.quick else 60), args.cache)
     args.out.mkdir(parents=True, exist_ok=True)
     progress = Progress()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
+    for number in (signal.SIGINT, signal.SIGTERM):  # also where a script started it in the background
+        signal.signal(number, signal.default_int_handler)
     measuring = session.Session(request, progress)
     code = DONE
     with tempfile.TemporaryDirectory(prefix="innerloop_bench_") as folder:

@@ -57,9 +57,9 @@ def measure_case(case: Case, problem: Path, contestants: list, setting: Setting,
     finally:
         for contestant in contestants:
             contestant.close()
-    for result in results:
-        if result.status == "measured" and not result.samples_s:
-            result.status, result.note = "slow", result.note or "no time was left for it"
+        for result in results:
+            if result.status == "measured" and not result.samples_s:
+                result.status, result.note = "slow", result.note or "the run ended before its turn"
 
 
 def load(case: Case, problem: Path, contestant, result: Result, ours: Result, setting: Setting, limit: float) -> None:
@@ -93,4 +93,5 @@ def take_turns(playing: list, effort: Effort, clock: Clock, tell: Callable[[str]
                 result.samples_s.append(contestant.measure(effort.repeats, effort.turn_s, limit))
             except Failed as error:
                 result.failed(error)
+                contestant.close()  # it may still be computing, and would disturb the others
             used[result.who] += clock.elapsed() - begin

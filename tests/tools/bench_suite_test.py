@@ -188,7 +188,9 @@ class Rounds(unittest.TestCase):
         self.assertEqual((late.status, len(late.samples_s)), ("measured", 1))
         self.assertIn("stopped after 1 rounds", late.note)
         self.assertEqual(len(ours.samples_s), 3)
-        self.assertEqual(sum("closed" in line for line in log), 4)  # the early one at once, and again with all
+        # Who failed is ended at once, lest it disturb the others; then all are.
+        self.assertEqual(log.count("b closed") + log.count("c closed"), 4)
+        self.assertLess(log.index("c closed"), len(log) - 1 - log[::-1].index("innerloop"))
 
     def test_an_interruption_keeps_what_was_measured_and_closes_all(self):
         class Interrupted(MadeUp):
@@ -201,6 +203,7 @@ class Rounds(unittest.TestCase):
                                 EFFORT, Clock(100), results, lambda text: None)
         self.assertEqual(results[0].samples_s, [[0.5, 0.5]])
         self.assertIn("b closed", log)
+        self.assertEqual((results[1].status, results[1].note), ("slow", "the run ended before its turn"))
 
     def test_no_time_left_is_said(self):
         self.assertEqual({r.status for r in self.play(MadeUp("innerloop", []), seconds=0)}, {"slow"})
