@@ -31,6 +31,8 @@ if(TARGET innerloop_vendor)
 endif()
 install(PROGRAMS tools/gpu_check.sh DESTINATION tools COMPONENT gpu_check)
 install(FILES bench/make_problem.py bench/rivals_gpu.py DESTINATION bench COMPONENT gpu_check)
+install(DIRECTORY bench/rivals DESTINATION bench COMPONENT gpu_check
+        FILES_MATCHING PATTERN "*.py" PATTERN "__pycache__" EXCLUDE)
 install(DIRECTORY tools/gpu_check DESTINATION tools COMPONENT gpu_check
         FILES_MATCHING PATTERN "*.py" PATTERN "__pycache__" EXCLUDE)
 install(DIRECTORY tests/golden DESTINATION tests COMPONENT gpu_check FILES_MATCHING PATTERN "*.safetensors")
