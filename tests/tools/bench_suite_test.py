@@ -286,6 +286,11 @@ class Pages(unittest.TestCase):
         self.assertIn("wrong: loss 2 where ours is 1 <", text)
         self.assertIn("| command | tools/bench.sh --quick |", text)
 
+    def test_few_rounds_show_no_interval(self):
+        few = case_of("w1-k1", result("innerloop", noise(1)), result("tensorflow", [[2.0]]))
+        text = markdown.page(bench(few), {}, ".")
+        self.assertRegex(text, r"\| tensorflow \| 2 \| n = 1 \| \d\.\d\d \(too few rounds\) \|")
+
     def test_the_page_needs_nothing_else_and_escapes(self):
         html = page.html({**self.made_up(), "finished": False})
         self.assertNotIn("http", html.replace('xmlns="http://www.w3.org/2000/svg"', ""))
