@@ -128,7 +128,7 @@ def charts_of(bench: dict) -> dict[str, str]:
 def shown_command(words: list[str]) -> str:
     """Without the options that name places of one machine."""
     shown, skip = [], False
-    for word in words:
+    for word in (w for w in words if w != "--built-here"):
         if skip or word.split("=")[0] in ("--python", "--innerloop", "--out", "--cache"):
             skip = not skip and "=" not in word
             continue

@@ -39,7 +39,7 @@ def result(who: str, samples, **more) -> dict:
 
 def bench(*case_list: dict, **more) -> dict:
     """Made up; no figure in it was measured."""
-    return {"schema": report.SCHEMA, "started": "2000-01-01T00:00:00+00:00", "command": ["--out", "x", "--quick"], "quick": True,
+    return {"schema": report.SCHEMA, "started": "2000-01-01T00:00:00+00:00", "command": ["--built-here", "--out", "x", "--quick"], "quick": True,
             "device": "cpu", "threads": 2, "precision": "float32", "finished": True, "seconds": 9.0, "notes": [],
             "machine": {"cpu": "Made-up CPU", "cores": 2, "target": "avx2", "commit": "abc", "innerloop": "0", "load_before": 0.1},
             "unavailable": {}, "roofline": None, "cases": list(case_list), "curves": [], **more}
