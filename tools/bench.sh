@@ -66,6 +66,6 @@ if [[ -n $build_needed ]]; then
   say "building $wanted_program"
   cmake -S "$root" --preset release >&2
   cmake --build "$root/build/release" --target innerloop --parallel "$(nproc)" >&2
-  passed_on=(--innerloop "$wanted_program" "$@")
+  passed_on=(--built-here --innerloop "$wanted_program" "$@")
 fi
 exec "$python" -m suite "${passed_on[@]}"

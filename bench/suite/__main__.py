@@ -66,6 +66,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         parser.set_defaults(command="check" if arguments[:1] == ["check"] else "run")
         arguments = arguments[1:] if arguments[:1] == ["check"] else arguments
         parser.add_argument("--innerloop", default="innerloop")
+        parser.add_argument("--built-here", action="store_true")  # by tools/bench.sh, when it has built the program
         parser.add_argument("--out", type=Path, default=Path("bench_out"))
         parser.add_argument("--quick", action="store_true")
         parser.add_argument("--no-curves", action="store_true")
@@ -87,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
     rivals = list(DEFAULT[args.quick]) if args.rivals is None else args.rivals
     request = session.Request(args.innerloop, args.out, args.workloads, rivals, dict(args.python),
                               Setting(args.device, args.threads, args.precision), args.quick, not args.no_curves,
-                              args.minutes or (4.5 if args.quick else 60), args.cache)
+                              args.minutes or (4.5 if args.quick else 60), args.cache, args.built_here)
     args.out.mkdir(parents=True, exist_ok=True)
     progress = Progress()
     for number in (signal.SIGINT, signal.SIGTERM):  # also where a script started it in the background

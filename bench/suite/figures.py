@@ -30,6 +30,11 @@ def useful(case: dict, seconds: float, roof: dict | None) -> str:
     return f"{rate / 1e9:.1f}{share}"
 
 
+def spread(s: stats.Summary) -> str:
+    """Quartiles, where there are enough samples for them."""
+    return f"{s.low:.4g} to {s.high:.4g}, n = {s.count}" if s.count >= 4 else f"n = {s.count}"
+
+
 def rows(case: dict, roof: dict | None) -> list[Row]:
     """Ours first, then the rivals from the fastest on, then those without a figure."""
     measured = report.measured(case)
@@ -45,9 +50,9 @@ def rows(case: dict, roof: dict | None) -> list[Row]:
         ratio = ""
         if ours is not None and result is not ours:
             r = stats.ratio(result["samples_s"], ours["samples_s"])
-            ratio = f"{r.value:.2f} ({r.low:.2f} to {r.high:.2f})"
+            ratio = f"{r.value:.2f} ({r.low:.2f} to {r.high:.2f})" if r.enough else f"{r.value:.2f} (too few rounds)"
         memory = bytes_of(result)
-        found.append(Row(result["who"], f"{s.median:.4g}", f"{s.low:.4g} to {s.high:.4g}, n = {s.count}", ratio,
+        found.append(Row(result["who"], f"{s.median:.4g}", spread(s), ratio,
                          useful(case, s.median, roof), f"{memory / 1e6:.0f}" if memory else "", result["note"]))
     found += [Row(r["who"], "", "", "", "", "", f"{r['status']}: {r['note']}") for r in case["results"] if r["who"] not in measured]
     return found
@@ -66,8 +71,9 @@ def ratio_bars(case: dict) -> str:
     bars = [charts.Bar(OURS, 1.0, f"1  ({stats.summary(ours['samples_s']).median:.3g} s)")]
     rivals = [(who, stats.ratio(r["samples_s"], ours["samples_s"])) for who, r in measured.items() if who != OURS]
     for who, r in sorted(rivals, key=lambda item: item[1].value):
-        bars.append(charts.Bar(who, r.value, f"{r.value:.1f}x", r.low, r.high, COLOURS.get(who, 7)))
-    return charts.bars(case["title"], bars, "time of a meta-step over ours; the line is the 95 % interval of the ratio")
+        low, high = (r.low, r.high) if r.enough else (None, None)
+        bars.append(charts.Bar(who, r.value, f"{r.value:.1f}x", low, high, COLOURS.get(who, 7)))
+    return charts.bars(case["title"], bars, "time of a meta-step over ours; a line is the 95 % interval of the ratio")
 
 
 def curve_chart(bench: dict, curve: dict) -> str:
@@ -122,7 +128,7 @@ def charts_of(bench: dict) -> dict[str, str]:
 def shown_command(words: list[str]) -> str:
     """Without the options that name places of one machine."""
     shown, skip = [], False
-    for word in words:
+    for word in (w for w in words if w != "--built-here"):
         if skip or word.split("=")[0] in ("--python", "--innerloop", "--out", "--cache"):
             skip = not skip and "=" not in word
             continue
@@ -138,9 +144,9 @@ def machine_rows(bench: dict) -> list[tuple[str, str]]:
     memory = f"{m['memory_bytes'] / 2**30:.1f} GiB" if m.get("memory_bytes") else ""
     found = [("CPU", f"{m.get('cpu')}, {m.get('cores')} cores, kernels {m.get('target')}"), ("GPU", gpu.get("name", "")),
              ("memory", memory), ("threads", str(bench["threads"])), ("device", bench["device"]),
-             ("precision", bench["precision"]), ("Innerloop", f"{m.get('innerloop')}, commit {m.get('commit') or 'unknown'}"),
+             ("precision", bench["precision"]), ("Innerloop", f"{m.get('innerloop')}, commit {m.get('commit') or 'unknown, a named program'}"),
              ("compiler", m.get("compiler") or ""), ("rivals", ", ".join(f"{k} {v}" for k, v in sorted(versions.items()))),
              ("started", bench["started"]), ("took", f"{bench['seconds']:.0f} s"),
-             ("load at the start", f"{m.get('load_before', 0):.1f}"),
+             ("priority", f"nice {m['nice']}" if m.get("nice") else ""), ("load at the start", f"{m.get('load_before', 0):.1f}"),
              ("command", shown_command(bench["command"]))]
     return [(name, value) for name, value in found if value]

@@ -22,7 +22,8 @@ def commit() -> str:
     return name + ("+" if name and output(["git", "status", "--porcelain", "--untracked-files=no"]) else "")
 
 
-def describe(command: str) -> dict:
+def describe(command: str, built_here: bool) -> dict:
+    """A program that was named may be of other sources than these: its commit is not known."""
     doctor = output([command, "doctor", "--json"])
     facts = json.loads(doctor) if doctor else {}
     flags = ""
@@ -34,7 +35,8 @@ def describe(command: str) -> dict:
             "simd": [name for name in ("avx2", "avx512f", "amx_tile") if f" {name}" in flags],
             "memory_bytes": facts.get("memory_bytes"), "gpu": facts.get("gpu"), "target": facts.get("target"),
             "system": f"{platform.system()} {platform.release()}", "python": platform.python_version(),
-            "compiler": facts.get("compiler"), "innerloop": facts.get("version"), "commit": commit(),
+            "compiler": facts.get("compiler"), "innerloop": facts.get("version"), "commit": commit() if built_here else "",
+            "nice": os.getpriority(os.PRIO_PROCESS, 0),
             "load_before": os.getloadavg()[0]}
 
 

@@ -26,6 +26,7 @@ class Request:
     curves: bool
     minutes: float
     cache: Path
+    built_here: bool  # our engine, from these sources
 
 
 def find_interpreters(request: Request, progress: Progress) -> tuple[dict[str, str], dict[str, str]]:
@@ -70,7 +71,7 @@ class Session:
             "schema": report.SCHEMA, "started": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
             "command": sys.argv[1:], "quick": request.quick, "device": request.setting.device,
             "threads": request.setting.threads, "precision": request.setting.precision, "finished": False, "seconds": 0.0,
-            "notes": [], "machine": machine.describe(request.command), "unavailable": {}, "roofline": None, "cases": [],
+            "notes": [], "machine": machine.describe(request.command, request.built_here), "unavailable": {}, "roofline": None, "cases": [],
             "curves": [{"axis": c.axis, "label": c.label, "cases": [case.name for case in c.cases]} for c in curves]}
 
     def run(self, folder: Path) -> None:

@@ -39,7 +39,7 @@ def result(who: str, samples, **more) -> dict:
 
 def bench(*case_list: dict, **more) -> dict:
     """Made up; no figure in it was measured."""
-    return {"schema": report.SCHEMA, "started": "2000-01-01T00:00:00+00:00", "command": ["--out", "x", "--quick"], "quick": True,
+    return {"schema": report.SCHEMA, "started": "2000-01-01T00:00:00+00:00", "command": ["--built-here", "--out", "x", "--quick"], "quick": True,
             "device": "cpu", "threads": 2, "precision": "float32", "finished": True, "seconds": 9.0, "notes": [],
             "machine": {"cpu": "Made-up CPU", "cores": 2, "target": "avx2", "commit": "abc", "innerloop": "0", "load_before": 0.1},
             "unavailable": {}, "roofline": None, "cases": list(case_list), "curves": [], **more}
@@ -285,6 +285,11 @@ class Pages(unittest.TestCase):
         self.assertIn("| 8.0 (4 %) |", text)
         self.assertIn("wrong: loss 2 where ours is 1 <", text)
         self.assertIn("| command | tools/bench.sh --quick |", text)
+
+    def test_few_rounds_show_no_interval(self):
+        few = case_of("w1-k1", result("innerloop", noise(1)), result("tensorflow", [[2.0]]))
+        text = markdown.page(bench(few), {}, ".")
+        self.assertRegex(text, r"\| tensorflow \| 2 \| n = 1 \| \d\.\d\d \(too few rounds\) \|")
 
     def test_the_page_needs_nothing_else_and_escapes(self):
         html = page.html({**self.made_up(), "finished": False})
