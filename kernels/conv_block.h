@@ -103,7 +103,7 @@ inline KernelCost cost_of(const ConvBlockGradJvp& k) {
 
 /// Elements of a task's y below which a CPU does not join the kernels: its maps stay in the caches anyway, and to cut them finely
 /// would only take the work from the threads inside a task.
-inline constexpr std::int64_t kJoinElements = 150'000;
+inline constexpr std::int64_t kJoinElements = 300'000;
 
 /// Whether a CPU had better not store y [T, N, P, Q, K] for weights [T, R, S, C/groups, K] and images without derivatives: its
 /// few products for an element cost less than the way to memory and back.
