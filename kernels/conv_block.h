@@ -63,9 +63,17 @@ struct ConvBlockGradJvp {
   View tgw, tggamma, tgbeta;
 };
 
+/// Both gradients of one convolution: independent of each other, and most of what they read is the same.
+struct ConvGrads {
+  static constexpr std::string_view kName = "conv_grads";
+  ConvInputGrad input;
+  ConvWeightGrad weight;
+};
+
 void compose(const ConvBlockForward& k, Context& context);
 void compose(const ConvBlockGrad& k, Context& context);
 void compose(const ConvBlockJvp& k, Context& context);
 void compose(const ConvBlockGradJvp& k, Context& context);
+void compose(const ConvGrads& k, Context& context);
 
 }  // namespace innerloop::kernels

@@ -7,10 +7,12 @@ void run_here(const ConvBlockForward& k, Context& context) { compose(k, context)
 void run_here(const ConvBlockGrad& k, Context& context) { compose(k, context); }
 void run_here(const ConvBlockJvp& k, Context& context) { compose(k, context); }
 void run_here(const ConvBlockGradJvp& k, Context& context) { compose(k, context); }
+void run_here(const ConvGrads& k, Context& context) { compose(k, context); }
 
 IL_REGISTER_KERNEL(ConvBlockForward);
 IL_REGISTER_KERNEL(ConvBlockGrad);
 IL_REGISTER_KERNEL(ConvBlockJvp);
 IL_REGISTER_KERNEL(ConvBlockGradJvp);
+IL_REGISTER_KERNEL(ConvGrads);
 
 }  // namespace innerloop::kernels::IL_TARGET_NAMESPACE
