@@ -49,8 +49,11 @@ void compose(const ConvBlockGrad& k, Context& context) {
   if (!k.y) return compose_with_y(k, context);
   const LikeY gy(k.y, context);
   run(NormReluPoolGrad{k.pool, k.y, k.mean, k.rstd, k.gamma, k.choice, k.gp, gy.view(), k.ggamma, k.gbeta}, context);
-  if (k.gx) run(ConvInputGrad{k.geometry, {gy.view(), {}}, {k.w, {}}, k.gx}, context);
-  run(ConvWeightGrad{k.geometry, {k.x, {}}, {gy.view(), {}}, k.gw}, context);
+  const ConvWeightGrad weight{k.geometry, {k.x, {}}, {gy.view(), {}}, k.gw};
+  if (k.gx)
+    run(ConvGrads{{k.geometry, {gy.view(), {}}, {k.w, {}}, k.gx}, weight}, context);
+  else
+    run(weight, context);
 }
 
 void compose(const ConvBlockJvp& k, Context& context) {
@@ -105,18 +108,24 @@ void compose(const ConvBlockGradJvp& k, Context& context) {
                           .tggamma = k.tggamma,
                           .tgbeta = k.tgbeta},
       context);
+  const ConvWeightGrad weight{k.geometry,
+                              {k.x, second_x ? k.tx : ConstView{}},
+                              {tgy.view(), second_x ? gy->view() : ConstView{}},
+                              k.tgw};
   if (k.tgx) {
-    run(ConvInputGrad{k.geometry,
-                      {tgy.view(), second_w ? gy->view() : ConstView{}},
-                      {k.w, second_w ? k.tw : ConstView{}},
-                      k.tgx},
-        context);
+    const ConvInputGrad input{k.geometry,
+                              {tgy.view(), second_w ? gy->view() : ConstView{}},
+                              {k.w, second_w ? k.tw : ConstView{}},
+                              k.tgx};
+    run(ConvGrads{input, weight}, context);
+  } else {
+    run(weight, context);
   }
-  run(ConvWeightGrad{k.geometry,
-                     {k.x, second_x ? k.tx : ConstView{}},
-                     {tgy.view(), second_x ? gy->view() : ConstView{}},
-                     k.tgw},
-      context);
+}
+
+void compose(const ConvGrads& k, Context& context) {
+  run(k.input, context);
+  run(k.weight, context);
 }
 
 }  // namespace innerloop::kernels

@@ -109,9 +109,18 @@ inline constexpr std::int64_t kJoinElements = 300'000;
 /// few products for an element cost less than the way to memory and back.
 bool better_without_y(const Shape& w, const Shape& y);
 
+/// Both gradients of one convolution: independent of each other, and most of what they read is the same.
+struct ConvGrads {
+  static constexpr std::string_view kName = "conv_grads";
+  ConvInputGrad input;
+  ConvWeightGrad weight;
+};
+inline KernelCost cost_of(const ConvGrads& k) { return cost_of(k.input) + cost_of(k.weight); }
+
 void compose(const ConvBlockForward& k, Context& context);
 void compose(const ConvBlockGrad& k, Context& context);
 void compose(const ConvBlockJvp& k, Context& context);
 void compose(const ConvBlockGradJvp& k, Context& context);
+void compose(const ConvGrads& k, Context& context);
 
 }  // namespace innerloop::kernels

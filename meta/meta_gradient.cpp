@@ -224,6 +224,10 @@ MetaResult join(const std::vector<ProgramResult>& programs, const std::vector<Te
     steps_loss.push_back(concatenate(parts));
     columns.push_back(steps_loss.back().view());
   }
+  if (steps == 1) {
+    result.support_loss = steps_loss[0].reshape({tasks, 1});
+    return result;
+  }
   result.support_loss = Tensor::empty({tasks, steps}, result.query_loss.dtype());
   kernels::run(kernels::Interleave{columns, result.support_loss.mutable_view()}, Context::current());
   return result;

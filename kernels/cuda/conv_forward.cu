@@ -17,7 +17,7 @@ template <class Tile, int kVectorA, int kVectorB>
 __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocksSm)
     conv_forward_kernel(const __grid_constant__ ForwardParams<typename Tile::Element> p) {
   conv_block<Tile, kVectorA, kVectorB, kVectorB>(p.gemm, p.a.gather.pixels, p.steps, p.a, p.b,
-                                                 [&](int row) { return row * p.b.pitch; });
+                                                 [&](int row) { return row * p.b.pitch; }, blockIdx.x);
 }
 
 template <class T>
@@ -45,14 +45,14 @@ void forward(const ConvForward& op, const ConvSizes& z, int pairs, ConvMath math
 
   const std::int64_t rows = params.a.gather.pixels;
   cut_steps(gemm, params.steps, depth_chunks(rows, gemm.columns, z.groups, params.steps));
-  const SplitSum<T> sum(gemm, op.y, z.y_size(), z.tasks, rows, context);
-  const TileChoice choice = choose_tile(math, vectors_of(vectors_a, vectors_b), rows, gemm.columns, depth,
-                                        z.tasks * z.groups * gemm.piece_groups);
+  const SplitSum<T> parts(gemm, op.y, z.y_size(), z.tasks, rows, context);
+  const TileChoice choice =
+      fit_for_join(gemm, choose_tile(math, vectors_of(vectors_a, vectors_b), rows, gemm.columns, depth,
+                                     z.tasks * z.groups * gemm.piece_groups));
   with_tile<T, Major::kAlongK, Major::kAcrossK>(choice, [&]<class Tile, int kVectorA, int kVectorB>() {
     launch_conv<Tile>(ConvForward::kName, conv_forward_kernel<Tile, kVectorA, kVectorB>, params, rows, z.tasks, 1,
                       context);
   });
-  sum.join(context);
 }
 
 }  // namespace

@@ -1,15 +1,17 @@
 // The block program that the three convolutions share: a tile of the output, summed over pieces of the k axis.
 //
-//   blockIdx.x   tile over rows, fastest, then tile over columns, group, piece group, task of the output
+//   block        tile over rows, fastest, then tile over columns, group, piece group, task of the output
 //   a piece      a task of a sum over tasks, cut by shape into chunks of k. A block sums each of its pieces from zero
 //                and adds it to the output in order, so that the bits depend neither on how many blocks share the
-//                pieces nor on how many tasks a call has.
+//                pieces nor on how many tasks a call has. Where pieces have blocks of their own, each leaves its part of the
+//                tile in scratch memory, and the tile's last block joins the parts in the same order.
 //   within it    pair 0 over its k, then pair 1 over the same k, into one accumulator
 #pragma once
 
 #include <cstdint>
 
 #include "kernels/cuda/conv_load.cuh"
+#include "kernels/cuda/tickets.cuh"
 
 namespace innerloop::kernels::cuda {
 
@@ -26,8 +28,12 @@ struct ConvGemm {
   std::int64_t out_task = 0, out_piece = 0;  ///< out_piece is 0 where one block sums all pieces
   int pieces_here = 1;                       ///< pieces that one block sums
   int piece_groups = 1;                      ///< blocks that share an output's pieces
+  T* joined = nullptr;                       ///< the output that the parts in `out` are joined to; null: `out` is the output
+  std::int64_t joined_task = 0;
+  unsigned* tickets = nullptr;               ///< one for each tile of each output task, where parts are joined
   int chunks = 1, steps_chunk = 1 << 30;     ///< chunks of a task, steps of kTileK in a full chunk
   int tiles_m = 1, tiles_n = 1, groups = 1;
+  int blocks = 1;  ///< all of them
 };
 
 /// The staged loop: copies run kStages - 1 tiles ahead of the products. `a` and `b` are the operands of pair 0 and
@@ -75,15 +81,48 @@ struct alignas(kCount * sizeof(T)) Together {
   T v[kCount];
 };
 
+/// Whether a kernel's tiles may be parts of a split sum: the registers of large ones leave no room for the join.
+template <class Tile>
+inline constexpr bool kJoins = Tile::kBlockM * Tile::kBlockN <= 64 * 32;
+
+/// Where a block's tile is, for the join. It waits in shared memory, since over the products it would cost registers.
+struct TilePlace {
+  int ticket, out_task, group_offset, first_row, first_column;
+};
+
+/// joined[i] = ((part[0][i] + part[1][i]) + ...) for a block's tile, kVector neighbouring columns a thread at a time.
+template <class Tile, int kVector, class RowMap>
+__device__ __forceinline__ void join_parts(const ConvGemm<typename Tile::Element>& gemm, const TilePlace& place, int rows,
+                                           const RowMap& map) {
+  using V = Together<typename Tile::Element, kVector>;
+  constexpr int kAcross = Tile::kBlockN / kVector;
+  const auto* const parts = gemm.out + place.out_task * gemm.out_task + place.group_offset;
+  auto* const joined = gemm.joined + place.out_task * gemm.joined_task + place.group_offset;
+  const int first_row = place.first_row, first_column = place.first_column;
+#pragma unroll 1
+  for (int i = static_cast<int>(threadIdx.x); i < Tile::kBlockM * kAcross; i += Tile::kThreads) {
+    const int row = first_row + i / kAcross, column = first_column + i % kAcross * kVector;
+    if (row >= rows || column >= gemm.columns) continue;
+    const int at = map(row) + column;
+    V sum = load_as<V>(parts + at);
+    for (int p = 1; p < gemm.piece_groups; ++p) {
+      const V next = load_as<V>(parts + p * gemm.out_piece + at);
+#pragma unroll
+      for (int l = 0; l < kVector; ++l) sum.v[l] += next.v[l];
+    }
+    store_as(joined + at, sum);
+  }
+}
+
 /// A block's tile over `rows` rows and `steps` steps of kTileK. kVectorA, kVectorB and kVectorOut neighbouring elements
-/// of each tensor are aligned together; `map` gives the place of an output row.
+/// of each tensor are aligned together; `map` gives the place of an output row. `block` counts from 0 to gemm.blocks.
 template <class Tile, int kVectorA, int kVectorB, int kVectorOut, class OperandA, class OperandB, class RowMap>
 __device__ __forceinline__ void conv_block(const ConvGemm<typename Tile::Element>& gemm, int rows, int steps,
-                                           const OperandA& operand_a, const OperandB& operand_b, const RowMap& map) {
+                                           const OperandA& operand_a, const OperandB& operand_b, const RowMap& map,
+                                           unsigned block) {
   using T = typename Tile::Element;
   constexpr int kTogether = kVectorOut < Tile::kRun ? kVectorOut : Tile::kRun;
   IL_DYNAMIC_SHARED(T, shared);
-  unsigned block = blockIdx.x;
   const auto take = [&](int count) {
     const unsigned whole = block / static_cast<unsigned>(count);
     const int rest = static_cast<int>(block - whole * static_cast<unsigned>(count));
@@ -96,6 +135,15 @@ __device__ __forceinline__ void conv_block(const ConvGemm<typename Tile::Element
   const int group = take(gemm.groups);
   const int piece_group = take(gemm.piece_groups);
   const int out_task = static_cast<int>(block);
+  IL_SHARED(TilePlace, place, [1]);
+  if constexpr (kJoins<Tile>) {
+    if (gemm.joined != nullptr && threadIdx.x == 0) {
+      const int tile = ((out_task * gemm.groups + group) * gemm.tiles_n + first_column / Tile::kBlockN) * gemm.tiles_m +
+                       first_row / Tile::kBlockM;
+      place[0] = {static_cast<int>(blockIdx.y) * (gemm.blocks / gemm.piece_groups) + tile, out_task,
+                  group * gemm.out_group, first_row, first_column};
+    }
+  }
 
   const int thread = static_cast<int>(threadIdx.x);
   const TileLoader<T, OperandA, Tile::kLeft, kVectorA, Tile::kBlockM, Tile::kThreads> left(operand_a, first_row,
@@ -133,6 +181,13 @@ __device__ __forceinline__ void conv_block(const ConvGemm<typename Tile::Element
         store_as(to + at, sums);
       }
     });
+  }
+  if constexpr (kJoins<Tile>) {
+    if (gemm.joined == nullptr) return;
+    __syncthreads();  // place has been written, were there no products
+    const int ticket = place[0].ticket;
+    if (!is_last_block(gemm.tickets + ticket, static_cast<unsigned>(gemm.piece_groups))) return;
+    join_parts<Tile, kVectorOut>(gemm, place[0], rows, map);
   }
 }
 

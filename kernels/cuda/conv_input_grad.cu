@@ -1,156 +1,32 @@
-// Input gradient: rows are input pixels, k runs over taps and output channels, columns are input channels.
-//
-// Input row i = a + stride*j is reached by the filter rows r with (a + pad - r*dilation) divisible by the stride, from
-// output row p = j + (a + pad - r*dilation)/stride. So each residue a in [0, stride) is a dense convolution of gy with
-// a subset of the filter: no product with an inserted zero is made. Residues share a launch, four at a time, as
-// blockIdx.y.
-#include <numeric>
+#include "kernels/cuda/conv_input_grad.cuh"
 
-#include "kernels/cuda/conv_split.cuh"
 #include "kernels/cuda/dispatch.h"
 
 namespace innerloop::kernels::cuda {
 namespace {
 
-constexpr int kResiduesTogether = 4;
-
-/// Where the rows of a residue lie in gx.
-struct ResidueRows {
-  int rows_image, rows_line;  ///< rows of an image and of a line of it
-  FastDivisor by_image, by_line;
-  int first, image, line, step;  ///< elements
-  __device__ __forceinline__ int operator()(int row) const {
-    const int n = by_image.quotient(row), rest = row - n * rows_image;
-    const int i = by_line.quotient(rest), j = rest - i * rows_line;
-    return first + n * image + i * line + j * step;
-  }
-};
-
-struct Residue {
-  PixelRows a;
-  TransposedFilter b;
-  ResidueRows map;
-  int steps;
-};
-
-template <class T>
-struct InputGradParams {
-  ConvGemm<T> gemm;
-  Residue residues[kResiduesTogether];
-};
-
 template <class Tile, int kVectorA, int kVectorB>
 __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocksSm)
     conv_input_grad_kernel(const __grid_constant__ InputGradParams<typename Tile::Element> p) {
-  const Residue& r = p.residues[blockIdx.y];
-  conv_block<Tile, kVectorA, kVectorB, kVectorB>(p.gemm, r.a.gather.pixels, r.steps, r.a, r.b, r.map);
-}
-
-/// One residue of one axis: the sweep over gy; tap i stands for the filter index filter_last - i*filter_step.
-struct ResidueAxis {
-  AxisPlan sweep;
-  std::int64_t residue = 0, filter_last = 0, filter_step = 1;
-};
-
-ResidueAxis residue_axis(std::int64_t in, std::int64_t out, std::int64_t filter, std::int64_t stride, std::int64_t pad,
-                         std::int64_t dilation, std::int64_t residue) {
-  ResidueAxis axis;
-  axis.residue = residue;
-  axis.sweep.in = out;
-  axis.sweep.out = conv_ceil_div(in - residue, stride);
-  const std::int64_t common = std::gcd(stride, dilation);
-  axis.filter_step = stride / common;
-  axis.sweep.tap_step = dilation / common;
-  const std::int64_t candidates = std::min(filter, axis.filter_step);
-  std::int64_t first = 0;
-  while (first < candidates && (residue + pad - first * dilation) % stride != 0) ++first;
-  if (first >= candidates) return axis;  // no filter row meets this residue: zeros
-  axis.sweep.taps = (filter - 1 - first) / axis.filter_step + 1;
-  axis.filter_last = first + (axis.sweep.taps - 1) * axis.filter_step;
-  axis.sweep.first = (residue + pad - axis.filter_last * dilation) / stride;
-  return axis;
-}
-
-Residue make_residue(const ConvGeometry& g, const ConvSizes& z, std::int64_t residue_h, std::int64_t residue_w) {
-  const ResidueAxis h = residue_axis(z.h, z.p, z.r, g.stride_h, g.pad_top, g.dilation_h, residue_h);
-  const ResidueAxis w = residue_axis(z.w, z.q, z.s, g.stride_w, g.pad_left, g.dilation_w, residue_w);
-  Residue r;
-  r.a.gather = make_gather(h.sweep, w.sweep, z.images, z.group_k(), z.k);
-  r.b.columns = static_cast<int>(z.group_c());
-  r.b.depth = r.a.gather.columns;
-  r.b.pitch = static_cast<int>(z.k);
-  r.b.channels = r.a.gather.channels;
-  r.b.taps_w = r.a.gather.taps_w;
-  const std::int64_t entry = z.group_c() * z.k;  // of the filter
-  r.b.first = static_cast<int>((h.filter_last * z.s + w.filter_last) * entry);
-  r.b.step_a = static_cast<int>(h.filter_step * z.s * entry);
-  r.b.step_b = static_cast<int>(w.filter_step * entry);
-  r.b.by_channels = r.a.gather.by_channels;
-  r.b.by_taps_w = r.a.gather.by_taps_w;
-  r.map.rows_image = r.a.gather.pixels_image;
-  r.map.rows_line = r.a.gather.pixels_row;
-  r.map.by_image = r.a.gather.by_image;
-  r.map.by_line = r.a.gather.by_row;
-  r.map.first = static_cast<int>((h.residue * z.w + w.residue) * z.c);
-  r.map.image = static_cast<int>(z.h * z.w * z.c);
-  r.map.line = static_cast<int>(g.stride_h * z.w * z.c);
-  r.map.step = static_cast<int>(g.stride_w * z.c);
-  r.steps = static_cast<int>(conv_ceil_div(r.b.depth, kTileK));
-  return r;
-}
-
-template <class T>
-void input_grad(const ConvInputGrad& op, const ConvSizes& z, int pairs, ConvMath math, Context& context) {
-  const ConvGeometry& g = op.geometry;
-  InputGradParams<T> params;
-  ConvGemm<T>& gemm = params.gemm;
-  bool vectors_a = z.group_k() % 4 == 0, vectors_b = vectors_a && z.group_c() % 4 == 0 && aligned(op.gx);
-  for (int n = 0; n < pairs; ++n) {
-    gemm.a[n] = op.gy[n].as<T>(), gemm.a_task[n] = task_stride(op.gy[n]);
-    gemm.b[n] = op.w[n].as<T>(), gemm.b_task[n] = task_stride(op.w[n]);
-    vectors_a = vectors_a && aligned(op.gy[n]);
-    vectors_b = vectors_b && aligned(op.w[n]);
-  }
-  const std::int64_t out_tasks = op.gx.shape[0];
-  gemm.pairs = pairs;
-  gemm.a_group = gemm.b_group = static_cast<int>(z.group_k());
-  gemm.out_group = static_cast<int>(z.group_c());
-  gemm.groups = static_cast<int>(z.groups);
-  gemm.columns = static_cast<int>(z.group_c());
-
-  const std::int64_t residues_h = std::min(g.stride_h, z.h), residues_w = std::min(g.stride_w, z.w);
-  const std::int64_t residues = residues_h * residues_w;
-  const std::int64_t most_rows = z.images * conv_ceil_div(z.h, g.stride_h) * conv_ceil_div(z.w, g.stride_w);
-  if (residues == 1) {
-    const std::int64_t steps = conv_ceil_div(z.r * z.s * z.group_k(), kTileK);
-    cut_steps(gemm, steps, depth_chunks(most_rows, gemm.columns, z.groups, steps));
-  }
-  const SplitSum<T> sum(gemm, op.gx, z.x_size(), z.tasks, most_rows * residues, context);
-  const TileChoice choice = choose_tile(math, vectors_of(vectors_a, vectors_b), most_rows, gemm.columns,
-                                        z.r * z.s * z.group_k(), out_tasks * z.groups * residues * gemm.piece_groups);
-  for (std::int64_t at = 0; at < residues; at += kResiduesTogether) {
-    const std::int64_t here = std::min<std::int64_t>(kResiduesTogether, residues - at);
-    for (std::int64_t i = 0; i < here; ++i) {
-      params.residues[i] = make_residue(g, z, (at + i) / residues_w, (at + i) % residues_w);
-    }
-    with_tile<T, Major::kAlongK, Major::kAlongK>(choice, [&]<class Tile, int kVectorA, int kVectorB>() {
-      launch_conv<Tile>(ConvInputGrad::kName, conv_input_grad_kernel<Tile, kVectorA, kVectorB>, params, most_rows,
-                        out_tasks, static_cast<unsigned>(here), context);
-    });
-  }
-  sum.join(context);
+  input_grad_block<Tile, kVectorA, kVectorB>(p, p.residues[blockIdx.y], blockIdx.x);
 }
 
 }  // namespace
 
 void conv_own(const ConvInputGrad& op, ConvMath math, Context& context) {
-  const int pairs = count_pairs(ConvInputGrad::kName, op.gy, op.w);
-  const ConvSizes z = conv_sizes(
-      ConvInputGrad::kName, op.geometry, pairs, [&](int) -> ConstView { return op.gx; }, [&](int n) { return op.w[n]; },
-      [&](int n) { return op.gy[n]; });
   if (op.gx.shape.numel() == 0) return;
-  check_extents(ConvInputGrad::kName, op.geometry, z);
-  with_float(op.gx.dtype, ConvInputGrad::kName, [&]<class T>(T) { input_grad<T>(op, z, pairs, math, context); });
+  const int pairs = count_pairs(ConvInputGrad::kName, op.gy, op.w);
+  const ConvSizes z = sizes_of(op, pairs);
+  with_float(op.gx.dtype, ConvInputGrad::kName, [&]<class T>(T) {
+    InputGradPlan<T> plan(op, z, pairs, math, context);
+    for (std::int64_t at = 0; at < plan.residues; at += kResiduesTogether) {
+      const unsigned here = plan.take_residues(op.geometry, z, at);
+      with_tile<T, Major::kAlongK, Major::kAlongK>(plan.choice, [&]<class Tile, int kVectorA, int kVectorB>() {
+        launch_conv<Tile>(ConvInputGrad::kName, conv_input_grad_kernel<Tile, kVectorA, kVectorB>, plan.params, plan.rows,
+                          plan.out_tasks, here, context);
+      });
+    }
+  });
 }
 
 }  // namespace innerloop::kernels::cuda

@@ -136,18 +136,28 @@ void with_tile(const TileChoice& choice, const Body& body) {
   body.template operator()<FfmaTile<T, kSmallM, kSmallN, kAny, kAny>, 1, 1>();
 }
 
+/// Shared memory of a block.
+template <class Tile>
+inline constexpr std::size_t kConvShared =
+    sizeof(typename Tile::Element) * Tile::kStages * (Tile::kBlockM + Tile::kBlockN) * kTileK;
+
+/// Fills in the tiles of `gemm`.
+template <class Tile>
+void cut_tiles(std::string_view op, ConvGemm<typename Tile::Element>& gemm, std::int64_t rows, std::int64_t out_tasks) {
+  gemm.tiles_m = static_cast<int>(conv_ceil_div(rows, Tile::kBlockM));
+  gemm.tiles_n = static_cast<int>(conv_ceil_div(gemm.columns, Tile::kBlockN));
+  const std::int64_t blocks = out_tasks * gemm.piece_groups * gemm.groups * gemm.tiles_m * gemm.tiles_n;
+  IL_CHECK(blocks < (std::int64_t{1} << 30), "{}: too many tiles for one launch ({})", op, blocks);
+  gemm.blocks = static_cast<int>(blocks);
+}
+
 /// Fills in the tiles of `gemm` and launches kernel(params) on the grid that follows.
 template <class Tile, class Params>
 void launch_conv(std::string_view op, void (*kernel)(Params), Params& params, std::int64_t rows, std::int64_t out_tasks,
                  unsigned parts, Context& context) {
-  auto& gemm = params.gemm;
-  gemm.tiles_m = static_cast<int>(conv_ceil_div(rows, Tile::kBlockM));
-  gemm.tiles_n = static_cast<int>(conv_ceil_div(gemm.columns, Tile::kBlockN));
-  const std::int64_t blocks = out_tasks * gemm.piece_groups * gemm.groups * gemm.tiles_m * gemm.tiles_n;
-  IL_CHECK(blocks < (std::int64_t{1} << 31), "{}: too many tiles for one launch ({})", op, blocks);
-  constexpr std::size_t kShared =
-      sizeof(typename Tile::Element) * Tile::kStages * (Tile::kBlockM + Tile::kBlockN) * kTileK;
-  launch(kernel, dim3(static_cast<unsigned>(blocks), parts), dim3(Tile::kThreads), kShared, stream_of(context), params);
+  cut_tiles<Tile>(op, params.gemm, rows, out_tasks);
+  launch(kernel, dim3(static_cast<unsigned>(params.gemm.blocks), parts), dim3(Tile::kThreads), kConvShared<Tile>,
+         stream_of(context), params);
 }
 
 }  // namespace innerloop::kernels::cuda

@@ -1,7 +1,7 @@
 // Sums in pieces: who takes them, and how they come together.
 //
 // Where tiles and tasks fill the device, one block sums all pieces of its tile in order; else each piece has a block of
-// its own that leaves a partial output in scratch memory, and a second kernel joins the partials in the same order.
+// its own that leaves a partial output in scratch memory, and the last of a tile's blocks joins the partials in the same order.
 // Both give the same bits, so that the choice may follow the number of tasks. What the pieces are follows from the
 // shape alone.
 #pragma once
@@ -14,25 +14,6 @@
 #include "kernels/cuda/grid.h"
 
 namespace innerloop::kernels::cuda {
-
-/// out[task][i] = ((part[task][0][i] + part[task][1][i]) + ...), kVector elements a thread.
-template <class T, int kVector>
-__global__ void conv_join_kernel(const T* parts, T* out, std::int64_t size, int pieces, std::int64_t count) {
-  using V = Together<T, kVector>;
-  const std::int64_t stride = static_cast<std::int64_t>(gridDim.x) * blockDim.x * kVector;
-  for (std::int64_t at = (static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x) * kVector; at < count;
-       at += stride) {
-    const std::int64_t task = at / size;
-    const T* from = parts + task * pieces * size + (at - task * size);
-    V sum = load_as<V>(from);
-    for (int i = 1; i < pieces; ++i) {
-      const V next = load_as<V>(from + i * size);
-#pragma unroll
-      for (int l = 0; l < kVector; ++l) sum.v[l] += next.v[l];
-    }
-    store_as(out + at, sum);
-  }
-}
 
 /// Cuts a sum of `steps` into `chunks` equal ones, the last of which may be shorter. An empty sum is one chunk.
 template <class T>
@@ -50,47 +31,42 @@ inline std::int64_t depth_chunks(std::int64_t rows, std::int64_t columns, std::i
   return tiles <= kFewTiles ? std::clamp<std::int64_t>(steps / kShortest, 1, kMost) : 1;
 }
 
-/// Points the output of `gemm`, whose chunks are set, to `out` or to scratch memory, and gives the pieces to blocks.
+/// `choice`, or small tiles in the place of large ones where parts are joined.
+template <class T>
+TileChoice fit_for_join(const ConvGemm<T>& gemm, TileChoice choice) {
+  if (gemm.joined != nullptr && choice.size == TileSize::kLarge) choice.size = TileSize::kSmall;
+  return choice;
+}
+
+/// Points the output of `gemm`, whose chunks are set, to `out` or to scratch memory that lives as long as this, and gives the
+/// pieces to blocks.
 template <class T>
 class SplitSum {
  public:
+  SplitSum() = default;
   /// `size` elements of a task of the output; `tasks` of the operands, whose sum an output is where it has fewer.
   /// `rows` and `columns` of one task and group.
-  SplitSum(ConvGemm<T>& gemm, View out, std::int64_t size, std::int64_t tasks, std::int64_t rows, Context& context)
-      : out_(out.as<T>()), size_(size), out_tasks_(out.shape[0]), pieces_(tasks / out_tasks_ * gemm.chunks) {
+  SplitSum(ConvGemm<T>& gemm, View out, std::int64_t size, std::int64_t tasks, std::int64_t rows, Context& context) {
     constexpr std::int64_t kMostBytes = std::int64_t{512} << 20;
-    const std::int64_t tiles = conv_ceil_div(rows, kSmallM) * conv_ceil_div(gemm.columns, kSmallN);
-    const std::int64_t bytes = out_tasks_ * pieces_ * size * static_cast<std::int64_t>(sizeof(T));
-    const bool split = pieces_ > 1 && tiles * gemm.groups * out_tasks_ < 2 * kFullWave && bytes <= kMostBytes;
-    if (split) scratch_ = context.arena().allocate(static_cast<std::size_t>(bytes));
-    gemm.out = split ? static_cast<T*>(scratch_.get()) : out_;
-    gemm.out_task = split ? pieces_ * size : size;
-    gemm.out_piece = split ? size : 0;
-    gemm.piece_groups = static_cast<int>(split ? pieces_ : 1);
-    gemm.pieces_here = static_cast<int>(split ? 1 : pieces_);
-  }
-
-  /// To be called when the pieces are launched.
-  void join(Context& context) const {
-    if (scratch_ == nullptr) return;
-    if constexpr (sizeof(T) == 4) {
-      if (size_ % 4 == 0 && reinterpret_cast<std::uintptr_t>(out_) % 16 == 0) return join_with<4>(context);
+    const std::int64_t out_tasks = out.shape[0], pieces = tasks / out_tasks * gemm.chunks;
+    const std::int64_t tiles = conv_ceil_div(rows, kSmallM) * conv_ceil_div(gemm.columns, kSmallN) * gemm.groups * out_tasks;
+    const std::int64_t bytes = out_tasks * pieces * size * static_cast<std::int64_t>(sizeof(T));
+    const bool split = pieces > 1 && tiles < 2 * kFullWave && bytes <= kMostBytes;
+    if (split) {
+      scratch_ = context.arena().allocate(static_cast<std::size_t>(bytes));
+      gemm.joined = out.as<T>();
+      gemm.joined_task = size;
+      gemm.tickets = tickets_of(context);
     }
-    join_with<1>(context);
+    gemm.out = split ? static_cast<T*>(scratch_.get()) : out.as<T>();
+    gemm.out_task = split ? pieces * size : size;
+    gemm.out_piece = split ? size : 0;
+    gemm.piece_groups = static_cast<int>(split ? pieces : 1);
+    gemm.pieces_here = static_cast<int>(split ? 1 : pieces);
   }
 
  private:
-  template <int kVector>
-  void join_with(Context& context) const {
-    const std::int64_t count = out_tasks_ * size_;
-    launch(conv_join_kernel<T, kVector>, dim3(blocks_for(count, kVector)), dim3(kBlock), 0, stream_of(context),
-           static_cast<const T*>(scratch_.get()), out_, size_, static_cast<int>(pieces_), count);
-  }
-
-  T* out_;
-  std::int64_t size_, out_tasks_, pieces_;
-  std::shared_ptr<void>
-      scratch_;  ///< free for others when the scope ends: the stream orders them behind these launches
+  std::shared_ptr<void> scratch_;  ///< free for others when the scope ends: the stream orders them behind this launch
 };
 
 }  // namespace innerloop::kernels::cuda

@@ -74,6 +74,8 @@ CudaDevice::CudaDevice() : host_access_(asked_host_access()) {
            name_, properties.major, properties.minor);
   IL_CUDA_CHECK(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking));
   IL_CUDA_CHECK(cudaMallocHost(&staging_, kStagingBytes));
+  tickets_ = DeviceBuffer(kTickets * sizeof(unsigned));
+  IL_CUDA_CHECK(cudaMemsetAsync(tickets_.data(), 0, tickets_.bytes(), stream_));
 }
 
 CudaDevice::~CudaDevice() {

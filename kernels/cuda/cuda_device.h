@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "kernels/cuda/device_buffer.h"
 #include "tensor/context.h"
 #include "tensor/device.h"
 
@@ -44,6 +45,10 @@ class CudaDevice final : public Device {
   /// Compute capability times ten: 90 for an H100.
   int architecture() const { return architecture_; }
   int multiprocessors() const { return multiprocessors_; }
+  /// kTickets counters for launches whose last block joins what the others left (tickets.cuh). They are 0 between launches,
+  /// and the launches of a device follow one another, so all use the same ones.
+  unsigned* tickets() const { return static_cast<unsigned*>(tickets_.data()); }
+  static constexpr std::int64_t kTickets = 1 << 14;
 
  private:
   static constexpr std::size_t kStagingBytes = std::size_t{8} << 20;
@@ -55,6 +60,7 @@ class CudaDevice final : public Device {
   int architecture_ = 0, multiprocessors_ = 0;
   HostAccess host_access_ = HostAccess::kNo;
   cudaStream_t stream_ = nullptr;
+  DeviceBuffer tickets_;
   void* staging_ = nullptr;  ///< pinned; uploads and downloads go through it in pieces
   std::mutex staging_mutex_;
   std::atomic<bool> recording_ = false;
@@ -64,5 +70,8 @@ class CudaDevice final : public Device {
 
 /// The stream that the kernels of `context` go to.
 inline cudaStream_t stream_of(Context& context) { return static_cast<cudaStream_t>(context.device()->stream()); }
+
+/// The tickets of the device of `context`: CudaDevice::kTickets of them.
+inline unsigned* tickets_of(Context& context) { return static_cast<CudaDevice*>(context.device())->tickets(); }
 
 }  // namespace innerloop::kernels::cuda

@@ -16,6 +16,7 @@
 #include "kernels/cuda/cuda_device.h"
 #include "kernels/cuda/launch.cuh"
 #include "kernels/cuda/norm_block.cuh"
+#include "kernels/cuda/tickets.cuh"
 
 namespace innerloop::kernels::cuda {
 
@@ -24,7 +25,6 @@ namespace innerloop::kernels::cuda {
 inline constexpr unsigned kFusedPixels = 4096;
 inline constexpr unsigned kFusedThreads = 512, kFusedChannels = 16;
 inline constexpr unsigned kSplitThreads = 256, kSplitLanes = 32;
-inline constexpr unsigned kFinishLanes = 32, kFinishRows = 8;
 
 /// Both passes over one task and one tile of its channels. Block x: tile + tiles * task.
 template <class Pass>
@@ -58,46 +58,45 @@ struct Share {
   }
 };
 
-/// partials [task, part, 2, channel]
+/// partials [task, part, 2, channel]; constants [task, kConstants, channel]. The last block of a task's tile joins the partials
+/// and makes the constants.
 template <class Pass>
 __global__ void __launch_bounds__(kSplitThreads)
-    norm_partial_kernel(Pass all, unsigned tiles, unsigned parts, unsigned half, double* partials) {
+    norm_partial_kernel(Pass all, unsigned tiles, unsigned parts, unsigned half, double* partials,
+                        typename Pass::T* constants, unsigned* tickets) {
+  using T = typename Pass::T;
   IL_DYNAMIC_SHARED(double, shared);
   const SumMemory<Pass> memory(shared);
   const Share share(parts, tiles, all.terms());
-  const unsigned first = share.tile * blockDim.x * Pass::kWidth;
-  sum_block(all.of_task(share.task), share.begin, share.end, first, half, memory);
-  double* to = partials + (static_cast<std::int64_t>(share.task) * parts + share.part) * 2 * all.grid.channels;
+  const unsigned first = share.tile * blockDim.x * Pass::kWidth, channels = all.grid.channels;
+  const Pass pass = all.of_task(share.task);
+  sum_block(pass, share.begin, share.end, first, half, memory);
+  double* const of_task = partials + static_cast<std::int64_t>(share.task) * parts * 2 * channels;
+  double* const to = of_task + static_cast<std::int64_t>(share.part) * 2 * channels;
   for_channels_of_tile(all, first, [&](unsigned channel, unsigned i) {
     to[channel] = memory.sum(0, i);
-    to[all.grid.channels + channel] = memory.sum(1, i);
+    to[channels + channel] = memory.sum(1, i);
   });
-}
-
-/// Joins the partials of a task; constants [task, kConstants, channel]. Block x: tile + tiles * task.
-template <class Pass>
-__global__ void __launch_bounds__(kFinishLanes* kFinishRows)
-    norm_finish_kernel(Pass all, unsigned tiles, unsigned parts, const double* partials, typename Pass::T* constants) {
-  using T = typename Pass::T;
-  constexpr unsigned kStride = sum_stride(kFinishLanes * kFinishRows);
-  IL_SHARED(double, sums, [2 * kStride]);
-  const unsigned task = blockIdx.x / tiles, channels = all.grid.channels;
-  const unsigned channel = blockIdx.x % tiles * kFinishLanes + threadIdx.x;
-  double total[2] = {};
+  if (!is_last_block(tickets + share.task * tiles + share.tile, parts)) return;
+  double total[2 * Pass::kWidth] = {};
+  const unsigned channel = first + threadIdx.x * Pass::kWidth;
   if (channel < channels) {
-    for (unsigned part = threadIdx.y; part < parts; part += kFinishRows) {
-      const double* from = partials + (static_cast<std::int64_t>(task) * parts + part) * 2 * channels + channel;
-      total[0] += from[0];
-      total[1] += from[channels];
+#pragma unroll 1
+    for (unsigned part = threadIdx.y; part < parts; part += blockDim.y) {
+      const double* from = of_task + static_cast<std::int64_t>(part) * 2 * channels + channel;
+#pragma unroll
+      for (int v = 0; v < Pass::kWidth; ++v) {
+        total[v] += from[v];
+        total[Pass::kWidth + v] += from[channels + v];
+      }
     }
   }
-  sum_over_rows(total, sums, kFinishRows / 2);
-  if (channel >= channels || threadIdx.y != 0) return;
-  const Pass pass = all.of_task(task);
-  T given[Pass::kGiven];
-  pass.prepare(channel, Column<T>{given, 1});
-  pass.finish(channel, Column<T>{given, 1}, sums[threadIdx.x], sums[kStride + threadIdx.x],
-              Column<T>{constants + static_cast<std::int64_t>(task) * Pass::kConstants * channels + channel, channels});
+  sum_over_rows(total, memory.sums, half);
+  T* const lines = constants + static_cast<std::int64_t>(share.task) * Pass::kConstants * channels;
+  for_channels_of_tile(all, first, [&](unsigned c, unsigned i) {
+    pass.finish(c, Column<T>{&memory.given(0, i), memory.given.stride}, memory.sum(0, i), memory.sum(1, i),
+                Column<T>{lines + c, channels});
+  });
 }
 
 /// The walk. It goes from the last part to the first, and so begins with what the sums have left in the cache.
@@ -154,6 +153,8 @@ void run_sums_and_walk(const Pass& pass, Context& context) {
     return;
   }
   const NormBlock block(grid, Pass::kWidth, kSplitThreads, kSplitLanes);
+  IL_CHECK(std::int64_t{block.tiles} * grid.tasks <= CudaDevice::kTickets,
+           "norm: {} tasks of {} channels are too many for one launch; lower outer.tasks", grid.tasks, grid.channels);
   const unsigned sum_parts = parts_of(pass.terms(), block.rows, kSumItems, kMostSumParts);
   const unsigned write_parts = parts_of(pass.cells(), block.rows, kWriteItems, kMostWriteParts);
   const std::size_t lines = std::size_t{grid.tasks} * grid.channels;
@@ -161,10 +162,7 @@ void run_sums_and_walk(const Pass& pass, Context& context) {
   const auto constants = context.arena().allocate(lines * Pass::kConstants * sizeof(T));
   launch(norm_partial_kernel<Pass>, dim3(block.tiles * sum_parts * grid.tasks), block.block(),
          SumMemory<Pass>::bytes(block), stream, pass, block.tiles, sum_parts, half_of(block.rows),
-         static_cast<double*>(partials.get()));
-  const unsigned finish_tiles = (grid.channels + kFinishLanes - 1) / kFinishLanes;
-  launch(norm_finish_kernel<Pass>, dim3(finish_tiles * grid.tasks), dim3(kFinishLanes, kFinishRows), 0, stream, pass,
-         finish_tiles, sum_parts, static_cast<const double*>(partials.get()), static_cast<T*>(constants.get()));
+         static_cast<double*>(partials.get()), static_cast<T*>(constants.get()), tickets_of(context));
   launch(norm_write_kernel<Pass>, dim3(block.tiles * write_parts * grid.tasks), block.block(), 0, stream, pass, block.tiles,
          write_parts, static_cast<const T*>(constants.get()));
 }

@@ -5,6 +5,7 @@
 #include "kernels/cuda/cuda_device.h"
 #include "kernels/cuda/dispatch.h"
 #include "kernels/cuda/launch.cuh"
+#include "kernels/cuda/tickets.cuh"
 
 namespace innerloop::kernels::IL_TARGET_NAMESPACE {
 namespace {
@@ -106,8 +107,9 @@ __device__ double block_sum(double value) {
   return total;
 }
 
+/// Partial sums of all blocks; the last block joins those of each tensor, a warp a tensor, in a fixed order.
 template <class T>
-__global__ void squares_list_kernel(List list, double* partial) {
+__global__ void squares_list_kernel(List list, double* partial, double* y, unsigned* ticket) {
   const Piece piece = piece_of_block(list);
   const T* x = static_cast<const T*>(piece.entry->a);
   double squares = 0;
@@ -117,16 +119,15 @@ __global__ void squares_list_kernel(List list, double* partial) {
   }
   const double total = block_sum(squares);
   if (threadIdx.x == 0) partial[blockIdx.x] = total;
-}
-
-/// One block a tensor: its partial sums, in a fixed order.
-__global__ void join_partials_kernel(List list, const double* partial, std::int32_t blocks, double* y) {
-  const int i = static_cast<int>(blockIdx.x);
-  const int begin = list.entry[i].first_block, end = i + 1 < list.size ? list.entry[i + 1].first_block : blocks;
-  double mine = 0;
-  for (int b = begin + static_cast<int>(threadIdx.x); b < end; b += static_cast<int>(kThreads)) mine += partial[b];
-  const double total = block_sum(mine);
-  if (threadIdx.x == 0) y[i] = total;
+  if (!is_last_block(ticket, gridDim.x)) return;
+  const int lane = static_cast<int>(threadIdx.x % 32);
+  for (int i = static_cast<int>(threadIdx.x / 32); i < list.size; i += static_cast<int>(kThreads / 32)) {
+    const int end = i + 1 < list.size ? list.entry[i + 1].first_block : static_cast<int>(gridDim.x);
+    double mine = 0;
+    for (int b = list.entry[i].first_block + lane; b < end; b += 32) mine += partial[b];
+    for (int offset = 16; offset > 0; offset /= 2) mine += __shfl_down_sync(0xFFFFFFFFu, mine, offset);
+    if (lane == 0) y[i] = mine;
+  }
 }
 
 /// Cuts `n` tensors into launches of at most kMaxList: fill(i) makes an entry, whose pieces are counted here, and
@@ -234,9 +235,7 @@ void run_here(const SumOfSquaresList& k, Context& context) {
           const auto scratch = context.arena().allocate(static_cast<std::size_t>(blocks) * sizeof(double));
           double* partial = static_cast<double*>(scratch.get());
           launch(squares_list_kernel<T>, dim3(static_cast<unsigned>(blocks)), dim3(kThreads), 0, stream_of(context), list,
-                 partial);
-          launch(join_partials_kernel, dim3(static_cast<unsigned>(list.size)), dim3(kThreads), 0, stream_of(context), list,
-                 partial, blocks, k.y.as<double>() + first);
+                 partial, k.y.as<double>() + first, tickets_of(context));
         });
   });
 }

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "kernels/conv_block.h"
 #include "kernels/cuda/conv_own.h"
 #include "tests/kernels/conv_harness.h"
 
@@ -118,8 +119,7 @@ TEST(ConvMath, LargeAndSmallTilesGiveTheSameBits) {
   }
 }
 
-/// With many tasks one block sums all pixels of its tile, with few each chunk of pixels has a block and a second kernel
-/// joins.
+/// With many tasks one block sums all pixels of its tile, with few each chunk of pixels has a block and the last of them joins.
 TEST(ConvMath, SplitAndWholeSumsGiveTheSameBits) {
   for (const std::int64_t c : {4, 3}) {  // in vectors, and one by one
     const ConvCall call = make_call(ConvKind::kWeightGrad, {2, 17, 17, c, 20, 3, 3, 17, 17, {1, 1, 1, 1}}, 2, 270);
@@ -188,6 +188,53 @@ TEST(ConvMath, UnalignedOperands) {
   }
   EXPECT_FALSE(std::isnan(got[0][0]));
   EXPECT_TRUE(same_bits(got[0].data(), got[1].data(), result.numel()));
+}
+
+/// The two gradients of one convolution by one launch, where their tiles allow it, have the bits of two launches; large tiles,
+/// small ones, sums that blocks share, and shapes that take two launches after all (a stride, few channels).
+TEST(ConvMath, BothGradientsTogetherHaveTheBitsOfEachAlone) {
+  struct Together {
+    ConvCase z;
+    std::int64_t tasks;
+    int pairs;
+  };
+  const ConvGeometry same{1, 1, 1, 1};
+  for (const auto& [z, tasks, pairs] : {Together{{1, 7, 7, 64, 64, 3, 3, 7, 7, same}, 2, 2},
+                                        Together{{5, 9, 9, 16, 32, 3, 3, 9, 9, same}, 3, 1},
+                                        Together{{1, 9, 9, 36, 36, 3, 3, 9, 9, same}, 132, 1},
+                                        Together{{2, 8, 8, 32, 16, 3, 3, 4, 4, {2, 2, 0, 0}}, 2, 2},
+                                        Together{{2, 8, 8, 3, 16, 3, 3, 8, 8, same}, 2, 1}}) {
+    const Shape x{tasks, z.n, z.h, z.w, z.c}, w{tasks, z.r, z.s, z.c, z.k}, y{tasks, z.n, z.p, z.q, z.k};
+    auto fill = [random = std::mt19937(21)](const Shape& s) mutable {
+      std::uniform_real_distribution<float> values(-1, 1);
+      harness::Memory<float> memory(static_cast<std::size_t>(s.numel()));
+      for (float& v : memory) v = values(random);
+      return memory;
+    };
+    harness::Memory<float> xs[2] = {fill(x), fill(x)}, ws[2] = {fill(w), fill(w)}, ys[2] = {fill(y), fill(y)};
+    const auto view = [](harness::Memory<float>& m, const Shape& s) { return View{m.data(), DType::kF32, s}; };
+    for (const ConvMath math : kMaths) {
+      const MathScope scope(math);
+      harness::Memory<float> gx[2] = {fill(x), fill(x)}, gw[2] = {fill(w), fill(w)};
+      for (const int way : {0, 1}) {
+        ConvInputGrad input{z.geometry, {view(ys[0], y), {}}, {view(ws[0], w), {}}, view(gx[way], x)};
+        ConvWeightGrad weight{z.geometry, {view(xs[0], x), {}}, {view(ys[0], y), {}}, view(gw[way], w)};
+        if (pairs == 2) {
+          input.gy[1] = view(ys[1], y), input.w[1] = view(ws[1], w);
+          weight.x[1] = view(xs[1], x), weight.gy[1] = view(ys[1], y);
+        }
+        if (way == 0) {
+          run(ConvGrads{input, weight}, device());
+        } else {
+          run(input, device());
+          run(weight, device());
+        }
+        harness::wait_for_device();
+      }
+      EXPECT_TRUE(same_bits(gx[0].data(), gx[1].data(), x.numel())) << cuda::name_of(math) << ", gx of " << x.to_string();
+      EXPECT_TRUE(same_bits(gw[0].data(), gw[1].data(), w.numel())) << cuda::name_of(math) << ", gw of " << w.to_string();
+    }
+  }
 }
 
 TEST(ConvMath, NotANumberStaysOne) {

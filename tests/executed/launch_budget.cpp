@@ -8,8 +8,8 @@ namespace {
 
 /// What a recorded step may hold at most. A step that needs fewer should lower its line.
 const std::map<std::string, std::uint64_t> kMost = {
-    {"paper", 541}, {"released", 474}, {"omniglot", 84},
-    {"omniglot, K = 5", 276}, {"miniimagenet", 375}, {"demo", 299},
+    {"paper", 385}, {"released", 362}, {"omniglot", 66},
+    {"omniglot, K = 5", 219}, {"miniimagenet", 252}, {"demo", 206},
 };
 
 TEST(LaunchBudget, NoPresetsStepLaunchesMoreThanItDid) {

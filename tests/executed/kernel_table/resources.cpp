@@ -16,11 +16,11 @@ namespace innerloop::executed {
 namespace {
 
 constexpr const char* kHot[] = {
-    "conv_forward_kernel", "conv_input_grad_kernel", "conv_weight_grad_kernel", "conv_join_kernel",
-    "norm_fused_kernel",   "norm_partial_kernel",    "norm_finish_kernel",      "norm_write_kernel",
-    "product_kernel",      "loss_forward_kernel",    "loss_grad_kernel",        "loss_grad_jvp_kernel",
-    "sgd_list_kernel",     "adam_list_kernel",       "mean_list_kernel",        "squares_list_kernel",
-    "draw_tasks_kernel",   "gather_augment_kernel",  "reduce_columns_kernel",   "scatter_parts_kernel",
+    "conv_forward_kernel", "conv_input_grad_kernel", "conv_weight_grad_kernel", "conv_grads_kernel", "head_loss_kernel",
+    "head_loss_jvp_kernel", "norm_fused_kernel", "norm_partial_kernel", "norm_write_kernel", "product_kernel",
+    "loss_forward_kernel", "loss_grad_kernel", "loss_grad_jvp_kernel", "sgd_list_kernel", "adam_list_kernel",
+    "mean_list_kernel", "squares_list_kernel", "draw_tasks_kernel", "gather_augment_kernel", "reduce_columns_kernel",
+    "scatter_parts_kernel",
 };
 
 struct Debt {
