@@ -5,62 +5,21 @@
 #include <cmath>
 
 #include "io/html.h"
+#include "io/page.h"
 #include "io/report_parts.h"
 #include "tensor/error.h"
 
 namespace innerloop::io {
 namespace {
 
-constexpr std::string_view kStandingCaution =
-    "The hospital that an image comes from can be a shortcut: scanners, markers and exposure differ between sources, "
-    "and "
-    "where sources and diagnoses go together a model may tell the hospital apart and not the disease. No number on "
-    "this "
-    "page is a clinical claim.";
-
 /// More skipped files than this are counted, not listed: a page has to stay readable.
 constexpr std::size_t kMaxListed = 200;
-
-std::string section(std::string_view id, std::string_view heading, const std::string& body) {
-  if (body.empty()) return {};
-  return fmt::format("<section aria-labelledby=\"{0}\">\n<h2 id=\"{0}\">{1}</h2>\n{2}</section>\n", id, heading, body);
-}
-
-std::string header(const ReportData& data) {
-  std::string html = fmt::format("<header>\n<h1>{}</h1>\n", escape_html(data.title));
-  if (!data.subtitle.empty()) html += fmt::format("<p class=\"subtitle\">{}</p>\n", escape_html(data.subtitle));
-  if (!data.headlines.empty()) {
-    html += "<dl class=\"headlines\">\n";
-    for (const Headline& headline : data.headlines) {
-      html += fmt::format("<div><dt>{}</dt><dd><strong>{}</strong>", escape_html(headline.label),
-                          escape_html(headline.value));
-      if (!headline.note.empty()) html += fmt::format("<span>{}</span>", escape_html(headline.note));
-      html += "</dd></div>\n";
-    }
-    html += "</dl>\n";
-  }
-  return html + "</header>\n";
-}
-
-std::string cautions(const std::vector<std::string>& more) {
-  std::string html = fmt::format("<aside aria-label=\"Cautions\">\n<p>{}</p>\n", kStandingCaution);
-  for (const std::string& caution : more) html += fmt::format("<p>{}</p>\n", escape_html(caution));
-  return html + "</aside>\n";
-}
 
 std::string evaluation(const ReportData& data) {
   const std::string confusion = report::confusion_table(data.confusion), scores = report::score_table(data.scores);
   std::string html;
   if (!confusion.empty() || !scores.empty()) html = "<div class=\"pair\">" + confusion + scores + "</div>\n";
   return html + report::rate_curves(data);
-}
-
-std::string episodes(const EmbeddedImage& image) {
-  if (image.png.empty()) return {};
-  const std::string caption = escape_html(image.caption);
-  return fmt::format("<figure><img alt=\"{}\" src=\"data:image/png;base64,{}\">{}</figure>\n",
-                     caption.empty() ? "Drawn tasks" : caption, base64(image.png),
-                     caption.empty() ? std::string() : "<figcaption>" + caption + "</figcaption>");
 }
 
 std::string protocol(const ReportData& data) {
@@ -114,20 +73,17 @@ std::string percent_with_interval(double value, double half_width) {
 std::string render_report(const ReportData& data) {
   check(data.roc, "ROC");
   check(data.precision_recall, "precision-recall");
-  std::string html = fmt::format(
-      "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-      "<meta name=\"color-scheme\" content=\"light "
-      "dark\">\n<title>{}</title>\n<style>\n{}</style>\n</head>\n<body>\n<main>\n",
-      escape_html(data.title), report::style_sheet());
-  html += header(data);
-  html += cautions(data.cautions);
-  html += section("learning", "Learning", report::learning_curves(data));
-  html += section("evaluation", "Evaluation", evaluation(data));
-  html += section("episodes", "Drawn tasks", episodes(data.episodes));
-  html += section("protocol", "Protocol", protocol(data));
-  html += section("skipped", "Skipped inputs", skipped(data.skipped));
-  return html + "</main>\n</body>\n</html>\n";
+  const std::string drawn =
+      data.episodes.png.empty() ? std::string() : embedded_png(data.episodes.png, data.episodes.caption);
+  return render_page({.title = data.title,
+                      .subtitle = data.subtitle,
+                      .headlines = data.headlines,
+                      .cautions = data.cautions,
+                      .sections = {{"learning", "Learning", report::learning_curves(data)},
+                                   {"evaluation", "Evaluation", evaluation(data)},
+                                   {"episodes", "Drawn tasks", drawn},
+                                   {"protocol", "Protocol", protocol(data)},
+                                   {"skipped", "Skipped inputs", skipped(data.skipped)}}});
 }
 
 }  // namespace innerloop::io

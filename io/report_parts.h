@@ -1,4 +1,5 @@
-// The parts of the report page, each a string of HTML, empty when its data are missing. Internal to io.
+// The parts of the report pages, each a string of HTML, empty when its data are missing. For those who make a page (report.h,
+// page.h).
 #pragma once
 
 #include <string>
@@ -15,7 +16,7 @@ std::string_view style_sheet();
 std::string learning_curves(const ReportData& data);
 /// ROC and precision-recall, one curve a class.
 std::string rate_curves(const ReportData& data);
-std::string confusion_table(const ConfusionMatrix& confusion);
+std::string confusion_table(const ConfusionMatrix& confusion, std::string_view title = "Confusion matrix");
 std::string score_table(const std::vector<ClassScore>& scores);
 
 /// "0.913", or a dash when it was not measured.

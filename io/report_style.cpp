@@ -97,6 +97,14 @@ tbody th { color: var(--ink); }
 .scores tr > :last-child { padding-right: 0; }
 .scores td, .scores thead th:not(:first-child) { text-align: right; }
 .scores tfoot > tr > * { border-bottom: 0; color: var(--soft); }
+.lead > * { font-weight: 650; }
+.figures td, .figures tbody th { white-space: nowrap; }
+.figures thead th { vertical-align: bottom; }
+.files tbody th { font-weight: 500; vertical-align: top; }
+.pair > .chart:only-child { max-width: 560px; }
+p.words { max-width: 78ch; }
+section > :is(figure, .pair, .words, details) + :is(figure, .pair, .words) { margin-top: 16px; }
+details figure { border: 0; padding: 8px 0; }
 .confusion { border-collapse: separate; border-spacing: 3px; margin: 0 -3px; }
 .confusion thead th { font-size: 0.8rem; text-align: center; padding: 2px 4px; vertical-align: bottom; }
 .confusion thead tr:last-child th:first-child { text-align: left; padding-left: 0; }

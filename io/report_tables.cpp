@@ -51,17 +51,17 @@ std::string mean_row(const std::vector<ClassScore>& scores) {
 
 }  // namespace
 
-std::string confusion_table(const ConfusionMatrix& confusion) {
+std::string confusion_table(const ConfusionMatrix& confusion, std::string_view title) {
   const std::size_t n = confusion.classes.size();
   IL_CHECK(confusion.counts.size() == n * n,
            "report: the confusion matrix has {} counts for {} classes; give one for each pair", confusion.counts.size(),
            n);
   if (n == 0) return {};
   std::string html = fmt::format(
-      "<figure{1}><h3>Confusion matrix</h3><div class=\"scroll\"><table class=\"confusion\" style=\"--n:{0}\">"
+      "<figure{1}><h3>{2}</h3><div class=\"scroll\"><table class=\"confusion\" style=\"--n:{0}\">"
       "<caption class=\"unseen\">Rows are true classes, columns predicted ones</caption>"
       "<thead><tr><td></td><th scope=\"colgroup\" colspan=\"{0}\">predicted</th></tr><tr><th scope=\"col\">true</th>",
-      n, layout(n));
+      n, layout(n), escape_html(title));
   for (const std::string& name : confusion.classes) html += fmt::format("<th scope=\"col\">{}</th>", escape_html(name));
   html += "</tr></thead><tbody>";
   for (std::size_t row = 0; row < n; ++row) {

@@ -35,6 +35,7 @@ struct CommandLine {
 void add_train(CommandLine& line);
 void add_eval(CommandLine& line);
 void add_predict(CommandLine& line);
+void add_reproduce(CommandLine& line);
 void add_metagrad(CommandLine& line);
 void add_profile(CommandLine& line);
 void add_episodes(CommandLine& line);

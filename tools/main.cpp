@@ -128,6 +128,7 @@ int parse_and_run(int argc, char** argv) {
   add_train(line);
   add_eval(line);
   add_predict(line);
+  add_reproduce(line);
   add_metagrad(line);
   add_profile(line);
   add_episodes(line);

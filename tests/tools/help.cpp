@@ -28,8 +28,9 @@ TEST(Help, TheExampleOfEveryCommandWorks) {
   io::write_safetensors(folder.path("w1.safetensors"), problem_file(DType::kF32));
   folder.write("recipe.toml", "size = 32\n[[source]]\nname = \"ours\"\ntake = {normal = 4, diffuse = 4}\n");
   // In an order in which each finds what it names: a run before its evaluation.
-  for (const char* command : {"doctor", "help", "check", "data", "data inspect", "data pack", "data synth",
-                              "data combine", "episodes", "metagrad", "profile", "train", "eval", "predict"}) {
+  for (const char* command :
+       {"doctor", "help", "check", "data", "data inspect", "data pack", "data synth", "data combine", "episodes",
+        "metagrad", "profile", "train", "eval", "predict", "reproduce"}) {
     for (const Arguments& call : examples_of(folder.path(), command)) {
       const Outcome outcome = innerloop_in(folder.path(), call);
       EXPECT_EQ(outcome.code, 0) << command << ": " << outcome.err;
@@ -40,8 +41,8 @@ TEST(Help, TheExampleOfEveryCommandWorks) {
 
 TEST(Help, EveryWorkingCommandKnowsTheCommonOptions) {
   TempFolder folder;
-  for (const char* command : {"train", "eval", "predict", "metagrad", "profile", "episodes", "check", "doctor",
-                              "data inspect", "data pack", "data synth", "data combine"}) {
+  for (const char* command : {"train", "eval", "predict", "reproduce", "metagrad", "profile", "episodes", "check",
+                              "doctor", "data inspect", "data pack", "data synth", "data combine"}) {
     const std::string help = innerloop_in(folder.path(), split(std::string(command) + " --help")).out;
     for (const char* option : {"--seed", "--device", "--threads", "--config", "--set", "--json"})
       EXPECT_NE(help.find(option), std::string::npos) << command << " " << option;
