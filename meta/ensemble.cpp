@@ -158,7 +158,8 @@ struct Ensemble::Impl {
 Ensemble::Ensemble(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Ensemble::~Ensemble() = default;
 
-std::shared_ptr<const Ensemble> Ensemble::fit(const Tensor& features, const std::vector<std::int32_t>& labels, std::int64_t ways) {
+std::shared_ptr<const Ensemble> Ensemble::fit(const Tensor& features, const std::vector<std::int32_t>& labels,
+                                              std::int64_t ways) {
   IL_CHECK(features.shape().rank() == 2 && features.shape()[0] == static_cast<std::int64_t>(labels.size()),
            "emcnet: features of shape {} with {} labels", features.shape().to_string(), labels.size());
   std::vector<std::int64_t> images(static_cast<std::size_t>(ways), 0);
@@ -166,8 +167,9 @@ std::shared_ptr<const Ensemble> Ensemble::fit(const Tensor& features, const std:
     IL_CHECK(y >= 0 && y < ways, "emcnet: a label of {} among {} classes", y, ways);
     ++images[static_cast<std::size_t>(y)];
   }
-  IL_CHECK(ways >= 2 && std::ranges::min(images) > 0, "emcnet: {} classes, of which {} have no image; each of two or more needs one",
-           ways, std::ranges::count(images, 0));
+  IL_CHECK(ways >= 2 && std::ranges::min(images) > 0,
+           "emcnet: {} classes, of which {} have no image; each of two or more needs one", ways,
+           std::ranges::count(images, 0));
   return with_opencv("emcnet: fitting the classifiers", [&] {
     auto impl = std::make_unique<Impl>();
     impl->ways = static_cast<int>(ways);
@@ -260,7 +262,9 @@ namespace innerloop::meta {
 namespace {
 
 [[noreturn]] void no_opencv() {
-  fail("emcnet: this innerloop was built without OpenCV's ml module, whose classifiers the system needs; build it without IL_STATIC");
+  fail(
+      "emcnet: this innerloop was built without OpenCV's ml module, whose classifiers the system needs; build it "
+      "without IL_STATIC");
 }
 
 }  // namespace
@@ -268,7 +272,9 @@ namespace {
 struct Ensemble::Impl {};
 Ensemble::Ensemble(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Ensemble::~Ensemble() = default;
-std::shared_ptr<const Ensemble> Ensemble::fit(const Tensor&, const std::vector<std::int32_t>&, std::int64_t) { no_opencv(); }
+std::shared_ptr<const Ensemble> Ensemble::fit(const Tensor&, const std::vector<std::int32_t>&, std::int64_t) {
+  no_opencv();
+}
 std::shared_ptr<const Ensemble> Ensemble::load(const std::string&, const std::string&) { no_opencv(); }
 std::string Ensemble::save() const { no_opencv(); }
 std::vector<std::int32_t> Ensemble::votes(const Tensor&) const { no_opencv(); }

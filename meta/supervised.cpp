@@ -40,14 +40,16 @@ std::vector<Tensor> in_context(const std::vector<Tensor>& tensors) {
   return out;
 }
 
-Weights cloned(const Weights& w) { return {cloned(w.params), {cloned(w.running.mean), cloned(w.running.variance), {}}}; }
+Weights cloned(const Weights& w) {
+  return {cloned(w.params), {cloned(w.running.mean), cloned(w.running.variance), {}}};
+}
 
 Weights in_context(const Weights& w) {
   return {in_context(w.params), {in_context(w.running.mean), in_context(w.running.variance), {}}};
 }
 
-/// Which image is the i-th of the whole fit: an endless walk through the images, in an order that is drawn anew each time all have
-/// been seen.
+/// Which image is the i-th of the whole fit: an endless walk through the images, in an order that is drawn anew each
+/// time all have been seen.
 class Order {
  public:
   Order(std::int64_t images, std::uint64_t seed) : seed_(seed), order_(static_cast<std::size_t>(images)) {}
@@ -63,7 +65,8 @@ class Order {
     round_ = round;
     std::iota(order_.begin(), order_.end(), std::int64_t{0});
     PhiloxSequence random(seed_, Stream::kTask, static_cast<std::uint32_t>(round));
-    for (std::size_t i = order_.size(); i > 1; --i) std::swap(order_[i - 1], order_[random.below(static_cast<std::uint32_t>(i))]);
+    for (std::size_t i = order_.size(); i > 1; --i)
+      std::swap(order_[i - 1], order_[random.below(static_cast<std::uint32_t>(i))]);
   }
 
   std::uint64_t seed_;
@@ -158,8 +161,9 @@ class Fit {
     IL_CHECK(options_.batch >= 1 && options_.batch <= kernels::kMaxImagesPerTask,
              "supervised.batch: {} images; 1 to {} are possible", options_.batch, kernels::kMaxImagesPerTask);
     IL_CHECK(options_.validate_every >= 1, "supervised.validate_every: {}; it starts at 1", options_.validate_every);
-    IL_CHECK(state_.weights.params.size() == network_.parameters().size(), "{}: a start with {} parameters for a network with {}",
-             network_.name(), state_.weights.params.size(), network_.parameters().size());
+    IL_CHECK(state_.weights.params.size() == network_.parameters().size(),
+             "{}: a start with {} parameters for a network with {}", network_.name(), state_.weights.params.size(),
+             network_.parameters().size());
     IL_CHECK(options_.optimizer.iterations <= std::numeric_limits<std::uint32_t>::max(),
              "supervised.iterations: {} have no address", options_.optimizer.iterations);
   }
@@ -171,7 +175,8 @@ class Fit {
     for (const std::int32_t y : train_.labels) ++images[static_cast<std::size_t>(y)];
     const auto present = static_cast<double>(std::ranges::count_if(images, [](std::int64_t n) { return n > 0; }));
     for (std::size_t c = 0; c < images.size(); ++c)
-      if (images[c] > 0) class_weight_[c] = static_cast<double>(train_.count()) / (present * static_cast<double>(images[c]));
+      if (images[c] > 0)
+        class_weight_[c] = static_cast<double>(train_.count()) / (present * static_cast<double>(images[c]));
   }
 
   bool out_of_patience() const { return options_.patience > 0 && state_.checks_without_gain >= options_.patience; }
@@ -194,7 +199,8 @@ class Fit {
       labels.push_back(train_.labels[static_cast<std::size_t>(index.back())]);
       sum += class_weight_[static_cast<std::size_t>(labels.back())];
     }
-    for (const std::int64_t y : labels) weights.push_back(static_cast<float>(class_weight_[static_cast<std::size_t>(y)] / sum));
+    for (const std::int64_t y : labels)
+      weights.push_back(static_cast<float>(class_weight_[static_cast<std::size_t>(y)] / sum));
     const Shape& p = pixels_.shape();
     const Tensor where = Tensor::from({1, batch_}, index);
     Tensor x = Tensor::empty({1, batch_, p[1], p[2], p[3]}, DType::kF32);
@@ -239,10 +245,11 @@ class Fit {
     check_finite("loss", figures.loss);
     check_finite("gradient", figures.gradient_norm);
     figures.rate = rate_at(options_.optimizer, state_.iteration);
-    update(options_.optimizer, schedule_row(options_.optimizer, state_.iteration), state_.weights.params, state_.optimizer,
-           gradient);
+    update(options_.optimizer, schedule_row(options_.optimizer, state_.iteration), state_.weights.params,
+           state_.optimizer, gradient);
     state_.optimizer.step = state_.iteration;
-    if (!moments.mean.empty()) state_.weights.running = nn::updated_moments(state_.weights.running, moments, options_.norm_momentum);
+    if (!moments.mean.empty())
+      state_.weights.running = nn::updated_moments(state_.weights.running, moments, options_.norm_momentum);
     figures.seconds = seconds_since(begin);
     if (callbacks_.on_iteration) callbacks_.on_iteration(figures);
   }

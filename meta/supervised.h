@@ -1,11 +1,11 @@
 // Supervised training: a classifier fitted on labelled images.
 //
 //   for each iteration: draw a batch, augment it, weighted cross-entropy, gradient, clip, Adam or SGD
-//     every `validate_every`: loss on the validation images; the best so far is kept; `patience` checks without a better
-//     one end the fit
-// Batches walk through the images in an order that is drawn anew each time all have been seen. All draws are addressed by
-// (seed, iteration), so a fit is a pure function of (network, images, options): the same bits at any number of threads, and a
-// fit that goes on from a FitState ends where an uninterrupted one does.
+//     every `validate_every`: loss on the validation images; the best so far is kept; `patience` checks without a
+//     better one end the fit
+// Batches walk through the images in an order that is drawn anew each time all have been seen. All draws are addressed
+// by (seed, iteration), so a fit is a pure function of (network, images, options): the same bits at any number of
+// threads, and a fit that goes on from a FitState ends where an uninterrupted one does.
 //
 // loss = sum_i w[y_i] CE_i / sum_i w[y_i],  w = 1, or n / (classes n_c) for ClassWeights::kBalanced
 #pragma once
@@ -39,8 +39,8 @@ struct TrainPart {
   std::string note;                ///< one line: what was set aside, or why nothing was
 };
 
-/// Sets `share` of the images aside for early stopping, by whole patients (io/groups.h). With share = 0, or where a class
-/// would be left without an image on either side, nothing is set aside, and the note says so.
+/// Sets `share` of the images aside for early stopping, by whole patients (io/groups.h). With share = 0, or where a
+/// class would be left without an image on either side, nothing is set aside, and the note says so.
 TrainPart split_validation(const io::ImageSet& set, double share, std::uint64_t seed);
 
 enum class ClassWeights : std::uint8_t { kNone, kBalanced };
@@ -114,8 +114,8 @@ struct FitResult {
   const Weights& chosen() const { return state.best.weights.params.empty() ? state.weights : state.best.weights; }
 };
 
-/// Throws Error: images that do not fit the network, a label out of range, no image; a loss or parameter that is not finite
-/// (naming the iteration and what to lower).
+/// Throws Error: images that do not fit the network, a label out of range, no image; a loss or parameter that is not
+/// finite (naming the iteration and what to lower).
 FitResult fit(const nn::Classifier& network, const LabelledImages& train, const LabelledImages& validation,
               const SupervisedOptions& options, FitState start, const FitCallbacks& callbacks = {});
 

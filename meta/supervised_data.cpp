@@ -39,10 +39,12 @@ TrainPart split_validation(const io::ImageSet& set, double share, std::uint64_t 
     part.validation = io::subset(set, split.held_out);
   }
   if (split.held_out.empty() || !has_every_class(set, part.train) || !has_every_class(set, part.validation))
-    return all_trains(set, fmt::format("no validation images: {} training images are too few to spare one of every class, so every "
-                                       "iteration is run",
-                                       set.count()));
-  part.note = fmt::format("{} training images, {} more for early stopping", part.train.count(), part.validation.count());
+    return all_trains(
+        set, fmt::format("no validation images: {} training images are too few to spare one of every class, so every "
+                         "iteration is run",
+                         set.count()));
+  part.note =
+      fmt::format("{} training images, {} more for early stopping", part.train.count(), part.validation.count());
   return part;
 }
 

@@ -15,8 +15,8 @@
 namespace innerloop::meta {
 namespace {
 
-constexpr std::string_view kKind = "supervised", kBest = "best.", kM = "optimizer.m.", kV = "optimizer.v.", kProtocol = "protocol.",
-                           kEnsemble = "ensemble";
+constexpr std::string_view kKind = "supervised", kBest = "best.", kM = "optimizer.m.", kV = "optimizer.v.",
+                           kProtocol = "protocol.", kEnsemble = "ensemble";
 
 /// The network of a stage: CovXNet's pretraining tells two classes apart.
 nn::Classifier network_of(const SystemCheckpoint& c) {
@@ -33,7 +33,8 @@ class Writer {
     file.add(name, without_task_axis(value));
   }
   void list(std::string_view prefix, const std::vector<Tensor>& values) {
-    for (std::size_t i = 0; i < values.size(); ++i) tensor(std::string(prefix) + network_.parameters()[i].name, values[i]);
+    for (std::size_t i = 0; i < values.size(); ++i)
+      tensor(std::string(prefix) + network_.parameters()[i].name, values[i]);
   }
   void weights(std::string_view prefix, const Weights& w) {
     list(prefix, w.params);
@@ -59,16 +60,19 @@ class Reader {
 
   Tensor tensor(const std::string& name, const Shape& shape) {
     const Tensor& t = file_.at(name);
-    IL_CHECK(t.dtype() == DType::kF32 && t.shape() == shape, "{}: tensor '{}' is {} {}; the system of its config needs f32 {}",
-             file_.path, name, name_of(t.dtype()), t.shape().to_string(), shape.to_string());
-    IL_CHECK(all_finite(t), "{}: tensor '{}' holds a value that is not finite; the file is damaged: use an older checkpoint",
+    IL_CHECK(t.dtype() == DType::kF32 && t.shape() == shape,
+             "{}: tensor '{}' is {} {}; the system of its config needs f32 {}", file_.path, name, name_of(t.dtype()),
+             t.shape().to_string(), shape.to_string());
+    IL_CHECK(all_finite(t),
+             "{}: tensor '{}' holds a value that is not finite; the file is damaged: use an older checkpoint",
              file_.path, name);
     read_.insert(name);
     return with_task_axis(t);
   }
   std::vector<Tensor> list(std::string_view prefix) {
     std::vector<Tensor> values;
-    for (const nn::ParameterSpec& p : network_.parameters()) values.push_back(tensor(std::string(prefix) + p.name, p.shape));
+    for (const nn::ParameterSpec& p : network_.parameters())
+      values.push_back(tensor(std::string(prefix) + p.name, p.shape));
     return values;
   }
   Weights weights(std::string_view prefix) {
@@ -89,7 +93,8 @@ class Reader {
   }
   void check_all_read() const {
     for (const auto& [name, tensor] : file_.tensors)
-      IL_CHECK(read_.contains(name), "{}: tensor '{}' belongs to nothing of the system of its config", file_.path, name);
+      IL_CHECK(read_.contains(name), "{}: tensor '{}' belongs to nothing of the system of its config", file_.path,
+               name);
   }
 
  private:
@@ -100,7 +105,8 @@ class Reader {
 
 const std::string& metadata(const io::TensorFile& file, const std::string& key) {
   const auto it = file.metadata.find(key);
-  IL_CHECK(it != file.metadata.end(), "{}: no metadata '{}', so this is no checkpoint of a comparison system", file.path, key);
+  IL_CHECK(it != file.metadata.end(), "{}: no metadata '{}', so this is no checkpoint of a comparison system",
+           file.path, key);
   return it->second;
 }
 
@@ -138,8 +144,9 @@ void write_metadata(io::TensorFile& file, const SystemCheckpoint& c, bool with_b
 void read_metadata(const io::TensorFile& file, SystemCheckpoint& c) {
   IL_CHECK(metadata(file, "format") == "innerloop" && metadata(file, "kind") == kKind,
            "{}: not the checkpoint of a comparison system", file.path);
-  IL_CHECK(metadata(file, "version") == kCheckpointVersion, "{}: version {} of the format; this program reads version {}", file.path,
-           metadata(file, "version"), kCheckpointVersion);
+  IL_CHECK(metadata(file, "version") == kCheckpointVersion,
+           "{}: version {} of the format; this program reads version {}", file.path, metadata(file, "version"),
+           kCheckpointVersion);
   try {
     io::apply_toml_text(c.config, metadata(file, "config"), "metadata 'config'");
     io::validate(c.config);

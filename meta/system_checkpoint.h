@@ -4,8 +4,8 @@
 //   best.* likewise                                  those of the best check, when there was one
 //   optimizer.m.NAME, optimizer.v.NAME               Adam's moments
 //   ensemble u8 [bytes]                              EMCNet's classifiers, once they are fitted (meta/ensemble.h)
-// Metadata: format = "innerloop", version, kind = "supervised", config (the resolved TOML), classes and class.N (their names),
-// stage, pretrained, step, best_loss, best_accuracy, best_step, checks_without_gain, data_hash, protocol.KEY.
+// Metadata: format = "innerloop", version, kind = "supervised", config (the resolved TOML), classes and class.N (their
+// names), stage, pretrained, step, best_loss, best_accuracy, best_step, checks_without_gain, data_hash, protocol.KEY.
 // Only finite values are ever written or read. The file is a function of the checkpoint alone.
 #pragma once
 
@@ -26,12 +26,13 @@ struct SystemCheckpoint {
   std::string data_hash;
   std::map<std::string, std::string> protocol;
 
-  /// The system that answers: the weights of the best check, or the last ones. Throws Error for a checkpoint from the middle of
-  /// CovXNet's pretraining, or from EMCNet before its classifiers were fitted.
+  /// The system that answers: the weights of the best check, or the last ones. Throws Error for a checkpoint from the
+  /// middle of CovXNet's pretraining, or from EMCNet before its classifiers were fitted.
   TrainedSystem system(const std::string& path) const;
 };
 
-/// Whether the file at `path` is a checkpoint of a comparison system: false for any other file, and for one that cannot be read.
+/// Whether the file at `path` is a checkpoint of a comparison system: false for any other file, and for one that cannot
+/// be read.
 bool is_system_checkpoint(const std::string& path);
 
 /// What the file holds beside the weights.

@@ -21,9 +21,10 @@ std::vector<std::int32_t> places_of(const TrainedSystem& system, const io::Image
   const auto members = set.by_class();
   for (std::size_t c = 0; c < set.classes.size(); ++c) {
     const auto at = std::ranges::find(system.classes, set.classes[c]);
-    IL_CHECK(at != system.classes.end() || members[c].empty(),
-             "{}: class '{}' is none of the classes that the system was trained on ({}); leave it out, or rename its folder",
-             describe(set), set.classes[c], fmt::join(system.classes, ", "));
+    IL_CHECK(
+        at != system.classes.end() || members[c].empty(),
+        "{}: class '{}' is none of the classes that the system was trained on ({}); leave it out, or rename its folder",
+        describe(set), set.classes[c], fmt::join(system.classes, ", "));
     places.push_back(static_cast<std::int32_t>(at - system.classes.begin()));
   }
   return places;

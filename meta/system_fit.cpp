@@ -22,8 +22,9 @@ std::string lower(std::string text) {
 }
 
 void check_classes(const io::ImageSet& set) {
-  IL_CHECK(set.classes.size() >= 2, "{}: {} classes; a system with labels needs two or more: give a folder with one subfolder a class",
-           set.name, set.classes.size());
+  IL_CHECK(set.classes.size() >= 2,
+           "{}: {} classes; a system with labels needs two or more: give a folder with one subfolder a class", set.name,
+           set.classes.size());
   const auto members = set.by_class();
   for (std::size_t c = 0; c < members.size(); ++c)
     IL_CHECK(!members[c].empty(), "{}: class '{}' has no image to train on; add some, or leave the class out", set.name,
@@ -31,7 +32,8 @@ void check_classes(const io::ImageSet& set) {
 }
 
 nn::System system_of(const io::Config& config) {
-  IL_CHECK(config.supervised.system != io::System::kUmlf, "supervised.system: umlf is meta-trained, not fitted with labels");
+  IL_CHECK(config.supervised.system != io::System::kUmlf,
+           "supervised.system: umlf is meta-trained, not fitted with labels");
   return static_cast<nn::System>(static_cast<int>(config.supervised.system) - 1);
 }
 static_assert(static_cast<int>(io::System::kLenet5) == static_cast<int>(nn::System::kLenet5) + 1 &&
@@ -81,7 +83,8 @@ class Run {
 
   /// CovXNet's first stage; afterwards state_ is the start of the second. False when it was stopped.
   bool pretrain() {
-    const bool wanted = result_.system.options.system == nn::System::kCovxnet && config_.supervised.pretrain_iterations > 0;
+    const bool wanted =
+        result_.system.options.system == nn::System::kCovxnet && config_.supervised.pretrain_iterations > 0;
     if (!fresh_ && state_.stage == Stage::kTraining) return true;
     PretrainingImages first;
     if (wanted) {
@@ -97,7 +100,8 @@ class Run {
       o.optimizer.iterations = config_.supervised.pretrain_iterations;
       if (fresh_) state_.fit = start_fit(two, o);
       state_.stage = Stage::kPretraining;
-      const LabelledImages watched = part_.validation.count() > 0 ? pretraining_images(part_.validation).images : LabelledImages{};
+      const LabelledImages watched =
+          part_.validation.count() > 0 ? pretraining_images(part_.validation).images : LabelledImages{};
       FitResult done = fit_stage(two, first.images, watched, o, Stage::kPretraining, std::move(state_.fit));
       if (done.end == FitEnd::kStopped) {
         state_.fit = std::move(done.state);
@@ -117,8 +121,8 @@ class Run {
 
   bool train() {
     const nn::Classifier network = result_.system.network();
-    FitResult done = fit_stage(network, labelled_images(part_.train), labelled_images(part_.validation), options_, Stage::kTraining,
-                               std::move(state_.fit));
+    FitResult done = fit_stage(network, labelled_images(part_.train), labelled_images(part_.validation), options_,
+                               Stage::kTraining, std::move(state_.fit));
     result_.end = done.end;
     result_.system.weights = done.chosen();
     if (!done.state.best.weights.params.empty()) result_.validation_accuracy = done.state.best.accuracy;
@@ -162,7 +166,8 @@ PretrainingImages pretraining_images(const io::ImageSet& set) {
   if (normal.empty() || pneumonia.empty()) {
     out.images = {};
     out.note = fmt::format(
-        "no pretraining: among the classes {} there is none whose name holds 'normal', or none that is neither that nor COVID-19",
+        "no pretraining: among the classes {} there is none whose name holds 'normal', or none that is neither that "
+        "nor COVID-19",
         fmt::join(set.classes, ", "));
     return out;
   }

@@ -1,7 +1,8 @@
-// A comparison system from labelled images to answers: what `train --system`, `eval`, `predict` and cross-validation share.
+// A comparison system from labelled images to answers: what `train --system`, `eval`, `predict` and cross-validation
+// share.
 //
-//   covxnet   pretrained on pneumonia against normal, the COVID-19 images left out, then all layers fine-tuned on all classes
-//   emcnet    trained as a network; then four classifiers on its features, joined by vote (meta/ensemble.h)
+//   covxnet   pretrained on pneumonia against normal, the COVID-19 images left out, then all layers fine-tuned on all
+//   classes emcnet    trained as a network; then four classifiers on its features, joined by vote (meta/ensemble.h)
 //   others    trained as they are
 // Every system sees the same images, the same validation share and the same augmentations: those of the configuration.
 // Determinism: a pure function of (images, configuration), at any number of threads.
@@ -48,8 +49,8 @@ struct PretrainingImages {
   std::string note;       ///< one line: which classes became what, or why there is no pretraining
 };
 
-/// By the names of the classes, whatever their case: one that holds "normal" is normal, one that holds "covid" is left out, every
-/// other is pneumonia.
+/// By the names of the classes, whatever their case: one that holds "normal" is normal, one that holds "covid" is left
+/// out, every other is pneumonia.
 PretrainingImages pretraining_images(const io::ImageSet& set);
 
 struct SystemCallbacks {
@@ -68,12 +69,13 @@ struct SystemFit {
   double seconds = 0;
 };
 
-/// Trains config.supervised.system on the images of `train`. `start` goes on from a state of the same (train, config); null
-/// begins anew. Throws Error as fit() does, and for a class without an image or fewer than two classes.
+/// Trains config.supervised.system on the images of `train`. `start` goes on from a state of the same (train, config);
+/// null begins anew. Throws Error as fit() does, and for a class without an image or fewer than two classes.
 SystemFit fit_system(const io::ImageSet& train, const io::Config& config, const SystemState* start = nullptr,
                      const SystemCallbacks& callbacks = {});
 
-/// Probabilities f32 [N, ways] of images u8 [N, H, W, C], in the order of system.classes; each row depends on its image alone.
+/// Probabilities f32 [N, ways] of images u8 [N, H, W, C], in the order of system.classes; each row depends on its image
+/// alone.
 Tensor probabilities(const TrainedSystem& system, const Tensor& pixels);
 
 /// The system's network for `config`: sides, channels, width and dropout from its keys.

@@ -20,7 +20,9 @@ namespace innerloop::meta {
 namespace {
 
 /// Half of a 95 % interval of a share that was counted on n images.
-double half_width(double share, std::int64_t n) { return 1.959964 * std::sqrt(share * (1 - share) / static_cast<double>(n)); }
+double half_width(double share, std::int64_t n) {
+  return 1.959964 * std::sqrt(share * (1 - share) / static_cast<double>(n));
+}
 
 class Run {
  public:
@@ -46,7 +48,8 @@ class Run {
     result_.outcome = fitted.end == FitEnd::kStopped ? TrainOutcome::kStopped : TrainOutcome::kFinished;
     result_.first_step = first_step_;
     result_.step = state_.state.step();
-    result_.best_step = state_.state.fit.best.iteration > 0 ? state_.state.pretrained + state_.state.fit.best.iteration : 0;
+    result_.best_step =
+        state_.state.fit.best.iteration > 0 ? state_.state.pretrained + state_.state.fit.best.iteration : 0;
     result_.validation_accuracy = fitted.validation_accuracy;
     result_.checkpoint = folder_.checkpoint();
     result_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
@@ -62,7 +65,8 @@ class Run {
   void find_start() {
     if (options_.start == RunStart::kResume && std::filesystem::exists(folder_.checkpoint())) {
       IL_CHECK(is_system_checkpoint(folder_.checkpoint()),
-               "{}: is the checkpoint of a meta-training run; leave --system out to go on with it", folder_.checkpoint());
+               "{}: is the checkpoint of a meta-training run; leave --system out to go on with it",
+               folder_.checkpoint());
       state_ = load_system(folder_.checkpoint());
       check_same_run(state_.config, config_, folder_.checkpoint());
       resumed_ = true;
@@ -86,7 +90,8 @@ class Run {
     set_ = io::load_images(data, load);
     const std::string hash = set_.hash();
     IL_CHECK(state_.data_hash.empty() || state_.data_hash == hash,
-             "{}: the data set is not the one that the run in {} was trained on; resume with the same images, or train into a new "
+             "{}: the data set is not the one that the run in {} was trained on; resume with the same images, or train "
+             "into a new "
              "folder",
              data, folder_.root);
     split_ = split_for_system(set_, config_);
@@ -96,7 +101,8 @@ class Run {
     state_.protocol["data"] = data;
     if (skip) state_.protocol["bad files"] = "skipped";
     state_.protocol["split"] = split_.description;
-    say(fmt::format("{}: {} images of {} classes; {}", set_.name, set_.count(), set_.classes.size(), split_.description));
+    say(fmt::format("{}: {} images of {} classes; {}", set_.name, set_.count(), set_.classes.size(),
+                    split_.description));
     for (const io::SkippedFile& file : set_.skipped) say(fmt::format("left out: {}: {}", file.file, file.reason));
   }
 
@@ -106,9 +112,10 @@ class Run {
     io::write_file(folder_.config(), io::to_toml(config_));
     log_.emplace(resumed_ ? io::RunLog::resume(folder_.log(), first_step_) : io::RunLog::create(folder_.log()));
     if (resumed_) say(fmt::format("resumed after iteration {}", first_step_));
-    const nn::Classifier network = nn::make_system(system_options(config_, static_cast<std::int64_t>(set_.classes.size())));
-    say(fmt::format("{}: {} parameters at {}x{}x{}", network.name(), network.parameter_count(), network.height(), network.width(),
-                    network.channels()));
+    const nn::Classifier network =
+        nn::make_system(system_options(config_, static_cast<std::int64_t>(set_.classes.size())));
+    say(fmt::format("{}: {} parameters at {}x{}x{}", network.name(), network.parameter_count(), network.height(),
+                    network.width(), network.channels()));
   }
 
   std::int64_t step_of(Stage stage, std::int64_t iteration) {
@@ -134,7 +141,8 @@ class Run {
       if (options_.callbacks.on_step) options_.callbacks.on_step(entry);
     };
     c.on_check = [this](Stage stage, const CheckFigures& f) {
-      const io::EvalEntry entry{step_of(stage, f.iteration), f.accuracy, half_width(f.accuracy, f.images), f.loss, f.images, f.seconds};
+      const io::EvalEntry entry{
+          step_of(stage, f.iteration), f.accuracy, half_width(f.accuracy, f.images), f.loss, f.images, f.seconds};
       log_->write(entry);
       if (options_.callbacks.on_eval) options_.callbacks.on_eval(entry);
     };

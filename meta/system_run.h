@@ -1,10 +1,11 @@
 // A comparison system's whole run: what meta/trainer.h is to meta-training.
 //
-//   data -> hold out whole patients of every class -> fit_system() -> answer the held-out images -> checkpoint, best, report
-// The run folder and its files are those of meta-training (meta/run_folder.h); log.jsonl has one line an iteration and one a check of
-// the validation images. The held-out images serve once, after the last iteration; nothing is chosen by them.
-// Determinism: a run is a pure function of (config, data); one that was stopped and resumed ends at the same bits as one that never
-// stopped, at any number of threads.
+//   data -> hold out whole patients of every class -> fit_system() -> answer the held-out images -> checkpoint, best,
+//   report
+// The run folder and its files are those of meta-training (meta/run_folder.h); log.jsonl has one line an iteration and
+// one a check of the validation images. The held-out images serve once, after the last iteration; nothing is chosen by
+// them. Determinism: a run is a pure function of (config, data); one that was stopped and resumed ends at the same bits
+// as one that never stopped, at any number of threads.
 #pragma once
 
 #include "meta/holdout.h"
@@ -13,7 +14,8 @@
 
 namespace innerloop::meta {
 
-/// The part of `set` that trains and the part that is held out: by whole groups, from every class, data.holdout of them.
+/// The part of `set` that trains and the part that is held out: by whole groups, from every class, data.holdout of
+/// them.
 DataSplit split_for_system(const io::ImageSet& set, const io::Config& config);
 
 struct SystemRunResult {

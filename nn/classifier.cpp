@@ -40,7 +40,8 @@ std::vector<Tensor> Classifier::init(std::uint64_t seed) const {
     if (p.start == Start::kZero || p.start == Start::kOne)
       params.push_back(Tensor::full(shape, DType::kF32, p.start == Start::kOne ? 1 : 0));
     else
-      params.push_back(uniform(shape, std::sqrt(6 / (p.start == Start::kHe ? p.fan_in : p.fan_in + p.fan_out)), seed, i));
+      params.push_back(
+          uniform(shape, std::sqrt(6 / (p.start == Start::kHe ? p.fan_in : p.fan_in + p.fan_out)), seed, i));
   }
   return params;
 }
@@ -54,18 +55,21 @@ NormMoments Classifier::init_moments() const {
   return m;
 }
 
-ClassifierOutput Classifier::forward(const Vars& params, const NormMoments& running, const Var& x, const Pass& pass) const {
+ClassifierOutput Classifier::forward(const Vars& params, const NormMoments& running, const Var& x,
+                                     const Pass& pass) const {
   const Shape& s = x.shape();
   IL_CHECK(s.rank() == 5 && s[0] == 1 && s[2] == height() && s[3] == width() && s[4] == channels(),
-           "{}: images of shape {} for a network of {}x{}x{}; [1, N, H, W, C] is needed", name(), s.to_string(), height(),
-           width(), channels());
+           "{}: images of shape {} for a network of {}x{}x{}; [1, N, H, W, C] is needed", name(), s.to_string(),
+           height(), width(), channels());
   IL_CHECK(params.size() == parameters().size(), "{}: {} parameters where the network has {}", name(), params.size(),
            parameters().size());
   for (std::size_t i = 0; i < params.size(); ++i)
     IL_CHECK(params[i].shape() == with_task(parameters()[i].shape), "{}: {} has shape {}, the network needs {}", name(),
              parameters()[i].name, params[i].shape().to_string(), with_task(parameters()[i].shape).to_string());
-  IL_CHECK(pass.phase == Phase::kTrain || (running.mean.size() == norms().size() && running.variance.size() == norms().size()),
-           "{}: running statistics of {} batch norms where the network has {}", name(), running.mean.size(), norms().size());
+  IL_CHECK(pass.phase == Phase::kTrain ||
+               (running.mean.size() == norms().size() && running.variance.size() == norms().size()),
+           "{}: running statistics of {} batch norms where the network has {}", name(), running.mean.size(),
+           norms().size());
 
   ClassifierOutput out;
   if (pass.phase == Phase::kTrain) {

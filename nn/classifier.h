@@ -1,9 +1,9 @@
 // Classifier: a supervised image classifier as a pure function of its parameters.
 //
-// Parameters are a list in a fixed order with names, each with a leading task axis of 1. What is not a parameter is handed
-// in and handed out in the open: the running statistics of batch norm are an argument, the statistics of a batch are part of
-// the result, and a dropout mask is a function of the address that the pass names. So the same call gives the same bits, at
-// any number of threads.
+// Parameters are a list in a fixed order with names, each with a leading task axis of 1. What is not a parameter is
+// handed in and handed out in the open: the running statistics of batch norm are an argument, the statistics of a batch
+// are part of the result, and a dropout mask is a function of the address that the pass names. So the same call gives
+// the same bits, at any number of threads.
 //
 //   training    batch norm by this batch's statistics (biased variance), dropout by the address of the pass
 //   evaluation  batch norm by the running statistics, no dropout: an image's answer does not depend on its neighbours
@@ -27,8 +27,8 @@ using autograd::Vars;
 
 enum class Phase : std::uint8_t { kTrain, kEvaluate };
 
-/// How one batch goes through. `dropout` is read in training only; layer i draws its mask at (seed, step, task + i), so that no
-/// two layers share one.
+/// How one batch goes through. `dropout` is read in training only; layer i draws its mask at (seed, step, task + i), so
+/// that no two layers share one.
 struct Pass {
   Phase phase = Phase::kEvaluate;
   autograd::DropoutAddress dropout;
@@ -37,7 +37,8 @@ struct Pass {
 /// Mean and biased variance [1, K] of each batch norm, in the order of the layers.
 struct NormMoments {
   std::vector<Tensor> mean, variance;
-  std::vector<std::int64_t> values;  ///< of a batch: how many values a channel each norm saw; empty for running statistics
+  std::vector<std::int64_t>
+      values;  ///< of a batch: how many values a channel each norm saw; empty for running statistics
 };
 
 struct ClassifierOutput {
@@ -113,8 +114,8 @@ class Classifier {
   /// Mean 0, variance 1.
   NormMoments init_moments() const;
 
-  /// Logits of images [1, N, H, W, C] in [0, 1]. Throws Error naming the shapes when images, parameters or statistics are not
-  /// this network's.
+  /// Logits of images [1, N, H, W, C] in [0, 1]. Throws Error naming the shapes when images, parameters or statistics
+  /// are not this network's.
   ClassifierOutput forward(const Vars& params, const NormMoments& running, const Var& x, const Pass& pass) const;
 
  private:

@@ -30,9 +30,12 @@ std::string kind_of(const ConvLayer& l) {
 
 Var activate(Activation activation, const Var& x) {
   switch (activation) {
-    case Activation::kRelu: return autograd::relu(x);
-    case Activation::kTanh: return autograd::tanh(x);
-    case Activation::kNone: break;
+    case Activation::kRelu:
+      return autograd::relu(x);
+    case Activation::kTanh:
+      return autograd::tanh(x);
+    case Activation::kNone:
+      break;
   }
   return x;
 }
@@ -63,8 +66,8 @@ Var apply_norm(const LayerCall& call, const NormPlace& place, const Var& x) {
 ClassifierBuilder::ClassifierBuilder(std::string name, std::string source, Shape image, std::int64_t ways,
                                      std::optional<double> dropout_for_all)
     : shape_(std::move(image)), dropout_for_all_(dropout_for_all) {
-  IL_CHECK(shape_.rank() == 3 && shape_.numel() >= 1 && ways >= 1, "{}: images {} and {} ways; [H, W, C] and at least 1 are needed",
-           name, shape_.to_string(), ways);
+  IL_CHECK(shape_.rank() == 3 && shape_.numel() >= 1 && ways >= 1,
+           "{}: images {} and {} ways; [H, W, C] and at least 1 are needed", name, shape_.to_string(), ways);
   parts_.name = std::move(name);
   parts_.source = std::move(source);
   parts_.height = shape_[0];
@@ -73,8 +76,10 @@ ClassifierBuilder::ClassifierBuilder(std::string name, std::string source, Shape
   parts_.ways = ways;
 }
 
-std::int64_t ClassifierBuilder::windows(const std::string& name, std::int64_t in, std::int64_t window, std::int64_t stride) const {
-  IL_CHECK(in >= window, "{}: a {}x{} image is used up at {}; raise data.size", parts_.name, parts_.height, parts_.width, name);
+std::int64_t ClassifierBuilder::windows(const std::string& name, std::int64_t in, std::int64_t window,
+                                        std::int64_t stride) const {
+  IL_CHECK(in >= window, "{}: a {}x{} image is used up at {}; raise data.size", parts_.name, parts_.height,
+           parts_.width, name);
   return (in - window) / stride + 1;
 }
 
@@ -82,7 +87,8 @@ void ClassifierBuilder::need_map(const std::string& name) const {
   IL_CHECK(shape_.rank() == 3, "{}: {} needs a map and finds {}", parts_.name, name, shape_.to_string());
 }
 
-std::size_t ClassifierBuilder::parameter(const std::string& name, const Shape& shape, Start start, double fan_in, double fan_out) {
+std::size_t ClassifierBuilder::parameter(const std::string& name, const Shape& shape, Start start, double fan_in,
+                                         double fan_out) {
   parts_.parameters.push_back({name, shape, start, fan_in, fan_out});
   return parts_.parameters.size() - 1;
 }
@@ -93,8 +99,9 @@ ConvPlace ClassifierBuilder::conv_place(const std::string& name, const ConvLayer
   const std::int64_t from = channels / l.groups;
   const auto window = static_cast<double>(l.kernel * l.kernel);
   const Start start = l.activation == Activation::kRelu ? Start::kHe : Start::kGlorot;
-  const std::size_t weight = parameter(name + ".weight", {l.kernel, l.kernel, from, l.filters}, start,
-                                       window * static_cast<double>(from), window * static_cast<double>(l.filters / l.groups));
+  const std::size_t weight =
+      parameter(name + ".weight", {l.kernel, l.kernel, from, l.filters}, start, window * static_cast<double>(from),
+                window * static_cast<double>(l.filters / l.groups));
   return {weight, parameter(name + ".bias", {l.filters}, Start::kZero), l};
 }
 
@@ -120,8 +127,8 @@ ClassifierBuilder& ClassifierBuilder::layer(const LayerRow& row, LayerFunction a
 ClassifierBuilder& ClassifierBuilder::conv(const std::string& name, const ConvLayer& l) {
   need_map(name);
   const std::int64_t reach = (l.kernel - 1) * l.dilation + 1;
-  const Shape out{windows(name, shape_[0] + 2 * l.pad, reach, l.stride), windows(name, shape_[1] + 2 * l.pad, reach, l.stride),
-                  l.filters};
+  const Shape out{windows(name, shape_[0] + 2 * l.pad, reach, l.stride),
+                  windows(name, shape_[1] + 2 * l.pad, reach, l.stride), l.filters};
   const std::size_t begin = places();
   const ConvPlace place = conv_place(name, l, shape_[2]);
   return layer({name, kind_of(l), out, parameters_since(begin)}, [place](const LayerCall& call, const Var& x) {
@@ -137,7 +144,8 @@ ClassifierBuilder& ClassifierBuilder::batch_norm(const std::string& name) {
                [place](const LayerCall& call, const Var& x) { return apply_norm(call, place, x); });
 }
 
-ClassifierBuilder& ClassifierBuilder::response_norm(const std::string& name, const autograd::ResponseNormOptions& options) {
+ClassifierBuilder& ClassifierBuilder::response_norm(const std::string& name,
+                                                    const autograd::ResponseNormOptions& options) {
   need_map(name);
   return layer({name, fmt::format("response norm over {} channels", options.channels), shape_, 0},
                [options](const LayerCall&, const Var& x) { return autograd::response_norm(x, options); });
@@ -163,9 +171,8 @@ ClassifierBuilder& ClassifierBuilder::adaptive_pool(const std::string& name, std
   need_map(name);
   const Shape out{std::min(shape_[0], side), std::min(shape_[1], side), shape_[2]};
   if (out == shape_) return *this;
-  return layer({name, "adaptive average pool", out, 0}, [out](const LayerCall&, const Var& x) {
-    return autograd::adaptive_average_pool(x, out[0], out[1]);
-  });
+  return layer({name, "adaptive average pool", out, 0},
+               [out](const LayerCall&, const Var& x) { return autograd::adaptive_average_pool(x, out[0], out[1]); });
 }
 
 ClassifierBuilder& ClassifierBuilder::global_average(const std::string& name) {
@@ -222,7 +229,8 @@ struct CellPlace {
   }
 };
 
-CellPlace cell_place(ClassifierBuilder& builder, const std::string& name, std::int64_t features, std::int64_t units, Start bias) {
+CellPlace cell_place(ClassifierBuilder& builder, const std::string& name, std::int64_t features, std::int64_t units,
+                     Start bias) {
   const auto f = static_cast<double>(features), u = static_cast<double>(units);
   const std::size_t input = builder.parameter(name + ".input", {features, units}, Start::kGlorot, f, u);
   const std::size_t recurrent = builder.parameter(name + ".recurrent", {units, units}, Start::kGlorot, u, u);
@@ -236,23 +244,29 @@ ClassifierBuilder& ClassifierBuilder::lstm(const std::string& name, std::int64_t
   const std::size_t begin = places();
   std::array<CellPlace, 4> gates{};
   // A forget gate that begins open (bias 1) lets gradients reach the first steps: Jozefowicz et al., ICML 2015.
-  const std::pair<const char*, Start> kinds[] = {
-      {"input_gate", Start::kZero}, {"forget_gate", Start::kOne}, {"cell", Start::kZero}, {"output_gate", Start::kZero}};
-  for (std::size_t g = 0; g < 4; ++g) gates[g] = cell_place(*this, name + "." + kinds[g].first, shape_[2], units, kinds[g].second);
-  return layer({name, fmt::format("LSTM {} over {} steps", units, shape_[0] * shape_[1]), Shape{units}, parameters_since(begin)},
-               [gates](const LayerCall& call, const Var& x) {
-                 autograd::LstmWeights w;
-                 for (std::size_t g = 0; g < 4; ++g) w[g] = gates[g].weights(call);
-                 return autograd::lstm(as_sequence(x), w);
-               });
+  const std::pair<const char*, Start> kinds[] = {{"input_gate", Start::kZero},
+                                                 {"forget_gate", Start::kOne},
+                                                 {"cell", Start::kZero},
+                                                 {"output_gate", Start::kZero}};
+  for (std::size_t g = 0; g < 4; ++g)
+    gates[g] = cell_place(*this, name + "." + kinds[g].first, shape_[2], units, kinds[g].second);
+  return layer(
+      {name, fmt::format("LSTM {} over {} steps", units, shape_[0] * shape_[1]), Shape{units}, parameters_since(begin)},
+      [gates](const LayerCall& call, const Var& x) {
+        autograd::LstmWeights w;
+        for (std::size_t g = 0; g < 4; ++g) w[g] = gates[g].weights(call);
+        return autograd::lstm(as_sequence(x), w);
+      });
 }
 
 ClassifierBuilder& ClassifierBuilder::recurrent(const std::string& name, std::int64_t units) {
   need_map(name);
   const std::size_t begin = places();
   const CellPlace cell = cell_place(*this, name, shape_[2], units, Start::kZero);
-  return layer({name, fmt::format("recurrent {} over {} steps", units, shape_[0] * shape_[1]), Shape{units}, parameters_since(begin)},
-               [cell](const LayerCall& call, const Var& x) { return autograd::recurrent(as_sequence(x), cell.weights(call)); });
+  return layer(
+      {name, fmt::format("recurrent {} over {} steps", units, shape_[0] * shape_[1]), Shape{units},
+       parameters_since(begin)},
+      [cell](const LayerCall& call, const Var& x) { return autograd::recurrent(as_sequence(x), cell.weights(call)); });
 }
 
 Classifier ClassifierBuilder::output() {

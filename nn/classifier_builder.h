@@ -1,8 +1,8 @@
-// ClassifierBuilder: a classifier layer by layer. It keeps track of the map's shape, so that every layer knows its parameters and the
-// layer table fills itself; what the networks of nn/systems are written with.
+// ClassifierBuilder: a classifier layer by layer. It keeps track of the map's shape, so that every layer knows its
+// parameters and the layer table fills itself; what the networks of nn/systems are written with.
 //
-// Each call adds one layer (one line of the table) and returns the builder. A layer that an image is too small for throws Error
-// naming the network, the layer and the side.
+// Each call adds one layer (one line of the table) and returns the builder. A layer that an image is too small for
+// throws Error naming the network, the layer and the side.
 #pragma once
 
 #include <cstdint>
@@ -69,7 +69,8 @@ class ClassifierBuilder {
   Classifier output();
 
   // For layers that are made outside: their parameters, and how to run what they belong to.
-  std::size_t parameter(const std::string& name, const Shape& shape, Start start, double fan_in = 1, double fan_out = 1);
+  std::size_t parameter(const std::string& name, const Shape& shape, Start start, double fan_in = 1,
+                        double fan_out = 1);
   ConvPlace conv_place(const std::string& name, const ConvLayer& layer, std::int64_t channels);
   NormPlace norm_place(const std::string& name, std::int64_t channels);
   /// Learned values of the parameters from place `begin` on.

@@ -2,7 +2,6 @@
 
 #include <fmt/core.h>
 
-
 #include "io/atomic_file.h"
 #include "io/report.h"
 #include "meta/from_config.h"
@@ -25,8 +24,10 @@ io::Config config_of(const meta::SystemCheckpoint& checkpoint, const CommonOptio
   base.run.threads = 0;
   base.run.device = io::DeviceChoice::kAuto;
   const io::Config config = common.resolve(base);
-  if (config.supervised != base.supervised || config.data.size != base.data.size || config.data.channels != base.data.channels)
-    fail_usage("{}: keys of [supervised], data.size and data.channels cannot be set here; the checkpoint fixes them", command);
+  if (config.supervised != base.supervised || config.data.size != base.data.size ||
+      config.data.channels != base.data.channels)
+    fail_usage("{}: keys of [supervised], data.size and data.channels cannot be set here; the checkpoint fixes them",
+               command);
   if (config.eval != base.eval)
     fail_usage("{}: keys of [eval] are of few-shot episodes, and {} answers without; leave them out", command,
                io::name_of(config.supervised.system));
@@ -46,14 +47,15 @@ int eval_system(const SystemEval& asked, const CommonOptions& common, const BadF
   const std::string hash = set.hash();
   if (asked.part == Part::kHeldOut) {
     IL_CHECK(hash == checkpoint.data_hash,
-             "{}: not the data set that {} was trained on, so nothing of it was held out; leave --part held-out out", asked.data,
-             asked.checkpoint);
+             "{}: not the data set that {} was trained on, so nothing of it was held out; leave --part held-out out",
+             asked.data, asked.checkpoint);
     set = meta::split_for_system(set, checkpoint.config).held_out;
     IL_CHECK(set.count() > 0, "{}: was trained with data.holdout = 0; leave --part held-out out", asked.checkpoint);
   } else if (hash == checkpoint.data_hash) {
-    warn(fmt::format("{} is the data set that this checkpoint was trained on; --part held-out keeps to the images that training "
-                     "never saw",
-                     asked.data));
+    warn(fmt::format(
+        "{} is the data set that this checkpoint was trained on; --part held-out keeps to the images that training "
+        "never saw",
+        asked.data));
   }
   const meta::EvalResult result = meta::evaluate_system(system, set, hash);
   if (!asked.report.empty()) {
@@ -75,13 +77,14 @@ int eval_system(const SystemEval& asked, const CommonOptions& common, const BadF
   return kDone;
 }
 
-int predict_system(const std::string& checkpoint_path, const std::vector<std::string>& images, const CommonOptions& common,
-                   const BadFileOption& bad_files) {
+int predict_system(const std::string& checkpoint_path, const std::vector<std::string>& images,
+                   const CommonOptions& common, const BadFileOption& bad_files) {
   const meta::SystemCheckpoint checkpoint = meta::load_system(checkpoint_path);
   const meta::TrainedSystem system = checkpoint.system(checkpoint_path);
   io::LoadOptions load = meta::load_options(config_of(checkpoint, common, "predict"));
   load.cache.clear();  // the cache and the groups are the training set's
   load.groups_csv.clear();
+  load.layout = io::Layout::kAuto;  // that of the training set says nothing of these images
   const QueryImages queries = load_query_images(images, load, bad_files);
   const Tensor p = meta::probabilities(system, queries.pixels);
   const std::size_t ways = system.classes.size();

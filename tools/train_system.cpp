@@ -17,7 +17,9 @@ bool is_demo(const std::string& data, bool has_config_file) { return data == "sy
 
 Json json_of_run(const meta::SystemRunResult& r, const io::Config& config) {
   const auto path = [](const std::string& text) { return text.empty() ? Json() : Json(text); };
-  const char* end = r.end == meta::FitEnd::kPatience ? "patience" : r.end == meta::FitEnd::kIterations ? "iterations" : "stopped";
+  const char* end = r.end == meta::FitEnd::kPatience     ? "patience"
+                    : r.end == meta::FitEnd::kIterations ? "iterations"
+                                                         : "stopped";
   return {{"outcome", r.outcome == meta::TrainOutcome::kFinished ? "finished" : "stopped"},
           {"system", io::name_of(config.supervised.system)},
           {"end", end},
@@ -36,10 +38,12 @@ void print_result(const meta::SystemRunResult& r, const std::string& out) {
   const bool stopped = r.outcome == meta::TrainOutcome::kStopped;
   fmt::print("{} after {} iterations, {}\n", stopped ? "stopped" : "finished", r.step, io::format_duration(r.seconds));
   if (std::isfinite(r.validation_accuracy))
-    fmt::print("validation accuracy {:.1f} % at the best check, after iteration {}\n", r.validation_accuracy * 100, r.best_step);
+    fmt::print("validation accuracy {:.1f} % at the best check, after iteration {}\n", r.validation_accuracy * 100,
+               r.best_step);
   if (r.evaluated)
     fmt::print("held-out accuracy {} over {} images\n",
-               io::percent_with_interval(r.evaluation.accuracy.mean, r.evaluation.accuracy.half_width), r.evaluation.accuracy.n);
+               io::percent_with_interval(r.evaluation.accuracy.mean, r.evaluation.accuracy.half_width),
+               r.evaluation.accuracy.n);
   fmt::print("checkpoint {}\n", r.checkpoint);
   if (!r.best.empty()) fmt::print("best       {}\n", r.best);
   if (!r.report.empty()) fmt::print("report     {}\n", r.report);
@@ -68,7 +72,8 @@ int run_train_system(meta::TrainOptions options, const std::string& first, bool 
   {
     const io::SupervisedConfig& s = options.config.supervised;
     const bool two_stages = s.system == io::System::kCovxnet;
-    TrainDisplay display({s.iterations + (two_stages ? s.pretrain_iterations : 0), 0, "iteration", "validation", "images"}, first);
+    TrainDisplay display(
+        {s.iterations + (two_stages ? s.pretrain_iterations : 0), 0, "iteration", "validation", "images"}, first);
     options.callbacks = display.callbacks();
     result = meta::train_system(options);
   }

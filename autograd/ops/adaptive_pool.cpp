@@ -25,14 +25,16 @@ Tensor window_means(std::int64_t in, std::int64_t out, DType dtype) {
 Var adaptive_average_pool(const Var& x, std::int64_t rows, std::int64_t columns) {
   const Shape& s = x.shape();
   IL_CHECK(s.rank() == 5 && rows >= 1 && columns >= 1 && rows <= s[2] && columns <= s[3],
-           "adaptive_average_pool: a map of {}x{} from the shape {}; [T, N, H, W, C] with H and W at least as large is needed",
+           "adaptive_average_pool: a map of {}x{} from the shape {}; [T, N, H, W, C] with H and W at least as large is "
+           "needed",
            rows, columns, s.to_string());
   if (s[2] == rows && s[3] == columns) return x;
   const std::int64_t images = s[0] * s[1];
   // Equal windows need no matrix.
   if (s[2] % rows == 0 && s[3] % columns == 0)
     return average_pool(x, {s[2] / rows, s[3] / columns, s[2] / rows, s[3] / columns});
-  // Rows first: [rows, H] times [H, W C] of each image; then columns: [columns, W] times [W, C] of each row of each image.
+  // Rows first: [rows, H] times [H, W C] of each image; then columns: [columns, W] times [W, C] of each row of each
+  // image.
   const Var down = matmul(window_means(s[2], rows, x.dtype()), reshape(x, {images, s[2], s[3] * s[4]}));
   const Var across = matmul(window_means(s[3], columns, x.dtype()), reshape(down, {images * rows, s[3], s[4]}));
   return reshape(across, {s[0], s[1], rows, columns, s[4]});

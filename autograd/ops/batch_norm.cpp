@@ -13,8 +13,8 @@ namespace {
 void check_norm(const Var& x, const Var& v, const char* what) {
   const Shape &s = x.shape(), &k = v.shape();
   IL_CHECK(s.rank() == 5, "batch_norm: shape {}; [T, N, H, W, K] is needed", s.to_string());
-  IL_CHECK(k.rank() == 2 && k[1] == s[4] && (k[0] == 1 || k[0] == s[0]), "batch_norm: {} {} for the shape {}; [T, K] is needed",
-           what, k.to_string(), s.to_string());
+  IL_CHECK(k.rank() == 2 && k[1] == s[4] && (k[0] == 1 || k[0] == s[0]),
+           "batch_norm: {} {} for the shape {}; [T, K] is needed", what, k.to_string(), s.to_string());
 }
 
 /// [T, K] as a factor of [T, N, H, W, K].
@@ -33,7 +33,8 @@ BatchNormResult batch_norm(const Var& x, const Var& gamma, const Var& beta, doub
   return {away * slope + per_channel(beta), flat(center), flat(variance)};
 }
 
-Var batch_norm_with(const Var& x, const Var& mean, const Var& variance, const Var& gamma, const Var& beta, double epsilon) {
+Var batch_norm_with(const Var& x, const Var& mean, const Var& variance, const Var& gamma, const Var& beta,
+                    double epsilon) {
   check_norm(x, mean, "mean");
   check_norm(x, variance, "variance");
   check_norm(x, gamma, "gamma");
@@ -45,9 +46,10 @@ Var batch_norm_with(const Var& x, const Var& mean, const Var& variance, const Va
 Var response_norm(const Var& x, const ResponseNormOptions& o) {
   const Shape& s = x.shape();
   IL_CHECK(s.rank() >= 1 && s[-1] >= 1, "response_norm: shape {} has no channels", s.to_string());
-  IL_CHECK(o.channels >= 1 && o.bias > 0, "response_norm: a window of {} channels and a bias of {}; both must be above 0",
-           o.channels, o.bias);
-  // The sum over the window is a product with a band of ones: its adjoint is the same band, and it runs on every device.
+  IL_CHECK(o.channels >= 1 && o.bias > 0,
+           "response_norm: a window of {} channels and a bias of {}; both must be above 0", o.channels, o.bias);
+  // The sum over the window is a product with a band of ones: its adjoint is the same band, and it runs on every
+  // device.
   const std::int64_t c = s[-1], reach = o.channels / 2;
   std::vector<double> band(static_cast<std::size_t>(c * c), 0);
   for (std::int64_t i = 0; i < c; ++i)

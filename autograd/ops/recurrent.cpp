@@ -12,9 +12,10 @@ namespace {
 void check_sequence(const char* op, const Var& x, const RecurrentWeights& w) {
   const Shape &s = x.shape(), &in = w.input.shape(), &re = w.recurrent.shape(), &b = w.bias.shape();
   IL_CHECK(s.rank() == 4 && s[2] >= 1, "{}: shape {}; a sequence [T, N, L, F] is needed", op, s.to_string());
-  IL_CHECK(in.rank() == 3 && in[1] == s[3] && re.rank() == 3 && re[1] == in[2] && re[2] == in[2] && b.rank() == 2 && b[1] == in[2],
-           "{}: weights {}, {} and bias {} for the shape {}; [T, F, U], [T, U, U] and [T, U] are needed", op, in.to_string(),
-           re.to_string(), b.to_string(), s.to_string());
+  IL_CHECK(in.rank() == 3 && in[1] == s[3] && re.rank() == 3 && re[1] == in[2] && re[2] == in[2] && b.rank() == 2 &&
+               b[1] == in[2],
+           "{}: weights {}, {} and bias {} for the shape {}; [T, F, U], [T, U, U] and [T, U] are needed", op,
+           in.to_string(), re.to_string(), b.to_string(), s.to_string());
 }
 
 /// x_l Wx + b of all steps as one product: [T, N, L, U].
@@ -34,8 +35,8 @@ Var drive(const Var& projected, const Var& h, const RecurrentWeights& w, std::in
 
 Var take_step(const Var& x, std::int64_t step) {
   const Shape& s = x.shape();
-  IL_CHECK(s.rank() == 4 && step >= 0 && step < s[2], "take_step: step {} of the shape {}; [T, N, L, F] is needed", step,
-           s.to_string());
+  IL_CHECK(s.rank() == 4 && step >= 0 && step < s[2], "take_step: step {} of the shape {}; [T, N, L, F] is needed",
+           step, s.to_string());
   if (s[2] == 1) return reshape(x, {s[0], s[1], s[3]});
   // A product with a row of one 1: its adjoint puts the cotangent back in its place.
   std::vector<double> pick(static_cast<std::size_t>(s[2]), 0);

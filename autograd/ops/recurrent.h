@@ -17,8 +17,8 @@ struct RecurrentWeights {
   Var bias;       ///< [T|1, U]
 };
 
-/// The last hidden state [T, N, U] of h_l = tanh(x_l Wx + h_{l-1} Wh + b), h_0 = 0, for x [T, N, L, F]. Source: Elman, "Finding
-/// structure in time", Cognitive Science 14, 1990.
+/// The last hidden state [T, N, U] of h_l = tanh(x_l Wx + h_{l-1} Wh + b), h_0 = 0, for x [T, N, L, F]. Source: Elman,
+/// "Finding structure in time", Cognitive Science 14, 1990.
 Var recurrent(const Var& x, const RecurrentWeights& weights);
 
 /// Gates in the order input, forget, cell, output.

@@ -16,7 +16,8 @@ Classifier cnn_lstm(const SystemOptions& o) {
   int block = 0;
   for (const auto& [convs, filters] : kBlocks) {
     ++block;
-    for (int i = 1; i <= convs; ++i) net.conv(fmt::format("conv{}_{}", block, i), {.filters = widened(o, filters), .pad = 1});
+    for (int i = 1; i <= convs; ++i)
+      net.conv(fmt::format("conv{}_{}", block, i), {.filters = widened(o, filters), .pad = 1});
     net.max_pool(fmt::format("pool{}", block), 2, 2).dropout(fmt::format("drop{}", block), 0.25);
   }
   net.adaptive_pool("pool5.adapt", 7).lstm("lstm", widened(o, 512)).dense("fc", widened(o, 64), Activation::kRelu);

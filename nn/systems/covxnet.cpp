@@ -27,10 +27,13 @@ struct UnitPlaces {
   NormPlace join_norm;
 };
 
-UnitPlaces unit_places(ClassifierBuilder& net, const std::string& name, std::int64_t in, std::int64_t inner, std::int64_t out,
-                       std::int64_t dilations) {
-  UnitPlaces u{net.conv_place(name + ".widen", {.filters = inner, .kernel = 1}, in), net.norm_place(name + ".widen.norm", inner),
-               {}, 0, {}};
+UnitPlaces unit_places(ClassifierBuilder& net, const std::string& name, std::int64_t in, std::int64_t inner,
+                       std::int64_t out, std::int64_t dilations) {
+  UnitPlaces u{net.conv_place(name + ".widen", {.filters = inner, .kernel = 1}, in),
+               net.norm_place(name + ".widen.norm", inner),
+               {},
+               0,
+               {}};
   for (std::int64_t d = 1; d <= dilations; ++d) {
     const std::string branch = fmt::format("{}.dilation{}", name, d);
     const ConvLayer depthwise{.filters = inner, .kernel = 3, .pad = d, .groups = inner, .dilation = d};
@@ -69,8 +72,9 @@ void add_unit(ClassifierBuilder& net, const std::string& name, Unit kind, std::i
   const std::size_t begin = net.places();
   const UnitPlaces places = unit_places(net, name, in[2], inner, out, dilations);
   const Shape shape{shifts ? in[0] / 2 : in[0], shifts ? in[1] / 2 : in[1], out};
-  net.layer({name, fmt::format("{} unit, {} to {} to {}, dilations 1 to {}", shifts ? "shifter" : "residual", in[2], inner, out,
-                               dilations),
+  net.layer({name,
+             fmt::format("{} unit, {} to {} to {}, dilations 1 to {}", shifts ? "shifter" : "residual", in[2], inner,
+                         out, dilations),
              shape, net.parameters_since(begin)},
             [places, kind](const LayerCall& call, const Var& x) { return apply_unit(places, kind, call, x); });
 }

@@ -17,10 +17,10 @@ struct Entry {
   Classifier (*make)(const SystemOptions&);
 };
 
-constexpr Entry kEntries[] = {
-    {System::kLenet5, "lenet5", lenet5},    {System::kAlexnet, "alexnet", alexnet}, {System::kVgg19, "vgg19", vgg19},
-    {System::kCovxnet, "covxnet", covxnet}, {System::kCnnLstm, "cnn_lstm", cnn_lstm}, {System::kCnnRnn, "cnn_rnn", cnn_rnn},
-    {System::kEmcnet, "emcnet", emcnet}};
+constexpr Entry kEntries[] = {{System::kLenet5, "lenet5", lenet5},      {System::kAlexnet, "alexnet", alexnet},
+                              {System::kVgg19, "vgg19", vgg19},         {System::kCovxnet, "covxnet", covxnet},
+                              {System::kCnnLstm, "cnn_lstm", cnn_lstm}, {System::kCnnRnn, "cnn_rnn", cnn_rnn},
+                              {System::kEmcnet, "emcnet", emcnet}};
 
 const Entry& entry_of(System system) { return kEntries[static_cast<std::size_t>(system)]; }
 
@@ -50,7 +50,8 @@ std::int64_t smallest_side(System system) {
 }
 
 Classifier make_system(const SystemOptions& options) {
-  IL_CHECK(options.width_factor > 0, "{}: a width factor of {}; it must be above 0", name_of(options.system), options.width_factor);
+  IL_CHECK(options.width_factor > 0, "{}: a width factor of {}; it must be above 0", name_of(options.system),
+           options.width_factor);
   const std::int64_t smallest = smallest_side(options.system);
   IL_CHECK(options.side >= smallest, "data.size: {} takes images of {} pixels a side at least, and {} were asked for",
            name_of(options.system), smallest, options.side);

@@ -1,11 +1,11 @@
-// The seven comparison systems of the UMLF-COVID paper (Miao et al., BMC Medical Imaging 21:174, 2021, table 4), each after
-// its own publication. The header of each says source, layers, parameter count, and what the source leaves open.
+// The seven comparison systems of the UMLF-COVID paper (Miao et al., BMC Medical Imaging 21:174, 2021, table 4), each
+// after its own publication. The header of each says source, layers, parameter count, and what the source leaves open.
 //
-// Sides: a network takes any square side from its smallest up. Where the publication fixes the map that the dense part reads
-// (LeNet-5 5x5, AlexNet 6x6, VGG19, CNN-LSTM and CNN-RNN 7x7), a larger map is brought to it by adaptive average pooling, and
-// a smaller one is read as it is, with a dense part to match. Channels: 1 or 3; nothing else changes with them.
-// Width: every hidden layer's channels and units times `width_factor`, rounded, at least 1: for machines that cannot hold the
-// giant nets. 1 is the publication's net.
+// Sides: a network takes any square side from its smallest up. Where the publication fixes the map that the dense part
+// reads (LeNet-5 5x5, AlexNet 6x6, VGG19, CNN-LSTM and CNN-RNN 7x7), a larger map is brought to it by adaptive average
+// pooling, and a smaller one is read as it is, with a dense part to match. Channels: 1 or 3; nothing else changes with
+// them. Width: every hidden layer's channels and units times `width_factor`, rounded, at least 1: for machines that
+// cannot hold the giant nets. 1 is the publication's net.
 #pragma once
 
 #include <cstdint>

@@ -15,7 +15,8 @@ void add_vgg19_stages(ClassifierBuilder& net, const SystemOptions& o) {
   int stage = 0;
   for (const auto& [convs, filters] : kStages) {
     ++stage;
-    for (int i = 1; i <= convs; ++i) net.conv(fmt::format("conv{}_{}", stage, i), {.filters = widened(o, filters), .pad = 1});
+    for (int i = 1; i <= convs; ++i)
+      net.conv(fmt::format("conv{}_{}", stage, i), {.filters = widened(o, filters), .pad = 1});
     net.max_pool(fmt::format("pool{}", stage), 2, 2);
   }
 }

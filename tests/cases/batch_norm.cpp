@@ -60,36 +60,46 @@ OpCase response_case(std::string name, ResponseNormOptions o) {
                 return Arrays{y};
               },
           .variants = {{{{{2, 1, 2, 1, 7}}}}, {{{{1, 1, 1, 1, 1}}}}, {{{{1, 2, 2, 2, 3}}}}, {{{{2, 2, 5, 3, 33}}}, 1}},
-          .bad_calls = {{[] { response_norm(zeros({2, 3}), {.channels = 0}); }, {"response_norm", "0 channels"}},
-                        {[] { response_norm(zeros({2, 0}), {}); }, {"response_norm", "[2, 0]"}}}};
+          .bad_calls = {{[] {
+                           response_norm(zeros({2, 3}), {.channels = 0});
+                         },
+                         {"response_norm", "0 channels"}},
+                        {[] {
+                           response_norm(zeros({2, 0}), {});
+                         },
+                         {"response_norm", "[2, 0]"}}}};
 }
 
 OpCase adaptive_case(std::int64_t rows, std::int64_t columns, std::vector<Variant> variants) {
-  return {.name = "adaptive_average_pool_" + std::to_string(rows) + "x" + std::to_string(columns),
-          .f = [=](const Vars& x) { return Vars{adaptive_average_pool(x[0], rows, columns)}; },
-          .oracle =
-              [=](const Arrays& in) {
-                const Array& x = in[0];
-                const Shape& s = x.shape;
-                Array y(Shape{s[0], s[1], rows, columns, s[4]});
-                const auto low = [](std::int64_t p, std::int64_t size, std::int64_t out) {
-                  return static_cast<std::int64_t>(std::floor(static_cast<double>(p * size) / static_cast<double>(out)));
-                };
-                const auto high = [](std::int64_t p, std::int64_t size, std::int64_t out) {
-                  return static_cast<std::int64_t>(std::ceil(static_cast<double>((p + 1) * size) / static_cast<double>(out)));
-                };
-                for_each_output(y.shape, [&](auto t, auto n, auto p, auto q, auto c) {
-                  double sum = 0, count = 0;
-                  for (std::int64_t i = low(p, s[2], rows); i < high(p, s[2], rows); ++i)
-                    for (std::int64_t j = low(q, s[3], columns); j < high(q, s[3], columns); ++j, ++count)
-                      sum += x(t, n, i, j, c);
-                  y(t, n, p, q, c) = sum / count;
-                });
-                return Arrays{y};
-              },
-          .variants = std::move(variants),
-          .bad_calls = {{[=] { adaptive_average_pool(zeros({1, 1, rows - 1, columns, 1}), rows, columns); },
-                         {"adaptive_average_pool", Shape{1, 1, rows - 1, columns, 1}.to_string()}}}};
+  return {
+      .name = "adaptive_average_pool_" + std::to_string(rows) + "x" + std::to_string(columns),
+      .f = [=](const Vars& x) { return Vars{adaptive_average_pool(x[0], rows, columns)}; },
+      .oracle =
+          [=](const Arrays& in) {
+            const Array& x = in[0];
+            const Shape& s = x.shape;
+            Array y(Shape{s[0], s[1], rows, columns, s[4]});
+            const auto low = [](std::int64_t p, std::int64_t size, std::int64_t out) {
+              return static_cast<std::int64_t>(std::floor(static_cast<double>(p * size) / static_cast<double>(out)));
+            };
+            const auto high = [](std::int64_t p, std::int64_t size, std::int64_t out) {
+              return static_cast<std::int64_t>(
+                  std::ceil(static_cast<double>((p + 1) * size) / static_cast<double>(out)));
+            };
+            for_each_output(y.shape, [&](auto t, auto n, auto p, auto q, auto c) {
+              double sum = 0, count = 0;
+              for (std::int64_t i = low(p, s[2], rows); i < high(p, s[2], rows); ++i)
+                for (std::int64_t j = low(q, s[3], columns); j < high(q, s[3], columns); ++j, ++count)
+                  sum += x(t, n, i, j, c);
+              y(t, n, p, q, c) = sum / count;
+            });
+            return Arrays{y};
+          },
+      .variants = std::move(variants),
+      .bad_calls = {{[=] {
+                       adaptive_average_pool(zeros({1, 1, rows - 1, columns, 1}), rows, columns);
+                     },
+                     {"adaptive_average_pool", Shape{1, 1, rows - 1, columns, 1}.to_string()}}}};
 }
 
 }  // namespace
@@ -111,7 +121,9 @@ std::vector<OpCase> batch_norm_cases() {
                    .variants = {{{{{2, 2, 2, 2, 2}}, {{2, 2}}, {{1, 2}}}},
                                 {{{{1, 3, 1, 2, 1}}, {{1, 1}}, {{1, 1}}}},
                                 {{{{2, 3, 5, 7, 17}}, {{1, 17}}, {{1, 17}}}, 1}},
-                   .bad_calls = {{[] { batch_norm(zeros({1, 2, 2, 2, 3}), zeros({1, 2}), zeros({1, 3}), 1e-3); },
+                   .bad_calls = {{[] {
+                                    batch_norm(zeros({1, 2, 2, 2, 3}), zeros({1, 2}), zeros({1, 3}), 1e-3);
+                                  },
                                   {"batch_norm", "gamma", "[1, 2]", "[1, 2, 2, 2, 3]"}}}});
   cases.push_back({.name = "batch_norm_with",
                    .f = [](const Vars& x) { return Vars{batch_norm_with(x[0], x[1], x[2], x[3], x[4], kEpsilon)}; },

@@ -24,7 +24,8 @@ std::vector<Input> with_cells(const Shape& x, std::int64_t tasks, std::int64_t u
 }
 
 /// x_l Wx + h Wh + b of unit u, with the weights at in[first ..].
-double drive(const Arrays& in, std::size_t first, const Array& h, std::int64_t t, std::int64_t n, std::int64_t l, std::int64_t u) {
+double drive(const Arrays& in, std::size_t first, const Array& h, std::int64_t t, std::int64_t n, std::int64_t l,
+             std::int64_t u) {
   const Array &x = in[0], &wx = in[first], &wh = in[first + 1], &b = in[first + 2];
   double sum = b(task_of(b, t), u);
   for (std::int64_t f = 0; f < x.shape[3]; ++f) sum += x(t, n, l, f) * wx(task_of(wx, t), f, u);
@@ -71,40 +72,53 @@ std::vector<OpCase> sequence_cases() {
                          return Arrays{y};
                        },
                    .variants = {{{{{2, 3, 5, 2}}}}, {{{{1, 1, 1, 1}}}}, {{{{2, 1, 2, 3}}}}, {{{{2, 7, 49, 33}}}, 1}},
-                   .bad_calls = {{[] { take_step(zeros({1, 2, 3, 4}), 3); }, {"take_step", "step 3", "[1, 2, 3, 4]"}},
-                                 {[] { take_step(zeros({2, 3}), 0); }, {"take_step", "[2, 3]"}}}});
+                   .bad_calls = {{[] {
+                                    take_step(zeros({1, 2, 3, 4}), 3);
+                                  },
+                                  {"take_step", "step 3", "[1, 2, 3, 4]"}},
+                                 {[] {
+                                    take_step(zeros({2, 3}), 0);
+                                  },
+                                  {"take_step", "[2, 3]"}}}});
   cases.push_back({.name = "recurrent",
-                   .f = [](const Vars& x) { return Vars{recurrent(x[0], {x[1], x[2], x[3]})}; },
+                   .f =
+                       [](const Vars& x) {
+                         return Vars{recurrent(x[0], {x[1], x[2], x[3]})};
+                       },
                    .oracle =
                        [](const Arrays& in) {
-                         return Arrays{run(in, in[1].shape[2], [&](const Array& h, double&, auto t, auto n, auto l, auto u) {
-                           return std::tanh(drive(in, 1, h, t, n, l, u));
-                         })};
+                         return Arrays{
+                             run(in, in[1].shape[2], [&](const Array& h, double&, auto t, auto n, auto l, auto u) {
+                               return std::tanh(drive(in, 1, h, t, n, l, u));
+                             })};
                        },
                    .variants = {{with_cells({2, 2, 3, 2}, 2, 2, 1)},
                                 {with_cells({2, 1, 2, 1}, 1, 3, 1)},
                                 {with_cells({1, 2, 1, 2}, 1, 2, 1)},
                                 {with_cells({1, 3, 9, 17}, 1, 19, 1), 1}},
-                   .bad_calls = {{[] { recurrent(zeros({1, 2, 3, 4}), {zeros({1, 5, 2}), zeros({1, 2, 2}), zeros({1, 2})}); },
-                                  {"recurrent", "[1, 2, 3, 4]", "[1, 5, 2]"}}}});
-  cases.push_back({.name = "lstm",
-                   .f = [](const Vars& x) { return Vars{lstm(x[0], lstm_weights(x))}; },
-                   .oracle =
-                       [](const Arrays& in) {
-                         return Arrays{run(in, in[1].shape[2], [&](const Array& h, double& c, auto t, auto n, auto l, auto u) {
-                           const double i = logistic(drive(in, 1, h, t, n, l, u)), f = logistic(drive(in, 4, h, t, n, l, u));
-                           c = f * c + i * std::tanh(drive(in, 7, h, t, n, l, u));
-                           return logistic(drive(in, 10, h, t, n, l, u)) * std::tanh(c);
-                         })};
-                       },
-                   .variants = {{with_cells({1, 2, 2, 2}, 1, 2, 4)},
-                                {with_cells({2, 1, 3, 1}, 2, 1, 4), 2},
-                                {with_cells({1, 3, 7, 5}, 1, 11, 4), 1}},
                    .bad_calls = {{[] {
-                                    const RecurrentWeights w{zeros({1, 4, 2}), zeros({1, 3, 2}), zeros({1, 2})};
-                                    lstm(zeros({1, 2, 3, 4}), {w, w, w, w});
+                                    recurrent(zeros({1, 2, 3, 4}), {zeros({1, 5, 2}), zeros({1, 2, 2}), zeros({1, 2})});
                                   },
-                                  {"lstm", "[1, 2, 3, 4]", "[1, 3, 2]"}}}});
+                                  {"recurrent", "[1, 2, 3, 4]", "[1, 5, 2]"}}}});
+  cases.push_back(
+      {.name = "lstm",
+       .f = [](const Vars& x) { return Vars{lstm(x[0], lstm_weights(x))}; },
+       .oracle =
+           [](const Arrays& in) {
+             return Arrays{run(in, in[1].shape[2], [&](const Array& h, double& c, auto t, auto n, auto l, auto u) {
+               const double i = logistic(drive(in, 1, h, t, n, l, u)), f = logistic(drive(in, 4, h, t, n, l, u));
+               c = f * c + i * std::tanh(drive(in, 7, h, t, n, l, u));
+               return logistic(drive(in, 10, h, t, n, l, u)) * std::tanh(c);
+             })};
+           },
+       .variants = {{with_cells({1, 2, 2, 2}, 1, 2, 4)},
+                    {with_cells({2, 1, 3, 1}, 2, 1, 4), 2},
+                    {with_cells({1, 3, 7, 5}, 1, 11, 4), 1}},
+       .bad_calls = {{[] {
+                        const RecurrentWeights w{zeros({1, 4, 2}), zeros({1, 3, 2}), zeros({1, 2})};
+                        lstm(zeros({1, 2, 3, 4}), {w, w, w, w});
+                      },
+                      {"lstm", "[1, 2, 3, 4]", "[1, 3, 2]"}}}});
   return cases;
 }
 

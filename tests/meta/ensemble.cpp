@@ -64,7 +64,8 @@ TEST(Ensemble, ProbabilitiesFollowTheVoteAndItsTieRule) {
     EXPECT_NEAR(sum, 1, 1e-6);
     const auto winner = static_cast<std::size_t>(std::ranges::max_element(row) - row.begin());
     EXPECT_EQ(count[winner], std::ranges::max(count)) << "the class of most votes";
-    // Of classes with equally many votes the forest decides: its share is what is left of the probability beyond the votes.
+    // Of classes with equally many votes the forest decides: its share is what is left of the probability beyond the
+    // votes.
     if (std::ranges::count(count, count[winner]) > 1) {
       ++ties;
       for (std::size_t c = 0; c < 3; ++c) {
@@ -85,7 +86,8 @@ TEST(Ensemble, ComesBackFromItsTextAsItWas) {
   EXPECT_EQ(ensemble->votes(test.features), again->votes(test.features));
   const Tensor a = ensemble->probabilities(test.features), b = again->probabilities(test.features);
   EXPECT_TRUE(std::ranges::equal(a.data<float>(), b.data<float>()));
-  EXPECT_TRUE(Ensemble::fit(train.features, train.labels, 3)->save() == text) << "the same features give the same classifiers";
+  EXPECT_TRUE(Ensemble::fit(train.features, train.labels, 3)->save() == text)
+      << "the same features give the same classifiers";
 }
 
 TEST(Ensemble, TakesOneImageAClassAndTwoClasses) {
@@ -103,7 +105,8 @@ TEST(Ensemble, NamesWhatIsWrong) {
   EXPECT_TRUE(throws_with([&] { Ensemble::fit(train.features, {0, 1}, 2); }, {"[15, 4]", "2 labels"}));
   const auto ensemble = Ensemble::fit(train.features, train.labels, 3);
   EXPECT_TRUE(throws_with([&] { ensemble->votes(Tensor::zeros({1, 3}, DType::kF32)); }, {"3 features", "read 4"}));
-  EXPECT_TRUE(throws_with([&] { Ensemble::load("not a forest", "run/best.safetensors"); }, {"run/best.safetensors", "emcnet"}));
+  EXPECT_TRUE(
+      throws_with([&] { Ensemble::load("not a forest", "run/best.safetensors"); }, {"run/best.safetensors", "emcnet"}));
   std::string cut = ensemble->save();
   cut.resize(cut.size() / 2);
   EXPECT_TRUE(throws_with([&] { Ensemble::load(cut, "run/best.safetensors"); }, {"run/best.safetensors", "emcnet"}));

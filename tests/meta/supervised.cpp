@@ -45,7 +45,8 @@ TEST(Supervised, LearnsAndAnswersWithTheBestCheck) {
   callbacks.on_check = [&](const CheckFigures& f) { checks.push_back(f); };
   const nn::Classifier net = small_net();
   const SupervisedOptions o = quick(60);
-  const FitResult result = fit(net, labelled_images(part.train), labelled_images(part.validation), o, start_fit(net, o), callbacks);
+  const FitResult result =
+      fit(net, labelled_images(part.train), labelled_images(part.validation), o, start_fit(net, o), callbacks);
   EXPECT_EQ(result.end, FitEnd::kIterations);
   ASSERT_EQ(checks.size(), 12u);
   double best = checks[0].loss;
@@ -100,7 +101,8 @@ TEST(Supervised, GoesOnToTheSameBitsAtAnyNumberOfThreads) {
   EXPECT_TRUE(bits(second.chosen().params) == bits(straight.chosen().params));
   EXPECT_EQ(second.state.best.loss, straight.state.best.loss);
   EXPECT_EQ(second.state.checks_without_gain, straight.state.checks_without_gain);
-  EXPECT_FALSE(bits(first.state.weights.params) == bits(second.state.weights.params)) << "the state handed in is not written to";
+  EXPECT_FALSE(bits(first.state.weights.params) == bits(second.state.weights.params))
+      << "the state handed in is not written to";
 }
 
 TEST(Supervised, StopsWhenPatienceEnds) {
@@ -111,18 +113,21 @@ TEST(Supervised, StopsWhenPatienceEnds) {
   o.optimizer.rate = 0;  // nothing gets better after the first check
   o.validate_every = 1;
   o.patience = 3;
-  const FitResult result = fit(net, labelled_images(part.train), labelled_images(part.validation), o, start_fit(net, o));
+  const FitResult result =
+      fit(net, labelled_images(part.train), labelled_images(part.validation), o, start_fit(net, o));
   EXPECT_EQ(result.end, FitEnd::kPatience);
   EXPECT_EQ(result.state.iteration, 4);
   EXPECT_EQ(result.state.best.iteration, 1);
   o.patience = 0;
   o.optimizer.iterations = 9;
-  EXPECT_EQ(fit(net, labelled_images(part.train), labelled_images(part.validation), o, start_fit(net, o)).state.iteration, 9);
+  EXPECT_EQ(
+      fit(net, labelled_images(part.train), labelled_images(part.validation), o, start_fit(net, o)).state.iteration, 9);
 }
 
 TEST(Supervised, BalancedWeightsMakeARareClassCount) {
-  // One class holds nine tenths of the images. Without features to tell them apart (rate on the output's bias alone would do), the
-  // loss of the first iteration, at equal logits, is log 3 in both cases; what differs is the gradient of the biases.
+  // One class holds nine tenths of the images. Without features to tell them apart (rate on the output's bias alone
+  // would do), the loss of the first iteration, at equal logits, is log 3 in both cases; what differs is the gradient
+  // of the biases.
   const io::ImageSet set = test::tiny_set({18, 1, 1}, 16);
   const nn::Classifier net = small_net();
   SupervisedOptions o = quick(1);
@@ -176,8 +181,11 @@ TEST(Supervised, NamesWhatItCannotTrainOn) {
   SupervisedOptions wild = quick(50);
   wild.optimizer.kind = io::Optimizer::kSgd;
   wild.optimizer.rate = 1e300;
-  EXPECT_TRUE(throws_with([&] { run(labelled_images(test::tiny_set({4, 4}, 16)), wild); },
-                          {"LeNet-5", "not finite", "supervised.rate"}));
+  EXPECT_TRUE(throws_with(
+      [&] {
+        run(labelled_images(test::tiny_set({4, 4}, 16)), wild);
+      },
+      {"LeNet-5", "not finite", "supervised.rate"}));
 }
 
 }  // namespace

@@ -33,12 +33,24 @@ io::Config quick(io::System system) {
   c.data.size = 64;
   c.run.seed = 5;
   switch (system) {
-    case io::System::kLenet5: c.supervised.width = 1; break;
-    case io::System::kCovxnet: c.supervised.width = 0.25; c.data.size = 32; break;
-    case io::System::kVgg19: c.supervised.dropout = 0; c.data.size = 32; break;
+    case io::System::kLenet5:
+      c.supervised.width = 1;
+      break;
+    case io::System::kCovxnet:
+      c.supervised.width = 0.25;
+      c.data.size = 32;
+      break;
+    case io::System::kVgg19:
+      c.supervised.dropout = 0;
+      c.data.size = 32;
+      break;
     case io::System::kCnnLstm:
-    case io::System::kCnnRnn: c.supervised.dropout = 0; c.data.size = 32; break;
-    default: break;
+    case io::System::kCnnRnn:
+      c.supervised.dropout = 0;
+      c.data.size = 32;
+      break;
+    default:
+      break;
   }
   return c;
 }
@@ -81,8 +93,9 @@ TEST_P(EverySystemLearns, BetterThanChanceAndIsSavedAsItIs) {
 
 std::string label(const testing::TestParamInfo<io::System>& info) { return std::string(io::name_of(info.param)); }
 INSTANTIATE_TEST_SUITE_P(Systems, EverySystemLearns,
-                         testing::Values(io::System::kLenet5, io::System::kAlexnet, io::System::kVgg19, io::System::kCovxnet,
-                                         io::System::kCnnLstm, io::System::kCnnRnn, io::System::kEmcnet),
+                         testing::Values(io::System::kLenet5, io::System::kAlexnet, io::System::kVgg19,
+                                         io::System::kCovxnet, io::System::kCnnLstm, io::System::kCnnRnn,
+                                         io::System::kEmcnet),
                          label);
 
 io::ImageSet named_set(std::vector<std::string> classes, std::int64_t size) {
@@ -141,7 +154,8 @@ TEST(SystemFit, GoesOnFromEveryStageToTheSameBytes) {
     save(first.state, "middle");
     const SystemState middle = load_system(folder.path("middle")).state;
     save(fit_system(set, config, &middle).state, "resumed");
-    EXPECT_EQ(io::read_file(folder.path("straight")), io::read_file(folder.path("resumed"))) << "stopped after " << stop_at;
+    EXPECT_EQ(io::read_file(folder.path("straight")), io::read_file(folder.path("resumed")))
+        << "stopped after " << stop_at;
   }
 }
 
@@ -160,13 +174,17 @@ TEST(SystemEvaluation, RefusesAClassThatTheSystemDoesNotKnow) {
   io::Config config = quick(io::System::kLenet5);
   config.supervised.iterations = 1;
   const TrainedSystem system = fit_system(test::tiny_set({4, 4}, 64), config).system;
-  EXPECT_TRUE(throws_with([&] { evaluate_system(system, named_set({"c00", "stranger"}, 64), ""); },
-                          {"class 'stranger'", "c00, c01"}));
+  EXPECT_TRUE(throws_with(
+      [&] {
+        evaluate_system(system, named_set({"c00", "stranger"}, 64), "");
+      },
+      {"class 'stranger'", "c00, c01"}));
   // A set with its classes in another order means the same.
   io::ImageSet turned = test::tiny_set({4, 4}, 64);
   std::swap(turned.classes[0], turned.classes[1]);
   for (std::int32_t& y : turned.labels) y = 1 - y;
-  EXPECT_EQ(evaluate_system(system, turned, "").accuracies, evaluate_system(system, test::tiny_set({4, 4}, 64), "").accuracies);
+  EXPECT_EQ(evaluate_system(system, turned, "").accuracies,
+            evaluate_system(system, test::tiny_set({4, 4}, 64), "").accuracies);
 }
 
 TEST(SystemCheckpoint, NamesWhatIsDamaged) {

@@ -1,6 +1,4 @@
 // The comparison systems: sizes against their publications, shapes, derivatives, determinism.
-#include "nn/systems/system.h"
-
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -11,6 +9,7 @@
 #include "autograd/ops/loss.h"
 #include "autograd/ops/reduce.h"
 #include "autograd/transforms.h"
+#include "nn/systems/system.h"
 #include "support/random.h"
 #include "tensor/context.h"
 
@@ -23,7 +22,8 @@ std::int64_t count(System system, std::int64_t side, std::int64_t channels, std:
   return make_system({.system = system, .side = side, .channels = channels, .ways = ways}).parameter_count();
 }
 
-// --- parameter counts, each by another way than the network's own bookkeeping ----------------------------------------------------
+// --- parameter counts, each by another way than the network's own bookkeeping
+// ----------------------------------------------------
 
 TEST(Systems, Lenet5HasTheNumberOfItsUsualForm) {
   EXPECT_EQ(count(System::kLenet5, 32, 1, 10), 61706);
@@ -52,8 +52,7 @@ TEST(Systems, RecurrentSystemsHaveTheNumbersOfTheirLayers) {
   const std::int64_t lstm = 4 * (512 * 512 + 512 * 512 + 512), fc = 512 * 64 + 64;
   const std::int64_t twelve = convs({64, 64, 128, 128, 256, 256, 512, 512, 512, 512, 512, 512}, 3);
   EXPECT_EQ(count(System::kCnnLstm, 224, 3, 3), twelve + lstm + fc + 65 * 3);
-  const std::int64_t vgg =
-      convs({64, 64, 128, 128, 256, 256, 256, 256, 512, 512, 512, 512, 512, 512, 512, 512}, 3);
+  const std::int64_t vgg = convs({64, 64, 128, 128, 256, 256, 256, 256, 512, 512, 512, 512, 512, 512, 512, 512}, 3);
   EXPECT_EQ(vgg, 20024384);
   EXPECT_EQ(count(System::kCnnRnn, 224, 3, 3), vgg + 2 * 512 * 512 + 512 + 513 * 3);
   EXPECT_EQ(count(System::kCnnRnn, 64, 3, 3), vgg + 2 * 512 * 512 + 512 + 513 * 3);
@@ -68,7 +67,8 @@ TEST(Systems, EmcnetHasTheNumberOfItsLayersAndTwentyOfThem) {
 }
 
 TEST(Systems, CovxnetHasTheNumberOfThePublishedUnits) {
-  // Written after the units' description: every convolution has a bias and a batch norm of two values a channel behind it.
+  // Written after the units' description: every convolution has a bias and a batch norm of two values a channel behind
+  // it.
   const auto pointwise = [](std::int64_t in, std::int64_t out) { return in * out + out + 2 * out; };
   const auto depthwise = [](std::int64_t c) { return 9 * c + c + 2 * c; };
   const auto unit = [&](std::int64_t in, std::int64_t inner, std::int64_t out, std::int64_t d) {
@@ -91,12 +91,16 @@ TEST(Systems, CovxnetHasTheNumberOfThePublishedUnits) {
   EXPECT_EQ(count(System::kCovxnet, 32, 3, 3), whole(3, 5, 3));
 }
 
-// --- every system ---------------------------------------------------------------------------------------------------------------
+// --- every system
+// ---------------------------------------------------------------------------------------------------------------
 
 class EverySystem : public testing::TestWithParam<System> {};
 
 SystemOptions tiny(System system) {
-  return {.system = system, .side = std::max<std::int64_t>(smallest_side(system), 8), .channels = 1, .ways = 3,
+  return {.system = system,
+          .side = std::max<std::int64_t>(smallest_side(system), 8),
+          .channels = 1,
+          .ways = 3,
           .width_factor = 1.0 / 64};
 }
 
@@ -143,7 +147,8 @@ TEST_P(EverySystem, NamesItsSmallestSideWhereTheImagesAreSmaller) {
     make_system({.system = GetParam(), .side = smallest - 1});
     FAIL() << "a side of " << smallest - 1 << " was taken";
   } catch (const Error& e) {
-    for (const std::string& word : {std::string("data.size"), std::to_string(smallest), std::string(name_of(GetParam()))})
+    for (const std::string& word :
+         {std::string("data.size"), std::to_string(smallest), std::string(name_of(GetParam()))})
       EXPECT_NE(std::string(e.what()).find(word), std::string::npos) << e.what();
   }
 }
@@ -167,7 +172,8 @@ TEST_P(EverySystem, GradientAgreesWithFiniteDifferencesThroughDropoutAndBatchNor
   // Away from biases of 0, where a unit whose inputs are all dropped or dead stands on the kink of its ReLU.
   for (std::size_t i = 0; i < s.params.size(); ++i)
     if (s.net.parameters()[i].shape.rank() == 1)
-      s.params[i] = (Var(s.params[i]) + Var(test::random_tensor(s.params[i].shape(), {0.05, 0.2}, 19, static_cast<std::uint32_t>(i))))
+      s.params[i] = (Var(s.params[i]) +
+                     Var(test::random_tensor(s.params[i].shape(), {0.05, 0.2}, 19, static_cast<std::uint32_t>(i))))
                         .value();
   Vars params;
   for (const Tensor& p : s.params) params.push_back(autograd::variable(p));
@@ -179,7 +185,8 @@ TEST_P(EverySystem, GradientAgreesWithFiniteDifferencesThroughDropoutAndBatchNor
     slope += autograd::sum_all(gradient[i] * Var(direction[i])).value().item();
   const auto loss_at = [&](double step) {
     Vars moved;
-    for (std::size_t i = 0; i < params.size(); ++i) moved.push_back(Var(s.params[i]) + autograd::scale(direction[i], step));
+    for (std::size_t i = 0; i < params.size(); ++i)
+      moved.push_back(Var(s.params[i]) + autograd::scale(direction[i], step));
     return loss_of(s, moved, pass).value().item();
   };
   const double h = 1e-7;
@@ -212,7 +219,8 @@ TEST_P(EverySystem, AnswersAnImageAloneAsBesideOthers) {
   const Vars params(s.params.begin(), s.params.end());
   NormMoments running = s.net.init_moments();
   for (std::size_t i = 0; i < running.mean.size(); ++i)
-    running.mean[i] = test::random_tensor(running.mean[i].shape(), {}, 17, static_cast<std::uint32_t>(i)).to(DType::kF32);
+    running.mean[i] =
+        test::random_tensor(running.mean[i].shape(), {}, 17, static_cast<std::uint32_t>(i)).to(DType::kF32);
   const Tensor together = s.net.forward(params, running, s.x, {}).logits.value();
   const Shape& x = s.x.shape();
   const Tensor rows = s.x.reshape({x[1], x[2], x[3], x[4]});
@@ -227,7 +235,8 @@ TEST_P(EverySystem, AnswersAnImageAloneAsBesideOthers) {
 std::string label(const testing::TestParamInfo<System>& info) { return std::string(name_of(info.param)); }
 INSTANTIATE_TEST_SUITE_P(Systems, EverySystem, testing::ValuesIn(all_systems()), label);
 
-// --- the parts ------------------------------------------------------------------------------------------------------------------
+// --- the parts
+// ------------------------------------------------------------------------------------------------------------------
 
 TEST(Classifier, RunningStatisticsMoveTowardsTheBatchsUnbiasedOnes) {
   NormMoments running, batch;
@@ -246,7 +255,7 @@ TEST(Classifier, DropsOnlyInTrainingAndByTheAddressOfThePass) {
   const Sample s = sample({.system = System::kEmcnet, .side = 64, .ways = 3, .width_factor = 0.25}, DType::kF32, 2);
   const Vars params(s.params.begin(), s.params.end());
   const auto logits = [&](const Pass& pass) {
-    const Tensor t = s.net.forward(params, s.net.init_moments(), s.x, pass).logits.value();
+    const Tensor t = s.net.forward(params, s.net.init_moments(), s.x, pass).logits.value().to_host();
     return std::vector<float>(t.data<float>().begin(), t.data<float>().end());
   };
   EXPECT_EQ(logits({Phase::kTrain, {1, 2, 0}}), logits({Phase::kTrain, {1, 2, 0}}));

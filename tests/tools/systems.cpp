@@ -21,7 +21,8 @@ Arguments train(const std::string& system, const std::string& out, const std::st
 bool wait_for_lines(const std::string& path, std::size_t lines) {
   for (int i = 0; i < 3000; ++i) {
     std::error_code error;
-    if (std::filesystem::file_size(path, error) > 0 && !error && lines_of(io::read_file(path)).size() >= lines) return true;
+    if (std::filesystem::file_size(path, error) > 0 && !error && lines_of(io::read_file(path)).size() >= lines)
+      return true;
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
   return false;
@@ -46,12 +47,14 @@ TEST(TrainSystem, LeavesARunFolderThatEvalAndPredictUnderstand) {
   for (const char* word : {"LeNet-5", "LeCun", "iteration", "validation", "</html>"})
     EXPECT_NE(page.find(word), std::string::npos) << word;
 
-  const Outcome held = innerloop_in(folder.path(), split("eval run/best.safetensors --data " + xrays() + " --part held-out --json"));
+  const Outcome held =
+      innerloop_in(folder.path(), split("eval run/best.safetensors --data " + xrays() + " --part held-out --json"));
   ASSERT_EQ(held.code, 0) << held.err;
   EXPECT_EQ(held.json()["accuracy"], json["evaluation"]["accuracy"]);
   EXPECT_EQ(held.json()["confusion"], json["evaluation"]["confusion"]);
 
-  const Outcome predicted = innerloop_in(folder.path(), split("predict run/best.safetensors --images " + xrays() + "/normal"));
+  const Outcome predicted =
+      innerloop_in(folder.path(), split("predict run/best.safetensors --images " + xrays() + "/normal"));
   ASSERT_EQ(predicted.code, 0) << predicted.err;
   const std::vector<std::string> lines = lines_of(predicted.out);
   ASSERT_EQ(lines.size(), 10u);
@@ -62,11 +65,11 @@ TEST(TrainSystem, LeavesARunFolderThatEvalAndPredictUnderstand) {
 
 TEST(TrainSystem, KeepsEmcnetsForests) {
   TempFolder folder;
-  const Outcome outcome =
-      innerloop_in(folder.path(), train("emcnet", "run", "--iterations 4 --set data.size=64 --set supervised.width=0.25 --json"));
+  const Outcome outcome = innerloop_in(
+      folder.path(), train("emcnet", "run", "--iterations 4 --set data.size=64 --set supervised.width=0.25 --json"));
   ASSERT_EQ(outcome.code, 0) << outcome.err;
-  const Outcome held =
-      innerloop_in(folder.path(), split("eval run/checkpoint.safetensors --data " + xrays() + " --part held-out --json"));
+  const Outcome held = innerloop_in(
+      folder.path(), split("eval run/checkpoint.safetensors --data " + xrays() + " --part held-out --json"));
   ASSERT_EQ(held.code, 0) << held.err;
   EXPECT_EQ(held.json()["roc_auc"], outcome.json()["evaluation"]["roc_auc"]);
   EXPECT_NE(meta::load_system(folder.path("run/best.safetensors")).ensemble, nullptr);
@@ -74,7 +77,8 @@ TEST(TrainSystem, KeepsEmcnetsForests) {
 
 TEST(TrainSystem, CtrlCSavesAndResumeReachesTheSameBytes) {
   TempFolder folder;
-  Process endless(folder.path(), train("cnn_rnn", "run", "--iterations 1000000 --set supervised.width=0.05 --set supervised.patience=0"));
+  Process endless(folder.path(), train("cnn_rnn", "run",
+                                       "--iterations 1000000 --set supervised.width=0.05 --set supervised.patience=0"));
   ASSERT_TRUE(wait_for_lines(folder.path("run/log.jsonl"), 5));
   endless.signal(SIGINT);
   const Outcome stopped = endless.wait();
@@ -86,11 +90,13 @@ TEST(TrainSystem, CtrlCSavesAndResumeReachesTheSameBytes) {
   const Outcome resumed = innerloop_in(folder.path(), split("train --resume --out run --threads 1 --json " + more));
   ASSERT_EQ(resumed.code, 0) << resumed.err;
   EXPECT_EQ(resumed.json()["first_step"], step);
-  ASSERT_EQ(
-      innerloop_in(folder.path(), train("cnn_rnn", "straight", "--set supervised.width=0.05 --set supervised.patience=0 " + more)).code,
-      0);
+  ASSERT_EQ(innerloop_in(folder.path(), train("cnn_rnn", "straight",
+                                              "--set supervised.width=0.05 --set supervised.patience=0 " + more))
+                .code,
+            0);
   for (const char* file : {"checkpoint.safetensors", "best.safetensors"})
-    EXPECT_TRUE(io::read_file(folder.path(std::string("run/") + file)) == io::read_file(folder.path(std::string("straight/") + file)))
+    EXPECT_TRUE(io::read_file(folder.path(std::string("run/") + file)) ==
+                io::read_file(folder.path(std::string("straight/") + file)))
         << file;
 }
 
@@ -105,7 +111,8 @@ TEST(TrainSystem, RefusesWhatCannotBeMeant) {
   expect_error(run(split("train --resume --out a --set supervised.rate=0.5")), 2, {"supervised.rate"});
   expect_error(run(split("eval a/best.safetensors --data " + xrays() + " --episodes 5")), 2, {"[eval]", "lenet5"});
   expect_error(run(split("eval a/best.safetensors --data " + xrays() + " --start fresh")), 2, {"--start"});
-  expect_error(run(split("predict a/best.safetensors --support " + xrays() + " --images " + xrays())), 2, {"--support"});
+  expect_error(run(split("predict a/best.safetensors --support " + xrays() + " --images " + xrays())), 2,
+               {"--support"});
   expect_error(run(split("eval a/best.safetensors --data " + xrays() + " --set data.size=40")), 2, {"data.size"});
   std::filesystem::create_directories(folder.path("others/stranger"));
   std::filesystem::copy(xrays() + "/normal", folder.path("others/stranger"));
