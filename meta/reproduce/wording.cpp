@@ -53,8 +53,7 @@ std::string shortcut_words(const ShortcutFinding& f) {
   const Estimate& e = f.border->estimate(Score::kRecall);
   std::string words = fmt::format(
       "{}-way: from a frame of {:.0f} % of the side, without any lung, LeNet-5 reaches a macro recall of {} over {} "
-      "folds; "
-      "guessing gives {}.",
+      "folds; guessing gives {}.",
       f.ways, 50 * (1 - kBlankShare), figure_with_interval(e), e.n, figure(f.chance));
   if (f.whole != nullptr)
     words += fmt::format(" The same network on whole images reaches {}.",
