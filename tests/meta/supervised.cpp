@@ -84,10 +84,12 @@ TEST(Supervised, GoesOnToTheSameBitsAtAnyNumberOfThreads) {
   SupervisedOptions o = quick(24);
   o.augment = {{.kind = kernels::AugmentKind::kSaltPepper, .probability = 0.1f, .salt = 0.5f},
                {.kind = kernels::AugmentKind::kShift, .pixels = 2}};
-  const FitResult straight = fit(net, train, validation, o, start_fit(net, o));
-
-  Context context(3);
-  const ContextScope scope(context);
+  Context one(1), three(3);
+  const FitResult straight = [&] {
+    const ContextScope scope(one);
+    return fit(net, train, validation, o, start_fit(net, o));
+  }();
+  const ContextScope scope(three);
   FitState middle;
   FitCallbacks stop_at_13;
   std::atomic<bool> stop = false;
