@@ -91,7 +91,9 @@ TEST(NormTraffic, SplitForwardReadsYOnceForEachPass) {
   Block block({1, 2, 64, 64, 32});
   const auto sums = counting.of(block.forward(), "norm_partial_kernel");
   EXPECT_GE(moved(sums.loads), block.bytes);
-  EXPECT_LE(moved(sums.loads), kSlack * block.bytes);
+  // The block that comes last reads, besides, the sums that all have left: a few hundredths of y in a map as small as this.
+  constexpr double kJoin = 0.04;
+  EXPECT_LE(moved(sums.loads), (kSlack + kJoin) * block.bytes);
   EXPECT_EQ(conflicts(sums), 0u);
   const auto walk = counting.of(block.forward(), "norm_write_kernel");
   EXPECT_LE(moved(walk.loads), kSlack * block.bytes);
