@@ -71,7 +71,12 @@ int run(const Options& o) {
   const DType dtype = o.dtype == "f64" ? DType::kF64 : DType::kF32;
   meta::Problem problem = meta::load_problem(o.problem, dtype);
   const io::Config config = apply_options("metagrad", o.common, o.problem, problem);
-  if (o.keep_steps) problem.options.memory = meta::StepMemory::kKeep;
+  // Memory that does not grow with the steps is what mixed mode is for; a device's is made for keeping.
+  if (o.keep_steps) {
+    problem.options.memory = meta::StepMemory::kKeep;
+  } else if (problem.options.memory == meta::StepMemory::kAuto && context.device() == nullptr) {
+    problem.options.memory = meta::StepMemory::kRecompute;
+  }
 
   context.arena().reset_peak();
   meta::MetaResult result;

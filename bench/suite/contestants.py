@@ -85,7 +85,7 @@ class Engine:
 
     def run(self, repeats: int, limit: float) -> dict:
         call = [self.command, "metagrad", str(self.problem), "--out", str(self.folder / "gradient.safetensors"), "--json",
-                "--repeat", str(repeats), "--device", self.setting.device, "--threads", str(self.setting.threads)]
+                "--keep-steps", "--repeat", str(repeats), "--device", self.setting.device, "--threads", str(self.setting.threads)]
         process = start(call, self.setting, errors=True)
         try:
             out, err = process.communicate(timeout=limit)

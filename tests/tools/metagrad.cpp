@@ -60,6 +60,18 @@ TEST_F(Metagrad, HoldsTheGradientUnderTheParametersNames) {
   EXPECT_EQ(json["method"], "mixed");
 }
 
+TEST_F(Metagrad, MemoryOfMixedModeDoesNotGrowLikeThatOfReverse) {
+  const auto growth = [&](const std::string& options) {
+    const auto peak = [&](const std::string& steps) {
+      return run(problem_file(DType::kF32), "--threads 1 --json --steps " + steps + " " + options).json()["peak_bytes"].get<double>();
+    };
+    return peak("9") - peak("1");
+  };
+  const double mixed = growth("--method mixed");
+  EXPECT_LT(2 * mixed, growth("--method reverse"));
+  EXPECT_LT(2 * mixed, growth("--method mixed --keep-steps"));
+}
+
 TEST_F(Metagrad, IsTheLibrarysInEitherPrecision) {
   for (const DType dtype : {DType::kF32, DType::kF64}) {
     ASSERT_EQ(run(problem_file(dtype), dtype == DType::kF64 ? "--dtype f64" : "--dtype f32").code, 0);
