@@ -41,13 +41,9 @@ const Roofline& roofline_of(Context& context) {
 }  // namespace
 
 std::vector<Target> targets() {
-  std::vector<Target> found{Target::kPortable};
-#if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) found.push_back(Target::kAvx2);
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-      __builtin_cpu_supports("avx512vl"))
-    found.push_back(Target::kAvx512);
-#endif
+  std::vector<Target> found;
+  for (const Target target : {Target::kPortable, Target::kAvx2, Target::kAvx512, Target::kAmx})
+    if (cpu_has(target)) found.push_back(target);
   if (has_gpu()) found.push_back(Target::kCuda);
   return found;
 }

@@ -34,7 +34,7 @@ concept StatesItsCost = requires(const K& kernel) {
 template <class K>
 void run(const K& kernel, Context& context) {
   static_assert(StatesItsCost<K>, "declare `KernelCost cost_of(const K&)` beside the kernel's struct: kernels/cost.h");
-  const auto function = KernelTable<K>::entries[static_cast<int>(context.target())];
+  const auto function = KernelTable<K>::entries[static_cast<int>(kernels_of(context.target()))];
   IL_CHECK(function != nullptr, "{}: no implementation for the target {}", K::kName, name_of(context.target()));
   if (const KernelHooks* hooks = watch_internal::current.load(std::memory_order_relaxed); hooks != nullptr) [[unlikely]] {
     const watch_internal::WatchedCall watched(*hooks, {K::kName, cost_of(kernel), context});

@@ -214,7 +214,7 @@ std::vector<TruthCheck> run_truth_checks(const std::function<void(const TruthChe
     if (best == Target::kPortable && !device) continue;
     const Instance in = instance_with_margin(c);
     const auto portable = gradient_f32(in, 1, Target::kPortable);
-    for (const Target target : {Target::kAvx2, Target::kAvx512})
+    for (const Target target : {Target::kAvx2, Target::kAvx512, Target::kAmx})
       if (target <= best)
         add(preset + ": " + std::string(name_of(target)) + " against portable, in float32 epsilons",
             relative(gradient_f32(in, 1, target), portable) / kEpsilonF32, kTargetBound);

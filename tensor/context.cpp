@@ -4,6 +4,11 @@
 #include <string>
 #include <thread>
 
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
 #include "tensor/error.h"
 
 namespace innerloop {
@@ -11,33 +16,29 @@ namespace {
 
 thread_local Context* t_current = nullptr;
 
-bool cpu_has(Target target) {
 #if defined(__x86_64__)
-  __builtin_cpu_init();
-  switch (target) {
-    case Target::kPortable: return true;
-    case Target::kAvx2: return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-    case Target::kAvx512:
-      return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-             __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-    case Target::kCuda: return false;
-  }
-  return false;
+/// Tiles are 8 KiB of state that Linux saves for a process only when it has asked for them (arch/x86/include/uapi/asm/prctl.h).
+bool tiles_permitted() {
+#if defined(__linux__)
+  constexpr int kRequestPermission = 0x1023, kTileData = 18;
+  static const bool permitted = syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+  return permitted;
 #else
-  return target == Target::kPortable;
+  return false;
 #endif
 }
+#endif
 
 Target detect() {
   if (const char* forced = std::getenv("IL_SIMD"); forced != nullptr && *forced != '\0') {
-    for (Target t : {Target::kAvx512, Target::kAvx2, Target::kPortable}) {
+    for (Target t : {Target::kAmx, Target::kAvx512, Target::kAvx2, Target::kPortable}) {
       if (name_of(t) != forced) continue;
       if (!cpu_has(t)) fail_usage("IL_SIMD={}: this CPU does not have it; unset IL_SIMD to let the engine choose", forced);
       return t;
     }
-    fail_usage("IL_SIMD={}: unknown instruction set; use avx512, avx2 or portable", forced);
+    fail_usage("IL_SIMD={}: unknown instruction set; use amx, avx512, avx2 or portable", forced);
   }
-  for (Target t : {Target::kAvx512, Target::kAvx2})
+  for (Target t : {Target::kAmx, Target::kAvx512, Target::kAvx2})
     if (cpu_has(t)) return t;
   return Target::kPortable;
 }
@@ -49,9 +50,30 @@ std::string_view name_of(Target target) {
     case Target::kPortable: return "portable";
     case Target::kAvx2: return "avx2";
     case Target::kAvx512: return "avx512";
+    case Target::kAmx: return "amx";
     case Target::kCuda: return "cuda";
   }
   return "?";
+}
+
+bool cpu_has(Target target) {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  switch (target) {
+    case Target::kPortable: return true;
+    case Target::kAvx2: return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    case Target::kAvx512:
+      return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+             __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+    case Target::kAmx:
+      return cpu_has(Target::kAvx512) && __builtin_cpu_supports("amx-tile") && __builtin_cpu_supports("amx-bf16") &&
+             tiles_permitted();
+    case Target::kCuda: return false;
+  }
+  return false;
+#else
+  return target == Target::kPortable;
+#endif
 }
 
 Target cpu_target() {

@@ -10,13 +10,20 @@
 
 namespace innerloop {
 
-/// Which implementation of a kernel serves: a CPU instruction set, or the GPU.
-enum class Target { kPortable, kAvx2, kAvx512, kCuda };
-inline constexpr int kTargetCount = 4;
+/// Which implementation of a kernel serves: a CPU instruction set, or the GPU. kAmx is kAvx512 with the products of float32
+/// convolutions made on AMX tiles, as exactly (kernels/cpu/amx/tile.h).
+enum class Target { kPortable, kAvx2, kAvx512, kAmx, kCuda };
+inline constexpr int kTargetCount = 5;
+
+/// Whose kernels `target` runs.
+inline Target kernels_of(Target target) { return target == Target::kAmx ? Target::kAvx512 : target; }
 
 std::string_view name_of(Target target);
 
-/// The best CPU target of this machine, or the one that IL_SIMD = avx512 | avx2 | portable names. Throws UsageError when
+/// Whether this machine runs it. For kAmx the system is asked, once, to let this process use tiles.
+bool cpu_has(Target target);
+
+/// The best CPU target of this machine, or the one that IL_SIMD = amx | avx512 | avx2 | portable names. Throws UsageError when
 /// IL_SIMD names an unknown set or one that this CPU lacks.
 Target cpu_target();
 

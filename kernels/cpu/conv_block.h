@@ -43,9 +43,10 @@ struct ConvSweep {
   std::int64_t out_w = 0, out_image = 0;    ///< destination: pixels of a row, pixels of an image
   std::int64_t out_channels = 0;            ///< of the destination
   std::int64_t rows_per_block = 1, blocks = 0;
+  bool always_copied = false;               ///< read through copies where padding does not ask for them, too
 
   std::int64_t rows() const { return images * h.out; }
-  bool in_place() const { return !h.padded() && !w.padded(); }
+  bool in_place() const { return !always_copied && !h.padded() && !w.padded(); }
   /// Elements from one source row to the next, as the tiles see it.
   std::int64_t row_pitch() const { return (in_place() ? w.in : w.reach(w.out)) * channels; }
   std::int64_t tap_offset(std::int64_t a, std::int64_t b) const {
@@ -62,6 +63,10 @@ struct ConvSweep {
   }
 };
 
+/// Readable entries behind a table's last, which repeat it: a tile may begin anywhere.
+inline constexpr int kTableTail = 32;
+static_assert(kTableTail >= kAccumulators);
+
 /// The pixels of some rows: where each reads, and (padded) copies of what they read.
 template <class T>
 class PixelBlock {
@@ -73,10 +78,10 @@ class PixelBlock {
         first_(rows.first),
         last_(rows.last),
         skipped_(skipped),
-        table_(context, 2 * (pixels() + kAccumulators)) {
+        table_(context, 2 * (pixels() + kTableTail)) {
     const std::int64_t pitch = sweep.row_pitch();
     std::int64_t* const from = table_.data();
-    std::int64_t* const to = from + pixels() + kAccumulators;
+    std::int64_t* const to = from + pixels() + kTableTail;
     std::int64_t at = 0, base = 0;
     for (std::int64_t row = first_; row < last_;) {
       const std::int64_t image = row / sweep.h.out, top = row % sweep.h.out;
@@ -101,7 +106,7 @@ class PixelBlock {
       row += count;
     }
     copied_ = base;
-    for (int i = 0; i < kAccumulators; ++i) {
+    for (int i = 0; i < kTableTail; ++i) {
       from[at + i] = from[at - 1];
       to[at + i] = to[at - 1];
     }
@@ -110,19 +115,30 @@ class PixelBlock {
   std::int64_t pixels() const { return (last_ - first_) * sweep_.w.out; }
   std::int64_t first_pixel() const { return first_ * sweep_.w.out; }
   const std::int64_t* from() const { return table_.data(); }
-  const std::int64_t* to() const { return table_.data() + pixels() + kAccumulators; }
+  const std::int64_t* to() const { return table_.data() + pixels() + kTableTail; }
   /// Elements that fill() writes.
   std::int64_t copy_size() const { return sweep_.in_place() ? 0 : copied_; }
 
   /// The address that from() counts from: `source` itself, or `copy`, filled with the rows and their padding.
   const T* fill(const T* source, T* copy) const {
     if (sweep_.in_place()) return source;
+    for_each_stretch(source, [&](std::int64_t at, const T* from, std::int64_t count) {
+      const auto bytes = static_cast<std::size_t>(count) * sizeof(T);
+      from == nullptr ? __builtin_memset(copy + at, 0, bytes) : __builtin_memcpy(copy + at, from, bytes);
+    });
+    return copy;
+  }
+
+  /// body(at, from, count) for the stretches of the copy in their order: elements [at, at + count) are those from `from`, or
+  /// zeros where it is null.
+  template <class Body>
+  IL_INLINE void for_each_stretch(const T* source, const Body& body) const {
     const std::int64_t channels = sweep_.channels, width = sweep_.w.reach(sweep_.w.out);
     const std::int64_t left = smaller(width, larger(0, -sweep_.w.tap_first));
     const std::int64_t begin = larger(0, sweep_.w.tap_first);
     const std::int64_t middle = larger(0, smaller(width - left, sweep_.w.in - begin));
     const std::int64_t right = width - left - middle;
-    T* at = copy;
+    std::int64_t at = 0;
     for (std::int64_t row = first_; row < last_;) {
       const std::int64_t image = row / sweep_.h.out, top = row % sweep_.h.out;
       const std::int64_t count = smaller(last_ - row, sweep_.h.out - top);
@@ -130,23 +146,21 @@ class PixelBlock {
       for (std::int64_t i = 0, lines = sweep_.h.reach(count); i < lines; ++i, at += width * channels) {
         const std::int64_t line = first_line + i;
         if (line < 0 || line >= sweep_.h.in) {
-          clear(at, width * channels);
+          body(at, nullptr, width * channels);
           continue;
         }
-        clear(at, left * channels);
+        body(at, nullptr, left * channels);
         if (middle * channels > 0) {  // an image without elements may have no address
-          const T* const from_line = source + ((image * sweep_.h.in + line - skipped_) * sweep_.w.in + begin) * channels;
-          __builtin_memcpy(at + left * channels, from_line, static_cast<std::size_t>(middle * channels) * sizeof(T));
+          body(at + left * channels, source + ((image * sweep_.h.in + line - skipped_) * sweep_.w.in + begin) * channels,
+               middle * channels);
         }
-        clear(at + (left + middle) * channels, right * channels);
+        body(at + (left + middle) * channels, nullptr, right * channels);
       }
       row += count;
     }
-    return copy;
   }
 
  private:
-  static void clear(T* p, std::int64_t count) { __builtin_memset(p, 0, static_cast<std::size_t>(count) * sizeof(T)); }
 
   const ConvSweep& sweep_;
   std::int64_t first_, last_, skipped_;

@@ -1,6 +1,7 @@
 // The gather tiles' sweep (conv_gather.h), compiled here once for all that convolve.
 #include "kernels/cpu/conv_gather.h"
 
+#include "kernels/cpu/conv_amx.h"
 #include "kernels/cpu/conv_depthwise.h"
 
 namespace innerloop::kernels::IL_TARGET_NAMESPACE {
@@ -8,12 +9,36 @@ namespace {
 
 constexpr std::int64_t kPanelBytes = 256 * 1024;
 
+template <class T>
+bool on_tiles([[maybe_unused]] const GatherConv<T>& conv, [[maybe_unused]] const Context& context) {
+#if defined(IL_AMX)
+  if constexpr (sizeof(T) == sizeof(float)) return context.target() == Target::kAmx && amx::serves(conv);
+#endif
+  return false;
+}
+
+/// Blocks that one job takes. Tiles pack the weights for each call, so their calls take more pixels where there are jobs enough;
+/// no bit depends on that.
+template <class T>
+std::int64_t blocks_per_job(const GatherConv<T>& conv, Context& context) {
+  constexpr std::int64_t kElements = 131072;  // three planes of bfloat16 of them: 768 KiB
+  const std::int64_t blocks = conv.sweep.blocks;
+  if (!on_tiles(conv, context) || blocks == 0) return 1;
+  const std::int64_t block = conv.sweep.rows_per_block * conv.sweep.w.out * conv.sweep.h.in_step * conv.sweep.w.in_step;
+  const std::int64_t jobs = ceil_div(4 * context.threads().threads(), conv.out_tasks);  // wanted of a task
+  return larger(1, smaller(kElements / (block * conv.sweep.channels), blocks / jobs));
+}
+
 }  // namespace
 
 template <class T>
 void gather_rows(const GatherConv<T>& conv, std::int64_t out_task, RowRange rows, Context& context) {
   const ConvSweep& sweep = conv.sweep;
   if (rows.count() <= 0 || sweep.w.out == 0) return;
+#if defined(IL_AMX)
+  if constexpr (sizeof(T) == sizeof(float))
+    if (on_tiles(conv, context)) return amx::gather_rows(conv, out_task, rows, context);
+#endif
   const PixelBlock<T> pixels(sweep, rows, conv.skipped, conv.y_skipped, context);
   const Scratch<T> copies(context, pixels.copy_size() * conv.pair_count);
   const bool depthwise = is_depthwise(sweep, conv.groups);
@@ -73,9 +98,10 @@ void gather_rows(const GatherConv<T>& conv, std::int64_t out_task, RowRange rows
 
 template <class T>
 void run_gather(const GatherConv<T>& conv, Context& context) {
-  const std::int64_t blocks = conv.sweep.blocks;
-  context.threads().parallel_for(conv.out_tasks * blocks, [&](std::int64_t job) {
-    gather_rows(conv, job / blocks, conv.sweep.block(job % blocks), context);
+  const std::int64_t per_job = blocks_per_job(conv, context), jobs = ceil_div(conv.sweep.blocks, per_job);
+  context.threads().parallel_for(conv.out_tasks * jobs, [&](std::int64_t job) {
+    const std::int64_t first = job % jobs * per_job, last = smaller(conv.sweep.blocks, first + per_job) - 1;
+    gather_rows(conv, job / jobs, {conv.sweep.block(first).first, conv.sweep.block(last).last}, context);
   });
 }
 

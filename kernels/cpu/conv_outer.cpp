@@ -1,6 +1,7 @@
 // The outer tiles' walk over pixels (conv_outer.h), compiled here once for all that need a weight gradient.
 #include "kernels/cpu/conv_outer.h"
 
+#include "kernels/cpu/conv_amx.h"
 #include "kernels/cpu/conv_depthwise.h"
 
 namespace innerloop::kernels::IL_TARGET_NAMESPACE {
@@ -35,6 +36,11 @@ OuterConv::OuterConv(const ConvGeometry& g, const ConvSizes& sizes) : z_(sizes) 
 template <class T>
 void OuterConv::run(const OuterSource<T>& source, int pairs, RowRange rows, GradRows part, T* g, Start start,
                     Context& context) const {
+#if defined(IL_AMX)
+  if constexpr (sizeof(T) == sizeof(float))
+    if (context.target() == Target::kAmx && amx::serves_outer(z_))
+      return amx::outer_rows(z_, sweep_, source, pairs, rows, part, g, start, context);
+#endif
   const std::int64_t group_c = z_.group_c(), group_k = z_.group_k();
   const std::int64_t padded = round_up(group_k, Vec<T>::kLanes);
   const bool depthwise = z_.groups > 1 && group_c == 1 && group_k == 1;

@@ -10,6 +10,8 @@ namespace {
 
 constexpr std::int64_t kBlocksPerChunk = 4;  // a partial gradient is worth its join
 constexpr std::int64_t kMaxChunks = 16;
+constexpr std::int64_t kCutRows = 48;  // whole tiles of any kind
+static_assert(kCutRows % kAccumulators == 0 && kCutRows % 16 == 0);
 
 template <class T>
 struct WeightGrad {
@@ -63,7 +65,7 @@ struct WeightGrad {
     // Pieces side by side, each cut further by rows when there are too few of them.
     const std::int64_t jobs = out_tasks * pieces;
     const std::int64_t cuts_wanted = ceil_div(4 * threads, jobs);
-    const std::int64_t rows_per_cut = smaller(rows, round_up(ceil_div(rows, cuts_wanted), kAccumulators));
+    const std::int64_t rows_per_cut = smaller(rows, round_up(ceil_div(rows, cuts_wanted), kCutRows));
     const std::int64_t cuts = ceil_div(rows, rows_per_cut);
     const Scratch<T> partials(context, (pieces - 1) * out_tasks * size);
     context.threads().parallel_for(jobs * cuts, [&](std::int64_t job) {

@@ -1,0 +1,31 @@
+// The source of a convolution as tiles want it: the rows that some outputs read, padded, as three planes of bfloat16 parts.
+#pragma once
+
+#include "kernels/cpu/amx/tile.h"
+#include "kernels/cpu/conv_block.h"
+
+namespace innerloop::kernels::IL_TARGET_NAMESPACE::amx {
+
+/// `sweep` as a sweep over copies, whether it is padded or not.
+inline ConvSweep copied(ConvSweep sweep) {
+  sweep.always_copied = true;
+  return sweep;
+}
+
+/// Elements of one plane. A tile's last step may read past a tap's end: half a row of what follows, to meet zeros.
+inline std::int64_t plane_size(const PixelBlock<float>& pixels) { return round_up(pixels.copy_size(), kDepth) + kDepth; }
+
+/// Fills kParts planes from the batch `source`.
+inline void fill_planes(const PixelBlock<float>& pixels, const float* source, Bf16* planes) {
+  const std::int64_t pitch = plane_size(pixels);
+  const auto clear = [&](std::int64_t at, std::int64_t count) {
+    for (int i = 0; i < kParts; ++i)
+      __builtin_memset(planes + i * pitch + at, 0, static_cast<std::size_t>(count) * sizeof(Bf16));
+  };
+  pixels.for_each_stretch(source, [&](std::int64_t at, const float* from, std::int64_t count) {
+    from == nullptr ? clear(at, count) : split_line(from, count, planes + at, pitch);
+  });
+  clear(pixels.copy_size(), pitch - pixels.copy_size());
+}
+
+}  // namespace innerloop::kernels::IL_TARGET_NAMESPACE::amx
