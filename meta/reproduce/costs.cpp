@@ -23,8 +23,8 @@ struct Sample {
   double all = 0, training = 0, pretraining = 0;  ///< seconds
 };
 
-Sample run_once(const Work& work, const io::ImageSet& set, const io::Config& config) {
-  Worker worker(set, {.config = config, .plan = "", .folder = "", .stop = nullptr, .on_meta_step = {}});
+Sample run_once(const Work& work, const SizedImages& images, const io::Config& config) {
+  Worker worker(images, {.config = config, .plan = "", .folder = "", .stop = nullptr, .on_meta_step = {}});
   const auto begin = Clock::now();
   Sample s;
   if (!work.is_unit()) {
@@ -55,16 +55,16 @@ std::int64_t Costs::batch_of(const Work& work) const {
   return std::min(config_.supervised.batch, images);
 }
 
-void Costs::calibrate(const Work& work, const io::ImageSet& set) {
+void Costs::calibrate(const Work& work, const SizedImages& images) {
   constexpr std::int64_t kFew = 1, kMore = 3;
-  const Sample few = run_once(work, set, with_iterations(config_, kFew));
+  const Sample few = run_once(work, images, with_iterations(config_, kFew));
   Calibrated c;
   c.batch = batch_of(work);
   const bool grows = !work.is_unit() || work.contestant->learning == Learning::kSupervised;
   if (!grows) {
     c.cost.fixed = few.all;
   } else {
-    const Sample more = run_once(work, set, with_iterations(config_, kMore));
+    const Sample more = run_once(work, images, with_iterations(config_, kMore));
     constexpr double kSteps = kMore - kFew;
     const double training = std::max(0.0, (more.training - few.training) / kSteps);
     const double pretraining = std::max(0.0, (more.pretraining - few.pretraining) / kSteps);

@@ -18,7 +18,7 @@ class Costs {
   explicit Costs(io::Config config) : config_(std::move(config)) {}
 
   /// Measures `work` (of the most shots) at one and at three iterations, unscaled.
-  void calibrate(const Work& work, const io::ImageSet& set);
+  void calibrate(const Work& work, const SizedImages& images);
 
   /// At scale 1, from the calibration of the same contestant and kind.
   UnitCost of(const Work& work) const;

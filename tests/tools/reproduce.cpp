@@ -76,6 +76,43 @@ TEST(Reproduce, ComparesAllOnTheSameImages) {
   expect_error(innerloop_in(folder.path(), reproduce("run", {{"--seed", "2"}})), 2, {"--seed", "another folder"});
 }
 
+TEST(Reproduce, ASystemMayHaveASideOfItsOwn) {
+  TempFolder folder;
+  const Values few = {{"--systems", "untrained,lenet5"}, {"--shots", "1"}, {"--folds", "2"}};
+  Values sized = few;
+  sized["--size-of"] = "lenet5=32";
+  ASSERT_EQ(innerloop_in(folder.path(), reproduce("plain", few)).code, 0);
+  const Outcome outcome = innerloop_in(folder.path(), reproduce("run", sized));
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const auto plan = [&](const char* run) { return Json::parse(io::read_file(folder.path(run) + "/plan.json")); };
+  EXPECT_EQ(plan("run")["sizes"], (Json{{"lenet5", 32}}));
+  EXPECT_FALSE(plan("plain").contains("sizes"));
+  EXPECT_NE(plan("run")["hash"], plan("plain")["hash"]);
+  EXPECT_EQ(plan("run")["data"]["hash"], plan("plain")["data"]["hash"]);
+  // Other pixels, the same images; the others, and the shortcut test, answer as without it.
+  for (const auto& [name, time] : units_of(folder.path("run"))) {
+    const Json a = Json::parse(io::read_file(folder.path("run/units/" + name))),
+               b = Json::parse(io::read_file(folder.path("plain/units/" + name)));
+    EXPECT_EQ(a["images"], b["images"]) << name;
+    if (a["system"] == "lenet5") {
+      EXPECT_GT(a["parameters"], b["parameters"]) << name;
+    } else {
+      EXPECT_EQ(a["probabilities"], b["probabilities"]) << name;
+    }
+  }
+  EXPECT_NE(io::read_file(folder.path("run/tables.md")).find("| LeNet-5 (32x32) |"), std::string::npos);
+  EXPECT_NE(io::read_file(folder.path("run/report.html")).find("LeNet-5 (32x32)"), std::string::npos);
+  EXPECT_EQ(Json::parse(io::read_file(folder.path("run/report.json")))["sizes"], (Json{{"lenet5", 32}}));
+
+  const Outcome again = innerloop_in(folder.path(), reproduce("run", sized));
+  ASSERT_EQ(again.code, 0) << again.err;
+  EXPECT_EQ(again.json()["parts_done"], 0);
+  expect_error(innerloop_in(folder.path(), reproduce("run", few)), 2, {"--size-of", "lenet5=32", "none"});
+  // The side that all have is none of one's own.
+  sized["--size-of"] = "lenet5=24";
+  EXPECT_EQ(innerloop_in(folder.path(), reproduce("plain", sized)).json()["parts_done"], 0);
+}
+
 TEST(Reproduce, AKillInTheMiddleRepeatsNothingAndChangesNothing) {
   TempFolder folder;
   const Values longer = {{"--iterations", "20"}};
@@ -138,6 +175,9 @@ TEST(Reproduce, SaysWhatCannotBeMeant) {
   };
   refused({{"--systems", "lenet6"}}, 2, {"--systems", "lenet6", "umlf_instances", "did you mean 'lenet5'"});
   refused({{"--classes", "normal,nothing"}}, 2, {"--classes", "nothing", "bilateral_peripheral"});
+  refused({{"--size-of", "vgg=32"}}, 2, {"--size-of", "vgg", "did you mean 'vgg19'"});
+  refused({{"--size-of", "vgg19=0"}}, 2, {"--size-of", "vgg19=0"});
+  refused({{"--size-of", "vgg19=1"}}, 2, {"--size-of", "VGG19", "is the least"});
   refused({{"--ways", "1"}}, 2, {"--ways", "2 is the least"});
   refused({{"--folds", "1"}}, 2, {"--folds"});
   refused({{"--budget", "soon"}}, 2, {"--budget", "soon", "1h30m"});
