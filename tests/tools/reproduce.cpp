@@ -1,10 +1,8 @@
 // reproduce: a whole comparison in seconds, a kill in the middle, and every refusal.
 #include <signal.h>
 
-#include <chrono>
 #include <filesystem>
 #include <map>
-#include <thread>
 
 #include "tools/process.h"
 
@@ -119,8 +117,7 @@ TEST(Reproduce, AKillInTheMiddleRepeatsNothingAndChangesNothing) {
   ASSERT_EQ(innerloop_in(folder.path(), reproduce("straight", longer)).code, 0);
   {
     Process killed(folder.path(), reproduce("run", longer));
-    for (int i = 0; i < 6000 && units_of(folder.path("run")).size() < 4; ++i)
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    ASSERT_TRUE(wait_until([&] { return units_of(folder.path("run")).size() >= 4; }));
     killed.signal(SIGKILL);
     killed.wait();
   }
@@ -142,8 +139,7 @@ TEST(Reproduce, AKillInTheMiddleRepeatsNothingAndChangesNothing) {
 TEST(Reproduce, CtrlCSavesAndReports) {
   TempFolder folder;
   Process running(folder.path(), reproduce("run", {{"--iterations", "20"}}));
-  for (int i = 0; i < 6000 && units_of(folder.path("run")).size() < 3; ++i)
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  ASSERT_TRUE(wait_until([&] { return units_of(folder.path("run")).size() >= 3; }));
   running.signal(SIGINT);
   const Outcome stopped = running.wait();
   EXPECT_EQ(stopped.code, 130) << stopped.err;

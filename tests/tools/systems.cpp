@@ -1,9 +1,7 @@
 // train --system, and what eval and predict make of its checkpoints.
 #include <signal.h>
 
-#include <chrono>
 #include <filesystem>
-#include <thread>
 
 #include "meta/system_checkpoint.h"
 #include "tools/process.h"
@@ -16,16 +14,6 @@ Arguments train(const std::string& system, const std::string& out, const std::st
                " --set data.size=32 --set data.holdout=0.3 --set supervised.batch=6 --set supervised.validate_every=3 "
                "--set run.checkpoint_every=4 --set supervised.validation=0.2 ") +
          split(more);
-}
-
-bool wait_for_lines(const std::string& path, std::size_t lines) {
-  for (int i = 0; i < 3000; ++i) {
-    std::error_code error;
-    if (std::filesystem::file_size(path, error) > 0 && !error && lines_of(io::read_file(path)).size() >= lines)
-      return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  }
-  return false;
 }
 
 TEST(TrainSystem, LeavesARunFolderThatEvalAndPredictUnderstand) {
@@ -79,7 +67,7 @@ TEST(TrainSystem, CtrlCSavesAndResumeReachesTheSameBytes) {
   TempFolder folder;
   Process endless(folder.path(), train("cnn_rnn", "run",
                                        "--iterations 1000000 --set supervised.width=0.05 --set supervised.patience=0"));
-  ASSERT_TRUE(wait_for_lines(folder.path("run/log.jsonl"), 5));
+  ASSERT_TRUE(wait_for_log(folder.path("run"), 5));
   endless.signal(SIGINT);
   const Outcome stopped = endless.wait();
   EXPECT_EQ(stopped.code, 130) << stopped.err;
@@ -94,10 +82,7 @@ TEST(TrainSystem, CtrlCSavesAndResumeReachesTheSameBytes) {
                                               "--set supervised.width=0.05 --set supervised.patience=0 " + more))
                 .code,
             0);
-  for (const char* file : {"checkpoint.safetensors", "best.safetensors"})
-    EXPECT_TRUE(io::read_file(folder.path(std::string("run/") + file)) ==
-                io::read_file(folder.path(std::string("straight/") + file)))
-        << file;
+  expect_same_files(folder.path("run"), folder.path("straight"), {"checkpoint.safetensors", "best.safetensors"});
 }
 
 TEST(TrainSystem, RefusesWhatCannotBeMeant) {
