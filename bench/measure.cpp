@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "meta/profile/roofline.h"
+#include "tensor/cpu_targets.h"
 #include "tensor/device.h"
 
 namespace innerloop::bench {
@@ -41,13 +42,7 @@ const Roofline& roofline_of(Context& context) {
 }  // namespace
 
 std::vector<Target> targets() {
-  std::vector<Target> found{Target::kPortable};
-#if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) found.push_back(Target::kAvx2);
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-      __builtin_cpu_supports("avx512vl"))
-    found.push_back(Target::kAvx512);
-#endif
+  std::vector<Target> found = cpu_targets();
   if (has_gpu()) found.push_back(Target::kCuda);
   return found;
 }

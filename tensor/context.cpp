@@ -4,6 +4,7 @@
 #include <string>
 #include <thread>
 
+#include "tensor/cpu_targets.h"
 #include "tensor/error.h"
 
 namespace innerloop {
@@ -52,6 +53,13 @@ std::string_view name_of(Target target) {
     case Target::kCuda: return "cuda";
   }
   return "?";
+}
+
+std::vector<Target> cpu_targets() {
+  std::vector<Target> found;
+  for (Target t : {Target::kPortable, Target::kAvx2, Target::kAvx512})
+    if (cpu_has(t)) found.push_back(t);
+  return found;
 }
 
 Target cpu_target() {

@@ -177,7 +177,7 @@ void add_reproduce(CommandLine& line) {
                                "  innerloop reproduce --data synthetic --out runs/paper --systems untrained,lenet5 "
                                "--ways 3 --shots 1,5 --folds 3 --size 32 --iterations 20\n"
                                "  innerloop reproduce --out runs/paper --report-only");
-  command.add_option("--data", o->data, "a folder, a packed file, or the word synthetic")->type_name("D");
+  command.add_option("--data", o->data, kDataHelp)->type_name("D");
   command.add_option("--out", o->out, "the run folder; made when it is missing")->type_name("RUN");
   command
       .add_option("--systems", o->systems,

@@ -6,20 +6,14 @@
 #include <vector>
 
 #include "tensor/context.h"
+#include "tensor/cpu_targets.h"
 #include "tensor/error.h"
 
 namespace innerloop::kernels::harness {
 
 inline std::vector<Target> targets() {
   if (has_device_engine()) return {Target::kCuda};
-  std::vector<Target> found{Target::kPortable};
-#if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) found.push_back(Target::kAvx2);
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-      __builtin_cpu_supports("avx512vl"))
-    found.push_back(Target::kAvx512);
-#endif
-  return found;
+  return cpu_targets();
 }
 
 /// The target that tests use which need only one.
