@@ -141,6 +141,7 @@ int run(const Options& o) {
   Context context = o.common.make_context(o.common.run());
   ContextScope scope(context);
   const io::Config config = o.common.resolve(rp::default_config());
+  check_numbers({config.outer.iterations, config.supervised.iterations}, "--iterations", 1);
   const io::ImageSet set = load_data(o.data, meta::load_options(config), o.bad_files);
 
   rp::RunOptions options = run_options(o, config, set);

@@ -67,6 +67,8 @@ Manifest manifest_from(const Json& j, const std::string& path) {
   m.plan.folds = j.at("folds");
   m.plan.seed = j.at("seed");
   m.systems = j.at("systems").get<std::vector<std::string>>();
+  for (const std::string& key : m.systems)
+    IL_CHECK(is_contestant(key), "{}: no system is named '{}'; start anew in another folder", path, key);
   if (j.contains("sizes")) m.sizes = j.at("sizes").get<Sizes>();
   for (const Json& e : j.at("exclusions")) m.exclusions.push_back({e.at("what"), e.at("why")});
   m.cpu = j.at("cpu");
@@ -139,10 +141,11 @@ Manifest read_manifest(const std::string& run_folder) {
         "--out: {} holds no comparison (there is no plan.json); name the folder of one, or start one with --data",
         run_folder);
   const Json json = Json::parse(io::read_file(path), nullptr, false);
-  IL_CHECK(json.is_object() && json.value("format", "") == kFormat, "{}: this is no plan of a comparison", path);
-  IL_CHECK(json.value("version", 0) == kVersion, "{}: a plan of version {}; this program reads version {}", path,
-           json.value("version", 0), kVersion);
+  IL_CHECK(json.is_object() && json.contains("format") && json["format"] == kFormat,
+           "{}: this is no plan of a comparison, or one that is cut short; name another folder", path);
   try {
+    const int version = json.at("version");
+    IL_CHECK(version == kVersion, "{}: a plan of version {}; this program reads version {}", path, version, kVersion);
     return manifest_from(json, path);
   } catch (const Json::exception& e) {
     fail("{}: the plan is damaged ({}); start anew in another folder", path, e.what());

@@ -7,7 +7,6 @@
 #include <filesystem>
 
 #include "io/progress.h"
-#include "meta/checkpoint.h"
 #include "meta/reproduce/costs.h"
 #include "meta/reproduce/fold_assignment.h"
 #include "meta/reproduce/settings.h"
@@ -145,7 +144,7 @@ class Run {
     for (const Work& w : samples) {
       if (stopped()) return;
       try {
-        costs_.calibrate(w, images_);
+        costs_.calibrate(w, images_, options_.stop);
       } catch (const Error& e) {
         broken.push_back(w.contestant->key);
         manifest_.exclusions.push_back({w.contestant->title, e.what()});
@@ -227,7 +226,7 @@ class Run {
     const io::Config config = config_for(with_scale(options_.config, manifest_.scale), *w.contestant, *w.problem);
     const std::string path =
         options_.folder + "/" + file_of({w.problem->ways, w.problem->fold, config.task.scheme, w.shots});
-    return std::filesystem::exists(path) && load_checkpoint(path).step >= config.outer.iterations;
+    return std::filesystem::exists(path) && read_meta_training(path).steps >= config.outer.iterations;
   }
 
   /// False when it was stopped.

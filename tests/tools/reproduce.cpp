@@ -164,6 +164,34 @@ TEST(Reproduce, ABudgetScalesEveryoneAlike) {
   EXPECT_NE(io::read_file(folder.path("run/report.html")).find("% of its configured iterations"), std::string::npos);
 }
 
+TEST(Reproduce, NamesADamagedFileOfTheFolder) {
+  TempFolder folder;
+  const Values values = {{"--systems", "umlf"}, {"--shots", "2"}, {"--folds", "2"}};
+  ASSERT_EQ(innerloop_in(folder.path(), reproduce("whole", values)).code, 0);
+  int copies = 0;
+  const auto damaged = [&](const std::string& file, const std::string& content, const std::vector<std::string>& parts) {
+    const std::string run = "run" + std::to_string(copies++);
+    std::filesystem::copy(folder.path("whole"), folder.path(run), std::filesystem::copy_options::recursive);
+    folder.write(run + "/" + file, content);
+    std::vector<std::string> all = {run + "/" + file};
+    all.insert(all.end(), parts.begin(), parts.end());
+    expect_error(innerloop_in(folder.path(), split("reproduce --report-only --out " + run)), 1, all);
+  };
+  const std::string unit = io::read_file(folder.path("whole/units/w3_f01_umlf_k02.json"));
+  const auto changed = [](std::string text, const std::string& from, const std::string& to) {
+    EXPECT_NE(text.find(from), std::string::npos) << from;
+    return text.replace(text.find(from), from.size(), to);
+  };
+  damaged("units/w3_f01_umlf_k02.json", unit.substr(0, 100), {"no JSON", "delete"});
+  damaged("units/w3_f01_umlf_k02.json", changed(unit, "\"umlf\"", "\"lenet9\""), {"no system", "delete"});
+  damaged("units/copy.json", unit, {"w3_f01_umlf_k02", "another file", "delete"});
+  damaged("meta/w3_f01_groups_k02.safetensors", "no checkpoint", {"delete the file and run again"});
+  const std::string plan = io::read_file(folder.path("whole/plan.json"));
+  damaged("plan.json", plan.substr(0, 200), {"cut short", "another folder"});
+  damaged("plan.json", changed(plan, "\"version\": 1", "\"version\": \"one\""), {"damaged"});
+  damaged("plan.json", changed(plan, "\"umlf\"", "\"lenet9\""), {"lenet9"});
+}
+
 TEST(Reproduce, SaysWhatCannotBeMeant) {
   TempFolder folder;
   const auto refused = [&](const Values& values, int code, const std::vector<std::string>& parts) {
@@ -174,6 +202,7 @@ TEST(Reproduce, SaysWhatCannotBeMeant) {
   refused({{"--size-of", "vgg=32"}}, 2, {"--size-of", "vgg", "did you mean 'vgg19'"});
   refused({{"--size-of", "vgg19=0"}}, 2, {"--size-of", "vgg19=0"});
   refused({{"--size-of", "vgg19=1"}}, 2, {"--size-of", "VGG19", "is the least"});
+  refused({{"--iterations", "0"}}, 2, {"--iterations", "1 is the least"});
   refused({{"--ways", "1"}}, 2, {"--ways", "2 is the least"});
   refused({{"--folds", "1"}}, 2, {"--folds"});
   refused({{"--budget", "soon"}}, 2, {"--budget", "soon", "1h30m"});
