@@ -38,6 +38,10 @@ std::vector<std::string> messages_of(const SittingData& d, const DataRecord& bef
 SittingData load_sitting_data(const TrainOptions& options, const DataRecord& before,
                               DataSplit (*split)(const io::ImageSet&, const io::Config&)) {
   const std::string data = !options.data.empty() ? options.data : value_of(before, "data");
+  IL_CHECK(
+      !data.empty() || options.start == RunStart::kNew || std::filesystem::exists(RunFolder(options.out).checkpoint()),
+      "train: {} holds no run to go on with; name the folder of one, or a data set with --data to begin one there",
+      options.out);
   IL_CHECK(!data.empty(), "train: no data set was given; name one with --data");
   io::LoadOptions load = load_options(options.config);
   const bool skip = options.bad_files == io::BadFiles::kSkip || before.protocol.contains("bad files");

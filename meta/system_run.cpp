@@ -9,6 +9,7 @@
 
 #include "io/atomic_file.h"
 #include "io/report.h"
+#include "meta/checkpoint.h"
 #include "meta/run_folder.h"
 #include "meta/run_report.h"
 #include "meta/sitting.h"
@@ -63,9 +64,10 @@ class Run {
   /// A fresh state, or that of the folder's checkpoint. Comes before the data: a wrong command should fail at once.
   void find_start() {
     if (options_.start == RunStart::kResume && std::filesystem::exists(folder_.checkpoint())) {
-      IL_CHECK(is_system_checkpoint(folder_.checkpoint()),
-               "{}: is the checkpoint of a meta-training run; leave --system out to go on with it",
-               folder_.checkpoint());
+      if (!is_system_checkpoint(folder_.checkpoint())) {
+        load_checkpoint(folder_.checkpoint());  // says what is wrong with a damaged file
+        fail("{}: is the checkpoint of a meta-training run; leave --system out to go on with it", folder_.checkpoint());
+      }
       state_ = load_system(folder_.checkpoint());
       check_same_run(state_.config, config_, folder_.checkpoint());
       resumed_ = true;
@@ -75,12 +77,16 @@ class Run {
     state_.config = config_;
     state_.config.run.threads = 0;  // no part of the result: the files are the same
     first_step_ = state_.state.step();
+    IL_CHECK(state_.state.fit.iteration <= config_.supervised.iterations,
+             "supervised.iterations: {} are asked for and the run in {} has done {}; ask for at least as many",
+             config_.supervised.iterations, folder_.root, state_.state.fit.iteration);
     // Told before the data are read: the smallest side, a width that cannot be.
     nn::make_system(system_options(config_, 2));
   }
 
   void load_data() {
     data_ = load_sitting_data(options_, {state_.data_hash, state_.protocol}, split_groups);
+    check_classes(data_.split.train);
     state_.classes = data_.set.classes;
     state_.data_hash = data_.record.hash;
     state_.protocol = data_.record.protocol;

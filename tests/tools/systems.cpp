@@ -94,6 +94,16 @@ TEST(TrainSystem, RefusesWhatCannotBeMeant) {
   ASSERT_EQ(run(train("lenet5", "a", "--iterations 1")).code, 0);
   expect_error(run(train("lenet5", "a", "--iterations 1")), 2, {"a", "--resume"});
   expect_error(run(split("train --resume --out a --set supervised.rate=0.5")), 2, {"supervised.rate"});
+  expect_error(run(split("train --resume --out a --iterations 0")), 1, {"supervised.iterations", "0", "done 1"});
+  std::filesystem::create_directories(folder.path("single"));
+  std::filesystem::copy(xrays() + "/normal", folder.path("single/normal"));
+  const std::string single = "train --system lenet5 --set data.size=32 --data single --out b";
+  EXPECT_NE(run(split(single)).err.find("one class alone"), std::string::npos);
+  EXPECT_FALSE(std::filesystem::exists(folder.path("b"))) << "what is wrong with the data is found before";
+  const std::string whole = io::read_file(folder.path("a/checkpoint.safetensors"));
+  folder.write("a/checkpoint.safetensors", whole.substr(0, whole.size() / 2));
+  expect_error(run(split("train --resume --out a --iterations 3")), 1, {"a/checkpoint.safetensors", "cut short"});
+  folder.write("a/checkpoint.safetensors", whole);
   expect_error(run(split("eval a/best.safetensors --data " + xrays() + " --episodes 5")), 2, {"[eval]", "lenet5"});
   expect_error(run(split("eval a/best.safetensors --data " + xrays() + " --start fresh")), 2, {"--start"});
   expect_error(run(split("predict a/best.safetensors --support " + xrays() + " --images " + xrays())), 2,

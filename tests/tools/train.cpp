@@ -102,6 +102,11 @@ TEST(Train, KeepsAnEarlierRun) {
   expect_error(innerloop_in(folder.path(), split("train --resume --out run --set inner.rate=0.5")), 2,
                {"inner.rate", "0.5"});
   EXPECT_EQ(io::read_file(folder.path("run/checkpoint.safetensors")), before);
+  expect_error(innerloop_in(folder.path(), split("train --resume --out elsewhere")), 1,
+               {"elsewhere", "no run to go on with", "--data"});
+  folder.write("text", "no data set");
+  expect_error(innerloop_in(folder.path(), split("train --data text --out other")), 1,
+               {"text", "folder of images", "data pack"});
 }
 
 TEST(Train, NamesBadDataBeforeItMakesAFolder) {
