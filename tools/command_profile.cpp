@@ -91,6 +91,8 @@ Work training_work(const Options& o) {
 
 std::vector<profile::Key> keys_of(const std::vector<std::string>& names) {
   std::vector<profile::Key> keys;
+  for (auto name = names.begin(); name != names.end(); ++name)
+    if (std::find(names.begin(), name, *name) != name) fail_usage("--by: {} comes twice; name each key once", *name);
   for (const std::string& name : names)
     for (const profile::Key key : profile::kAllKeys)
       if (name_of(key) == name) keys.push_back(key);
@@ -126,7 +128,9 @@ profile::Recording fastest(const Work& work, Context& context, std::int64_t repe
 int run(const Options& o) {
   using enum profile::Key;
   if (o.problem.empty() == o.data.empty()) fail_usage("profile: give a PROBLEM file or --data, one of them");
+  if (!o.trace.empty() && o.trace == o.flame) fail_usage("profile: --trace and --flame name one file, {}; give two", o.trace);
   if (!o.data.empty() && o.dtype != "f32") fail_usage("profile: --dtype {} is for a PROBLEM file; training is in f32", o.dtype);
+  const std::vector<profile::Key> by = keys_of(o.by);
   Context context = o.common.make_context(o.common.run());
   const ContextScope scope(context);
   const auto clock = o.clock == "thread" ? profile::HostClock::kThread : profile::HostClock::kWall;
@@ -144,7 +148,7 @@ int run(const Options& o) {
     return profile::tabulate(recording, keys, roofline);
   };
   if (!o.common.json()) {
-    const profile::Table first = table(o.by.empty() ? std::vector{kLayer, kOrder} : keys_of(o.by));
+    const profile::Table first = table(by.empty() ? std::vector{kLayer, kOrder} : by);
     fmt::print("{}\n{} ({} threads): {:.3f} ms, the fastest of {} meta-steps; times below are of {} {}{}\n", work.title,
                name_of(context.target()), context.threads().threads(), first.wall_seconds * 1e3, o.repeat, first.lanes,
                first.lanes == 1 ? "lane" : "lanes together",
@@ -159,7 +163,7 @@ int run(const Options& o) {
       if (!path.empty()) fmt::print("{}\n", path);
     return kDone;
   }
-  const profile::Table all = table(o.by.empty() ? std::vector{kLayer, kStep, kOrder} : keys_of(o.by));
+  const profile::Table all = table(by.empty() ? std::vector{kLayer, kStep, kOrder} : by);
   print_json({{"what", work.title},
               {"device", device_name(context)},
               {"target", name_of(context.target())},

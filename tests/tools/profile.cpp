@@ -116,6 +116,8 @@ TEST_F(ProfileCommand, RefusesWhatCannotBeMeant) {
   expect_error(run(""), 2, {"PROBLEM", "--data"});
   expect_error(run("p.safetensors --data synthetic"), 2, {"PROBLEM", "--data"});
   expect_error(run("p.safetensors --by layer,depth"), 2, {"--by", "depth"});
+  expect_error(run("p.safetensors --by layer,layer"), 2, {"--by", "layer comes twice"});
+  expect_error(run("p.safetensors --trace t --flame t"), 2, {"--trace", "--flame", "give two"});
   expect_error(run("--data synthetic --dtype f64"), 2, {"--dtype f64"});
   expect_error(run("p.safetensors --set model.stride=2"), 2, {"profile", "[model]"});
   expect_error(run("none.safetensors"), 1, {"none.safetensors"});
