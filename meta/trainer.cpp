@@ -10,6 +10,7 @@
 
 #include "io/atomic_file.h"
 #include "meta/checkpoint.h"
+#include "meta/class_index.h"
 #include "meta/episode_sheet.h"
 #include "meta/finite.h"
 #include "meta/from_config.h"
@@ -114,6 +115,10 @@ class Run {
   }
 
   void check_held_out() const {
+    IL_CHECK(!is_unlabelled(data_.set),
+             "data.holdout: {} has no class folders, so no answer on held-out images can be right or wrong; add "
+             "--set data.holdout=0 to train on all of them",
+             describe(data_.set));
     try {
       const Network network = network_for(*net_, state_.params, evaluation_.episode.ways);
       check_evaluation(network.net, data_.split.held_out, evaluation_);

@@ -125,6 +125,8 @@ TEST(Train, NamesBadDataBeforeItMakesAFolder) {
   expect_error(on("empty", ""), 1, {"empty", "no images"});
   expect_error(on("few", "--shots 3 --set task.scheme=groups --set data.holdout=0"), 1, {"'b'", "3", "2"});
   expect_error(on("few", "--set eval.queries=50"), 1, {"few", "51"});
+  for (int i = 0; i < 8; ++i) folder.write_png("flat/" + std::to_string(i) + ".png", 16, 16, 20 * i);
+  expect_error(on("flat", ""), 1, {"flat", "no class folders", "data.holdout=0"});
   expect_error(on("few", "--ways 40 --set data.holdout=0"), 1, {"40"});
   EXPECT_FALSE(std::filesystem::exists(folder.path("run")));
 }
