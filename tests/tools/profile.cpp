@@ -1,4 +1,7 @@
 // profile: tables that add up, files that their readers read, and calls that cannot be meant.
+#include <signal.h>
+
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <set>
@@ -110,6 +113,16 @@ TEST_F(ProfileCommand, WritesATraceAndAFlameGraph) {
   const std::string page = text_of("f.html");
   EXPECT_TRUE(page.starts_with("<!DOCTYPE html>"));
   EXPECT_NE(page.find("hessian-vector product 2"), std::string::npos);
+}
+
+TEST_F(ProfileCommand, CtrlCLeavesNoFileBehind) {
+  const std::string traces = folder_.path("traces");
+  std::filesystem::create_directory(traces);
+  Process endless(folder_.path(), split("profile p.safetensors --repeat 1000 --trace traces/t.json"));
+  ASSERT_TRUE(wait_until([&] { return !std::filesystem::is_empty(traces); }));
+  endless.signal(SIGINT);
+  EXPECT_EQ(endless.wait().code, 130);
+  EXPECT_TRUE(std::filesystem::is_empty(traces));
 }
 
 TEST_F(ProfileCommand, RefusesWhatCannotBeMeant) {
