@@ -11,6 +11,7 @@
 #include "meta/reproduce/fold_assignment.h"
 #include "meta/reproduce/settings.h"
 #include "meta/reproduce/worker.h"
+#include "meta/run_folder.h"
 #include "tensor/context.h"
 #include "tensor/error.h"
 
@@ -19,9 +20,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-std::string words_of(const Work& w) {
+std::string words_of(const Work& w, const Sizes& sizes) {
   const std::string where =
-      fmt::format("{}-way fold {}: {}", w.problem->ways, w.problem->fold + 1, w.contestant->title);
+      fmt::format("{}-way fold {}: {}", w.problem->ways, w.problem->fold + 1, title_of(*w.contestant, sizes));
   if (!w.is_unit()) return fmt::format("{}, meta-training, {} images a class", where, w.shots);
   return w.shots == kAllShots ? where + ", all labels"
                               : fmt::format("{}, {} {}", where, w.shots, w.shots == 1 ? "shot" : "shots");
@@ -113,7 +114,12 @@ class Run {
     std::error_code error;
     std::filesystem::create_directories(options_.folder, error);
     IL_CHECK(!error, "--out: {}: the folder cannot be made: {}", options_.folder, error.message());
-    if (!has_manifest(options_.folder)) return;
+    if (!has_manifest(options_.folder)) {
+      if (RunFolder(options_.folder).holds_a_run())
+        fail_usage("--out: {} holds a training run, whose report would be written over; name another folder",
+                   options_.folder);
+      return;
+    }
     const Manifest saved = read_manifest(options_.folder);
     check_same_comparison(saved, manifest_, options_.folder);
     manifest_.scale = saved.scale;
@@ -196,7 +202,7 @@ class Run {
     const std::vector<UnitResult> known = store.load_all(manifest_.hash());
     for (std::size_t i = 0; i < work_.size(); ++i) {
       const Work& w = work_[i];
-      part_ = words_of(w);
+      part_ = words_of(w, manifest_.sizes);
       if (is_done(w, store)) {
         ++result_.reused;
         result_.units += w.is_unit() ? 1 : 0;

@@ -57,10 +57,10 @@ struct RunResult {
   double scale = 1, seconds = 0;
 };
 
-/// `set` with its patients as groups. Throws UsageError: the folder holds another comparison (naming what differs), a
-/// budget that is too small for one unit. Throws Error: nothing can be compared (naming the first reason), a folder
-/// that cannot be made. What fails in one part alone (a network that diverges, images too small for a system) is given
-/// up by name, and the rest goes on.
+/// `set` with its patients as groups. Throws UsageError: the folder holds another comparison (naming what differs) or a
+/// training run, a budget that is too small for one unit. Throws Error: nothing can be compared (naming the first
+/// reason), a folder that cannot be made. What fails in one part alone (a network that diverges, images too small for a
+/// system) is given up by name, and the rest goes on.
 RunResult run_comparison(const io::ImageSet& set, const RunOptions& options);
 
 }  // namespace innerloop::meta::reproduce

@@ -212,6 +212,9 @@ TEST(Reproduce, SaysWhatCannotBeMeant) {
   expect_error(innerloop_in(folder.path(), split("reproduce --data synthetic")), 2, {"--out"});
   expect_error(innerloop_in(folder.path(), split("reproduce --out none --report-only")), 2, {"none", "plan.json"});
   EXPECT_FALSE(std::filesystem::exists(folder.path("run/plan.json")));
+  folder.write("run/report.html", "of a training");
+  refused({}, 2, {"--out", "training run", "another folder"});
+  EXPECT_EQ(io::read_file(folder.path("run/report.html")), "of a training");
 }
 
 }  // namespace
