@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "meta/profile/roofline.h"
+#include "tensor/cpu_targets.h"
 #include "tensor/device.h"
 
 namespace innerloop::bench {
@@ -41,9 +42,7 @@ const Roofline& roofline_of(Context& context) {
 }  // namespace
 
 std::vector<Target> targets() {
-  std::vector<Target> found;
-  for (const Target target : {Target::kPortable, Target::kAvx2, Target::kAvx512, Target::kAmx})
-    if (cpu_has(target)) found.push_back(target);
+  std::vector<Target> found = cpu_targets();
   if (has_gpu()) found.push_back(Target::kCuda);
   return found;
 }

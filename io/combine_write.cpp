@@ -48,12 +48,14 @@ void write_combined_folder(const CombinedSet& set, const std::string& folder, Th
     fs::create_directories((fs::path(folder) / image.file).parent_path(), error);
     IL_CHECK(!error, "{}: cannot be made: {}", (fs::path(folder) / image.file).parent_path().string(), error.message());
   }
+  // The map first and the table that it asks for last: a folder that was left half written is refused, and not taken for
+  // a smaller set of unknown patients.
+  write_file((fs::path(folder) / "data.toml").string(), kMap);
   pool_of(threads).parallel_for(static_cast<std::int64_t>(set.images.size()), [&](std::int64_t i) {
     const CombinedImage& image = set.images[static_cast<std::size_t>(i)];
     const std::vector<std::uint8_t> png = encode_png(read(set, image));
     write_file((fs::path(folder) / image.file).string(), std::as_bytes(std::span(png)));
   });
-  write_file((fs::path(folder) / "data.toml").string(), kMap);
   write_file((fs::path(folder) / "manifest.csv").string(), manifest_of(set));
 }
 

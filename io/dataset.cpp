@@ -229,6 +229,14 @@ std::optional<ImageSet> read_cache(const std::string& cache, const std::string& 
   return std::nullopt;
 }
 
+ImageSet read_packed_set(const std::string& path) {
+  try {
+    return read_packed(path).set;
+  } catch (const Error& e) {
+    fail("{}; a data set is a folder of images, or a file that 'innerloop data pack' wrote", e.what());
+  }
+}
+
 }  // namespace
 
 std::vector<std::vector<std::int64_t>> ImageSet::by_class() const {
@@ -269,7 +277,7 @@ ImageSet load_images(const std::string& path, const LoadOptions& options) {
   if (!fs::exists(status)) fail_missing(path);
   if (!fs::is_directory(status)) {
     IL_CHECK(!has_image_extension(path), "{}: is one image; a data set is a folder of them", path);
-    ImageSet set = adapt(read_packed(path).set, options);
+    ImageSet set = adapt(read_packed_set(path), options);
     if (!options.groups_csv.empty()) apply_groups(set, options.groups_csv);
     return set;
   }

@@ -71,6 +71,8 @@ EvalEntry eval_entry(const Json& object) {
 }
 
 std::string read_file(const std::filesystem::path& path) {
+  IL_CHECK(!std::filesystem::is_directory(path), "{}: is a folder where the log of a run is needed; remove it",
+           path.string());
   errno = 0;
   std::ifstream file(path, std::ios::binary);
   std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};

@@ -42,26 +42,34 @@ bool groups_are_known(const io::ImageSet& set) {
   return static_cast<std::int64_t>(set.group_names.size()) < set.count();
 }
 
+DataSplit all_trains(const io::ImageSet& set) {
+  return {set, {}, "nothing is held out (data.holdout = 0), so nothing is evaluated"};
+}
+
 }  // namespace
+
+DataSplit split_groups(const io::ImageSet& set, const io::Config& config) {
+  if (config.data.holdout == 0) return all_trains(set);
+  const io::Split split = io::split_holdout(set, config.data.holdout, static_cast<std::uint64_t>(config.run.seed));
+  return {io::subset(set, split.train), io::subset(set, split.held_out),
+          fmt::format("held out {} images by {}, from every class; training has {} images", split.held_out.size(),
+                      groups_are_known(set) ? "whole patients" : "image", split.train.size())};
+}
 
 DataSplit split_data(const io::ImageSet& set, const io::Config& config) {
   const double share = config.data.holdout;
-  const auto seed = static_cast<std::uint64_t>(config.run.seed);
-  if (share == 0) return {set, {}, "nothing is held out (data.holdout = 0), so nothing is evaluated"};
+  if (share == 0) return all_trains(set);
   const ClassIndex index = class_index(set);
   const auto classes = static_cast<std::int64_t>(index.classes.size());
   const auto held = static_cast<std::int64_t>(std::llround(share * static_cast<double>(classes)));
   const std::int64_t needed = std::max(config.task.ways, config.eval.ways);
   const bool by_class = !groups_are_known(set) && held >= config.eval.ways && classes - held >= needed;
+  if (!by_class) return split_groups(set, config);
   const io::Split split =
-      by_class ? split_classes(set, index, static_cast<std::size_t>(held), seed) : io::split_holdout(set, share, seed);
-  DataSplit out{io::subset(set, split.train), io::subset(set, split.held_out), {}};
-  out.description = by_class ? fmt::format("held out {} of {} classes ({} images); training has {} images", held,
-                                           classes, split.held_out.size(), split.train.size())
-                             : fmt::format("held out {} images by {}, from every class; training has {} images",
-                                           split.held_out.size(), groups_are_known(set) ? "whole patients" : "image",
-                                           split.train.size());
-  return out;
+      split_classes(set, index, static_cast<std::size_t>(held), static_cast<std::uint64_t>(config.run.seed));
+  return {io::subset(set, split.train), io::subset(set, split.held_out),
+          fmt::format("held out {} of {} classes ({} images); training has {} images", held, classes,
+                      split.held_out.size(), split.train.size())};
 }
 
 }  // namespace innerloop::meta

@@ -22,4 +22,7 @@ struct DataSplit {
 /// Throws Error when either side would be empty.
 DataSplit split_data(const io::ImageSet& set, const io::Config& config);
 
+/// Whole groups of every class, whatever the names of patients and numbers of classes: for systems that learn classes.
+DataSplit split_groups(const io::ImageSet& set, const io::Config& config);
+
 }  // namespace innerloop::meta

@@ -21,16 +21,6 @@ std::string lower(std::string text) {
   return text;
 }
 
-void check_classes(const io::ImageSet& set) {
-  IL_CHECK(set.classes.size() >= 2,
-           "{}: {} classes; a system with labels needs two or more: give a folder with one subfolder a class", set.name,
-           set.classes.size());
-  const auto members = set.by_class();
-  for (std::size_t c = 0; c < members.size(); ++c)
-    IL_CHECK(!members[c].empty(), "{}: class '{}' has no image to train on; add some, or leave the class out", set.name,
-             set.classes[c]);
-}
-
 nn::System system_of(const io::Config& config) {
   IL_CHECK(config.supervised.system != io::System::kUmlf,
            "supervised.system: umlf is meta-trained, not fitted with labels");
@@ -175,6 +165,16 @@ PretrainingImages pretraining_images(const io::ImageSet& set) {
   out.note = fmt::format("pretraining on {} images: {} against {}", out.images.count(), fmt::join(pneumonia, ", "),
                          fmt::join(normal, ", "));
   return out;
+}
+
+void check_classes(const io::ImageSet& set) {
+  IL_CHECK(set.classes.size() >= 2,
+           "{}: holds images of {}; a system with labels needs two classes or more: give a folder with one subfolder a class",
+           set.name, set.classes.empty() ? "no class" : "one class alone");
+  const auto members = set.by_class();
+  for (std::size_t c = 0; c < members.size(); ++c)
+    IL_CHECK(!members[c].empty(), "{}: class '{}' has no image to train on; add some, or leave the class out", set.name,
+             set.classes[c]);
 }
 
 nn::SystemOptions system_options(const io::Config& config, std::int64_t ways) {

@@ -69,6 +69,10 @@ struct SystemFit {
   double seconds = 0;
 };
 
+/// What fit_system() needs of its images. Throws Error naming the class without an image, or a set of fewer than two
+/// classes.
+void check_classes(const io::ImageSet& train);
+
 /// Trains config.supervised.system on the images of `train`. `start` goes on from a state of the same (train, config);
 /// null begins anew. Throws Error as fit() does, and for a class without an image or fewer than two classes.
 SystemFit fit_system(const io::ImageSet& train, const io::Config& config, const SystemState* start = nullptr,

@@ -8,11 +8,11 @@
 #include <optional>
 
 #include "io/atomic_file.h"
-#include "io/groups.h"
 #include "io/report.h"
-#include "meta/from_config.h"
+#include "meta/checkpoint.h"
 #include "meta/run_folder.h"
 #include "meta/run_report.h"
+#include "meta/sitting.h"
 #include "meta/system_checkpoint.h"
 #include "meta/system_evaluation.h"
 
@@ -35,7 +35,7 @@ class Run {
     find_start();
     load_data();
     open_folder();
-    const SystemFit fitted = fit_system(split_.train, config_, resumed_ ? &state_.state : nullptr, callbacks());
+    const SystemFit fitted = fit_system(data_.split.train, config_, resumed_ ? &state_.state : nullptr, callbacks());
     state_.state = fitted.state;
     state_.ensemble = fitted.system.ensemble;
     if (fitted.end == FitEnd::kStopped) {
@@ -64,9 +64,10 @@ class Run {
   /// A fresh state, or that of the folder's checkpoint. Comes before the data: a wrong command should fail at once.
   void find_start() {
     if (options_.start == RunStart::kResume && std::filesystem::exists(folder_.checkpoint())) {
-      IL_CHECK(is_system_checkpoint(folder_.checkpoint()),
-               "{}: is the checkpoint of a meta-training run; leave --system out to go on with it",
-               folder_.checkpoint());
+      if (!is_system_checkpoint(folder_.checkpoint())) {
+        load_checkpoint(folder_.checkpoint());  // says what is wrong with a damaged file
+        fail("{}: is the checkpoint of a meta-training run; leave --system out to go on with it", folder_.checkpoint());
+      }
       state_ = load_system(folder_.checkpoint());
       check_same_run(state_.config, config_, folder_.checkpoint());
       resumed_ = true;
@@ -76,44 +77,27 @@ class Run {
     state_.config = config_;
     state_.config.run.threads = 0;  // no part of the result: the files are the same
     first_step_ = state_.state.step();
+    IL_CHECK(state_.state.fit.iteration <= config_.supervised.iterations,
+             "supervised.iterations: {} are asked for and the run in {} has done {}; ask for at least as many",
+             config_.supervised.iterations, folder_.root, state_.state.fit.iteration);
     // Told before the data are read: the smallest side, a width that cannot be.
     nn::make_system(system_options(config_, 2));
   }
 
   void load_data() {
-    const std::string data = !options_.data.empty() ? options_.data : state_.protocol["data"];
-    IL_CHECK(!data.empty(), "train: no data set was given; name one with --data");
-    io::LoadOptions load = load_options(config_);
-    const bool skip = options_.bad_files == io::BadFiles::kSkip || (resumed_ && state_.protocol.contains("bad files"));
-    load.bad_files = skip ? io::BadFiles::kSkip : io::BadFiles::kStop;
-    load.progress = options_.callbacks.on_load_progress;
-    set_ = io::load_images(data, load);
-    const std::string hash = set_.hash();
-    IL_CHECK(state_.data_hash.empty() || state_.data_hash == hash,
-             "{}: the data set is not the one that the run in {} was trained on; resume with the same images, or train "
-             "into a new "
-             "folder",
-             data, folder_.root);
-    split_ = split_for_system(set_, config_);
-    state_.classes = set_.classes;
-    state_.data_hash = hash;
-    state_.protocol["cpu"] = std::string(name_of(Context::current().target()));
-    state_.protocol["data"] = data;
-    if (skip) state_.protocol["bad files"] = "skipped";
-    state_.protocol["split"] = split_.description;
-    say(fmt::format("{}: {} images of {} classes; {}", set_.name, set_.count(), set_.classes.size(),
-                    split_.description));
-    for (const io::SkippedFile& file : set_.skipped) say(fmt::format("left out: {}: {}", file.file, file.reason));
+    data_ = load_sitting_data(options_, {state_.data_hash, state_.protocol}, split_groups);
+    check_classes(data_.split.train);
+    state_.classes = data_.set.classes;
+    state_.data_hash = data_.record.hash;
+    state_.protocol = data_.record.protocol;
+    for (const std::string& text : data_.messages) say(text);
   }
 
   void open_folder() {
-    if (options_.start == RunStart::kNew) folder_.create_new();
-    std::filesystem::create_directories(folder_.root);
-    io::write_file(folder_.config(), io::to_toml(config_));
-    log_.emplace(resumed_ ? io::RunLog::resume(folder_.log(), first_step_) : io::RunLog::create(folder_.log()));
+    log_.emplace(open_run(folder_, options_, resumed_ ? Sitting::kResumed : Sitting::kFirst, first_step_));
     if (resumed_) say(fmt::format("resumed after iteration {}", first_step_));
     const nn::Classifier network =
-        nn::make_system(system_options(config_, static_cast<std::int64_t>(set_.classes.size())));
+        nn::make_system(system_options(config_, static_cast<std::int64_t>(data_.set.classes.size())));
     say(fmt::format("{}: {} parameters at {}x{}x{}", network.name(), network.parameter_count(), network.height(),
                     network.width(), network.channels()));
   }
@@ -163,13 +147,13 @@ class Run {
     result_.best = folder_.best();
     if (fitted.end == FitEnd::kPatience)
       say(fmt::format("early stop: {} checks without a better validation loss", config_.supervised.patience));
-    if (split_.held_out.count() > 0) {
-      result_.evaluation = evaluate_system(fitted.system, split_.held_out, state_.data_hash);
+    if (data_.split.held_out.count() > 0) {
+      result_.evaluation = evaluate_system(fitted.system, data_.split.held_out, state_.data_hash);
       result_.evaluated = true;
     }
     const SystemRunStory story{config_,
-                               set_,
-                               split_.description,
+                               data_.set,
+                               data_.split.description,
                                result_.evaluated ? &result_.evaluation : nullptr,
                                fitted.system,
                                state_.state.pretrained,
@@ -184,22 +168,12 @@ class Run {
   SystemCheckpoint state_;  ///< the run as it stands
   bool resumed_ = false;
   std::int64_t first_step_ = 0, pretrained_ = 0;
-  io::ImageSet set_;
-  DataSplit split_;
+  SittingData data_;
   std::optional<io::RunLog> log_;
   SystemRunResult result_;
 };
 
 }  // namespace
-
-DataSplit split_for_system(const io::ImageSet& set, const io::Config& config) {
-  if (config.data.holdout == 0) return {set, {}, "nothing is held out (data.holdout = 0), so nothing is evaluated"};
-  const io::Split split = io::split_holdout(set, config.data.holdout, static_cast<std::uint64_t>(config.run.seed));
-  const bool patients = static_cast<std::int64_t>(set.group_names.size()) < set.count();
-  return {io::subset(set, split.train), io::subset(set, split.held_out),
-          fmt::format("held out {} images by {}, from every class; training has {} images", split.held_out.size(),
-                      patients ? "whole patients" : "image", split.train.size())};
-}
 
 SystemRunResult train_system(const TrainOptions& options) { return Run(options).go(); }
 

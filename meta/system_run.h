@@ -8,15 +8,10 @@
 // as one that never stopped, at any number of threads.
 #pragma once
 
-#include "meta/holdout.h"
 #include "meta/system_fit.h"
 #include "meta/trainer.h"
 
 namespace innerloop::meta {
-
-/// The part of `set` that trains and the part that is held out: by whole groups, from every class, data.holdout of
-/// them.
-DataSplit split_for_system(const io::ImageSet& set, const io::Config& config);
 
 struct SystemRunResult {
   TrainOutcome outcome = TrainOutcome::kFinished;

@@ -10,14 +10,15 @@
 
 #include "io/atomic_file.h"
 #include "meta/checkpoint.h"
+#include "meta/class_index.h"
 #include "meta/episode_sheet.h"
 #include "meta/finite.h"
 #include "meta/from_config.h"
 #include "meta/head.h"
-#include "meta/holdout.h"
 #include "meta/meta_step.h"
 #include "meta/run_folder.h"
 #include "meta/run_report.h"
+#include "meta/sitting.h"
 #include "meta/task_source.h"
 
 namespace innerloop::meta {
@@ -57,7 +58,7 @@ class Run {
     if (options_.callbacks.on_message) options_.callbacks.on_message(text);
   }
   bool stop_asked() const { return options_.stop != nullptr && options_.stop->load(std::memory_order_relaxed); }
-  bool evaluates() const { return split_.held_out.count() > 0; }
+  bool evaluates() const { return data_.split.held_out.count() > 0; }
   bool evaluation_due(std::int64_t step) const {
     return evaluates() && is_due(config_.eval.every, step, config_.outer.iterations);
   }
@@ -93,43 +94,19 @@ class Run {
 
   /// Everything that can be wrong with the data is found here, before the first step and before the folder is made.
   void load_data() {
-    const std::string data = !options_.data.empty() ? options_.data : state_.protocol["data"];
-    IL_CHECK(!data.empty(), "train: no data set was given; name one with --data");
-    io::LoadOptions load = load_options(config_);
-    const bool skip = options_.bad_files == io::BadFiles::kSkip || (resumed_ && state_.protocol.contains("bad files"));
-    load.bad_files = skip ? io::BadFiles::kSkip : io::BadFiles::kStop;
-    load.progress = options_.callbacks.on_load_progress;
-    set_ = io::load_images(data, load);
-    const std::string hash = set_.hash();
-    IL_CHECK(
-        state_.data_hash.empty() || state_.data_hash == hash,
-        "{}: the data set is not the one that the run in {} was trained on; resume with the same images, or train into "
-        "a new folder",
-        data, folder_.root);
-    split_ = split_data(set_, config_);
-    source_.emplace(split_.train, task_source_options(config_));
+    data_ = load_sitting_data(options_, {state_.data_hash, state_.protocol}, split_data);
+    source_.emplace(data_.split.train, task_source_options(config_));
     program_.emplace(*net_, *source_, optimizer_, meta_options(config_), replay());
     program_->set(state_.params, state_.optimizer);
     evaluation_ = eval_options(config_);
-    evaluation_.data_hash = hash;
+    evaluation_.data_hash = data_.record.hash;
     evaluation_.stop = options_.stop;
     evaluation_.progress = options_.callbacks.on_eval_progress;
     if (evaluates()) check_held_out();
 
-    const std::string cpu(name_of(Context::current().target()));
-    if (resumed_ && state_.protocol.contains("cpu") && state_.protocol["cpu"] != cpu)
-      say(fmt::format(
-          "the run began with {} instructions and goes on with {}: the last bits may differ from a run that was "
-          "never stopped",
-          state_.protocol["cpu"], cpu));
-    state_.data_hash = hash;
-    state_.protocol["cpu"] = cpu;
-    state_.protocol["data"] = data;
-    if (skip) state_.protocol["bad files"] = "skipped";
-    state_.protocol["split"] = split_.description;
-    say(fmt::format("{}: {} images of {} classes; {}", set_.name, set_.count(), set_.classes.size(),
-                    split_.description));
-    for (const io::SkippedFile& file : set_.skipped) say(fmt::format("left out: {}: {}", file.file, file.reason));
+    state_.data_hash = data_.record.hash;
+    state_.protocol = data_.record.protocol;
+    for (const std::string& text : data_.messages) say(text);
   }
 
   /// Watching every op for a NaN needs the host between them.
@@ -138,9 +115,13 @@ class Run {
   }
 
   void check_held_out() const {
+    IL_CHECK(!is_unlabelled(data_.set),
+             "data.holdout: {} has no class folders, so no answer on held-out images can be right or wrong; add "
+             "--set data.holdout=0 to train on all of them",
+             describe(data_.set));
     try {
       const Network network = network_for(*net_, state_.params, evaluation_.episode.ways);
-      check_evaluation(network.net, split_.held_out, evaluation_);
+      check_evaluation(network.net, data_.split.held_out, evaluation_);
     } catch (const Error& e) {
       fail("{} (this is the part held out by data.holdout = {}; a larger share also gives it more)", e.what(),
            config_.data.holdout);
@@ -148,14 +129,8 @@ class Run {
   }
 
   void open_folder() {
-    if (options_.start == RunStart::kNew) folder_.create_new();
-    std::filesystem::create_directories(folder_.root);
-    io::write_file(folder_.config(), io::to_toml(config_));
-    if (!resumed_) {
-      log_.emplace(io::RunLog::create(folder_.log()));
-      return;
-    }
-    log_.emplace(io::RunLog::resume(folder_.log(), state_.step));
+    log_.emplace(open_run(folder_, options_, resumed_ ? Sitting::kResumed : Sitting::kFirst, state_.step));
+    if (!resumed_) return;
     say(fmt::format("resumed after meta-step {}", state_.step));
     // A stop in the middle of an evaluation leaves a checkpoint whose evaluation is still owed.
     evaluation_owed_ = evaluation_due(state_.step);
@@ -232,7 +207,7 @@ class Run {
   EvalResult evaluate_held_out() {
     fetch();
     const Network network = network_for(*net_, state_.params, evaluation_.episode.ways);
-    return evaluate(network.net, network.params, split_.held_out, evaluation_);
+    return evaluate(network.net, network.params, data_.split.held_out, evaluation_);
   }
 
   /// False when it was stopped before its last episode; nothing is logged then.
@@ -280,8 +255,8 @@ class Run {
     SheetOptions sheet;
     sheet.ways = config_.task.ways;
     const RunStory story{config_,
-                         set_,
-                         split_.description,
+                         data_.set,
+                         data_.split.description,
                          last_evaluation_ ? &*last_evaluation_ : nullptr,
                          state_.best,
                          io::read_run_log(folder_.log()),
@@ -320,8 +295,7 @@ class Run {
   std::int64_t first_step_ = 0, saved_step_ = -1;
   std::optional<nn::ConvNet> net_;
   OptimizerOptions optimizer_;
-  io::ImageSet set_;
-  DataSplit split_;
+  SittingData data_;
   std::optional<TaskSource> source_;
   std::optional<MetaStep> program_;
   std::int64_t burst_ = 1;

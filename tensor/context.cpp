@@ -9,6 +9,7 @@
 #include <unistd.h>
 #endif
 
+#include "tensor/cpu_targets.h"
 #include "tensor/error.h"
 
 namespace innerloop {
@@ -76,6 +77,13 @@ bool cpu_has(Target target) {
 #endif
 }
 
+std::vector<Target> cpu_targets() {
+  std::vector<Target> found;
+  for (Target t : {Target::kPortable, Target::kAvx2, Target::kAvx512, Target::kAmx})
+    if (cpu_has(t)) found.push_back(t);
+  return found;
+}
+
 Target cpu_target() {
   static const Target target = detect();
   return target;
@@ -86,6 +94,7 @@ Context::Context(int threads, Target target)
       arena_(Arena::create(device_)),
       host_arena_(device_ != nullptr ? Arena::create() : arena_),
       target_(target) {
+  IL_CHECK(device_ != nullptr || cpu_has(target), "this CPU does not have the instruction set {}", name_of(target));
   if (device_ != nullptr) threads = 1;
   if (threads == 0) threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   threads_ = std::make_unique<ThreadPool>(threads);

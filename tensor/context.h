@@ -20,9 +20,6 @@ inline Target kernels_of(Target target) { return target == Target::kAmx ? Target
 
 std::string_view name_of(Target target);
 
-/// Whether this machine runs it. For kAmx the system is asked, once, to let this process use tiles.
-bool cpu_has(Target target);
-
 /// The best CPU target of this machine, or the one that IL_SIMD = amx | avx512 | avx2 | portable names. Throws UsageError when
 /// IL_SIMD names an unknown set or one that this CPU lacks.
 Target cpu_target();

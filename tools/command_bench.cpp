@@ -52,7 +52,6 @@ int run(const std::vector<std::string>& words) {
 }  // namespace
 
 void add_bench(CommandLine& line) {
-  auto words = std::make_shared<std::vector<std::string>>();
   CLI::App& command = line.add(
       line.app, "bench", "Measures this program against other frameworks, and compares measurements.",
       "It runs tools/bench.sh of the sources that this program was built from, whose options it takes: --quick, "
@@ -60,14 +59,9 @@ void add_bench(CommandLine& line) {
       "--help' explains all of them.",
       "  innerloop bench --quick --out before\n"
       "  innerloop bench compare before/bench.json after/bench.json");
-  command.add_option("arguments", *words, "what tools/bench.sh takes")->type_name("...");
+  // No option of its own: the parser would take the words apart and lose which option a value belongs to.
   command.prefix_command();
-  line.on_run(command, [&command, words] {
-    std::vector<std::string> all = *words;
-    const std::vector<std::string> rest = command.remaining();
-    all.insert(all.end(), rest.begin(), rest.end());
-    return run(all);
-  });
+  line.on_run(command, [&command] { return run(command.remaining()); });
 }
 
 }  // namespace innerloop::tools

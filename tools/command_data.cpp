@@ -20,8 +20,6 @@
 namespace innerloop::tools {
 namespace {
 
-constexpr const char* kDataHelp =
-    "a folder (one subfolder a class, or a published layout), a packed file, or the word synthetic";
 constexpr const char* kLayouts = "auto|folders|bimcv|kermany|cc_cxri|mapped";
 
 // ----------------------------------------------------------------------------------------------------------------

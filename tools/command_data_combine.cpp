@@ -65,7 +65,8 @@ int combine(const CombineCall& o) {
                 {"seed", recipe.seed},
                 {"passed_over", passed_over}});
   } else {
-    fmt::print("{}: {} images of {} sources (seed {})\n", o.out, set.images.size(), recipe.sources.size(), recipe.seed);
+    fmt::print("{}: {} images of {} {} (seed {})\n", o.out, set.images.size(), recipe.sources.size(),
+               recipe.sources.size() == 1 ? "source" : "sources", recipe.seed);
     for (const auto& [name, count] : classes) fmt::print("  {:>6}  {}\n", count, name);
   }
   return kDone;

@@ -73,7 +73,7 @@ void add_episodes(CommandLine& line) {
                "row a class, support images left of their augmented queries. Look at it before you train: can you "
                "match query to support yourself?",
                "  innerloop episodes --data synthetic --out sheet.png --tasks 3");
-  command.add_option("--data", o->data, "a folder (one subfolder a class), a packed file, or the word synthetic")
+  command.add_option("--data", o->data, kDataHelp)
       ->required()
       ->type_name("D");
   command.add_option("--out", o->out, "the picture, a PNG file")->required()->type_name("sheet.png");

@@ -143,7 +143,7 @@ void add_eval(CommandLine& line) {
   command.add_option("checkpoint", o->checkpoint, "a checkpoint of a run, or a file of parameters")
       ->required()
       ->type_name("CKPT");
-  command.add_option("--data", o->data, "a folder (one subfolder a class), a packed file, or the word synthetic")
+  command.add_option("--data", o->data, kDataHelp)
       ->required()
       ->type_name("D");
   command.add_option("--part", o->part, "all images, or those that the run held out of the same data (default: all)")

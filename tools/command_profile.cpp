@@ -4,6 +4,7 @@
 #include <CLI/App.hpp>
 #include <CLI/Validators.hpp>
 #include <algorithm>
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -28,6 +29,7 @@
 #include "tools/problem_options.h"
 #include "tools/profile_output.h"
 #include "tools/run_config.h"
+#include "tools/stop_signal.h"
 
 namespace innerloop::tools {
 namespace {
@@ -91,6 +93,8 @@ Work training_work(const Options& o) {
 
 std::vector<profile::Key> keys_of(const std::vector<std::string>& names) {
   std::vector<profile::Key> keys;
+  for (auto name = names.begin(); name != names.end(); ++name)
+    if (std::find(names.begin(), name, *name) != name) fail_usage("--by: {} comes twice; name each key once", *name);
   for (const std::string& name : names)
     for (const profile::Key key : profile::kAllKeys)
       if (name_of(key) == name) keys.push_back(key);
@@ -108,11 +112,13 @@ void fill(std::optional<io::AtomicFile>& file, const std::function<std::string()
   file->commit();
 }
 
-/// Of several meta-steps the one that others on the machine disturbed least.
-profile::Recording fastest(const Work& work, Context& context, std::int64_t repeats, profile::HostClock clock) {
+/// Of several meta-steps the one that others on the machine disturbed least; none when it was stopped before the last.
+std::optional<profile::Recording> fastest(const Work& work, Context& context, std::int64_t repeats,
+                                          profile::HostClock clock, const std::atomic<bool>& stop) {
   profile::Recording best;
   const auto progress = counting_progress("meta-step");
   for (std::int64_t i = 0; i < repeats; ++i) {
+    if (stop) return std::nullopt;
     profile::Recorder recorder(context.device(), clock);
     work.step();
     profile::Recording one = recorder.finish();
@@ -126,7 +132,10 @@ profile::Recording fastest(const Work& work, Context& context, std::int64_t repe
 int run(const Options& o) {
   using enum profile::Key;
   if (o.problem.empty() == o.data.empty()) fail_usage("profile: give a PROBLEM file or --data, one of them");
+  if (!o.trace.empty() && o.trace == o.flame) fail_usage("profile: --trace and --flame name one file, {}; give two", o.trace);
   if (!o.data.empty() && o.dtype != "f32") fail_usage("profile: --dtype {} is for a PROBLEM file; training is in f32", o.dtype);
+  const std::vector<profile::Key> by = keys_of(o.by);
+  const std::atomic<bool>& stop = catch_stop_signals();  // the files that are open are removed, not left behind
   Context context = o.common.make_context(o.common.run());
   const ContextScope scope(context);
   const auto clock = o.clock == "thread" ? profile::HostClock::kThread : profile::HostClock::kWall;
@@ -135,8 +144,10 @@ int run(const Options& o) {
   const Work work = o.data.empty() ? problem_work(o) : training_work(o);
   std::optional<io::AtomicFile> trace = open(o.trace), flame = open(o.flame);
   const profile::Roofline roofline = profile::measure_roofline(context, clock);
-  work.step();  // takes memory from the system and makes choices that later steps find made
-  const profile::Recording recording = fastest(work, context, o.repeat, clock);
+  if (!stop) work.step();  // takes memory from the system and makes choices that later steps find made
+  const std::optional<profile::Recording> measured = fastest(work, context, o.repeat, clock, stop);
+  if (!measured) return kStopped;
+  const profile::Recording& recording = *measured;
 
   fill(trace, [&] { return profile::chrome_trace(recording); });
   fill(flame, [&] { return profile::flame_page(recording, work.title); });
@@ -144,7 +155,7 @@ int run(const Options& o) {
     return profile::tabulate(recording, keys, roofline);
   };
   if (!o.common.json()) {
-    const profile::Table first = table(o.by.empty() ? std::vector{kLayer, kOrder} : keys_of(o.by));
+    const profile::Table first = table(by.empty() ? std::vector{kLayer, kOrder} : by);
     fmt::print("{}\n{} ({} threads): {:.3f} ms, the fastest of {} meta-steps; times below are of {} {}{}\n", work.title,
                name_of(context.target()), context.threads().threads(), first.wall_seconds * 1e3, o.repeat, first.lanes,
                first.lanes == 1 ? "lane" : "lanes together",
@@ -159,7 +170,7 @@ int run(const Options& o) {
       if (!path.empty()) fmt::print("{}\n", path);
     return kDone;
   }
-  const profile::Table all = table(o.by.empty() ? std::vector{kLayer, kStep, kOrder} : keys_of(o.by));
+  const profile::Table all = table(by.empty() ? std::vector{kLayer, kStep, kOrder} : by);
   print_json({{"what", work.title},
               {"device", device_name(context)},
               {"target", name_of(context.target())},

@@ -27,7 +27,7 @@ struct Options {
   CommonOptions common;
   BadFileOption bad_files;
   std::string data, out, budget;
-  std::vector<std::string> systems, classes;
+  std::vector<std::string> systems, classes, sizes;
   std::vector<std::int64_t> ways = {3, 4}, shots = {1, 5, 10};
   std::int64_t folds = 10;
   bool report_only = false;
@@ -110,6 +110,15 @@ rp::RunOptions run_options(const Options& o, const io::Config& config, const io:
   r.plan.folds = o.folds;
   r.plan.seed = static_cast<std::uint64_t>(config.run.seed);
   r.systems = rp::choose_contestants(o.systems);
+  r.sizes = rp::parse_sizes(o.sizes);
+  r.images_at = [&o, &config](std::int64_t side) {
+    io::LoadOptions load = meta::load_options(config);
+    load.size = side;
+    load.cache.clear();  // it is of the images at --size
+    load.bad_files = o.bad_files.choice();
+    load.progress = counting_progress(fmt::format("reading {} at {}x{}", o.data, side, side));
+    return io::load_images(o.data, load);  // what there is to warn of was said when they were first read
+  };
   r.budget = o.budget.empty() ? 0 : rp::parse_duration(o.budget, "--budget");
   r.data = o.data;
   r.folder = o.out;
@@ -126,11 +135,13 @@ int run(const Options& o) {
   check_numbers(o.shots, "--shots", 1);
   check_numbers({o.folds}, "--folds", 2);
   rp::choose_contestants(o.systems);
+  rp::parse_sizes(o.sizes);
   if (!o.budget.empty()) rp::parse_duration(o.budget, "--budget");
   const std::atomic<bool>& stop = catch_stop_signals();
   Context context = o.common.make_context(o.common.run());
   ContextScope scope(context);
   const io::Config config = o.common.resolve(rp::default_config());
+  check_numbers({config.outer.iterations, config.supervised.iterations}, "--iterations", 1);
   const io::ImageSet set = load_data(o.data, meta::load_options(config), o.bad_files);
 
   rp::RunOptions options = run_options(o, config, set);
@@ -164,9 +175,10 @@ void add_reproduce(CommandLine& line) {
                                "and gives all of them fewer iterations alike, so that the whole fits. Classes: "
                                "COVID-19, normal, viral (or pneumonia), bacterial, by the names that the data set has "
                                "for them.",
-                               "  innerloop reproduce --data synthetic --out runs/paper --systems untrained,lenet5 --ways 3 --shots 1,5 --folds 3 --size 32 --iterations 20\n"
-      "  innerloop reproduce --out runs/paper --report-only");
-  command.add_option("--data", o->data, "a folder, a packed file, or the word synthetic")->type_name("D");
+                               "  innerloop reproduce --data synthetic --out runs/paper --systems untrained,lenet5 "
+                               "--ways 3 --shots 1,5 --folds 3 --size 32 --iterations 20\n"
+                               "  innerloop reproduce --out runs/paper --report-only");
+  command.add_option("--data", o->data, kDataHelp)->type_name("D");
   command.add_option("--out", o->out, "the run folder; made when it is missing")->type_name("RUN");
   command
       .add_option("--systems", o->systems,
@@ -174,6 +186,12 @@ void add_reproduce(CommandLine& line) {
                   "cnn_lstm, cnn_rnn, emcnet")
       ->delimiter(',')
       ->type_name("LIST");
+  command
+      .add_option("--size-of", o->sizes,
+                  "a comparison system that sees NxN images in place of --size, as in vgg19=32: the same images, folds "
+                  "and labels; repeatable, and part of what RUN compares: give it in every call")
+      ->allow_extra_args(false)
+      ->type_name("SYSTEM=N");
   command.add_option("--classes", o->classes, "classes in the order of use; an n-way problem has the first n")
       ->delimiter(',')
       ->type_name("LIST");

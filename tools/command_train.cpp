@@ -129,7 +129,7 @@ void add_train(CommandLine& line) {
                "report.html. Ctrl-C saves and ends with exit code 130; --resume goes on to the same bits as a run "
                "that never stopped, and needs nothing but --out. --help-keys lists the keys.",
                "  innerloop train --data synthetic --out runs/demo --iterations 20 --set eval.episodes=20");
-  command.add_option("--data", o->data, "a folder (one subfolder a class), a packed file, or the word synthetic")
+  command.add_option("--data", o->data, kDataHelp)
       ->type_name("D");
   command.add_option("--out", o->out, "the run folder; made when it is missing")->type_name("RUN");
   o->preset.add_to(command);

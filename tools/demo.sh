@@ -30,7 +30,7 @@ trap finish EXIT
 say '1/3 packages'
 tools/setup.sh
 
-say "2/3 building the command in $build (about a minute the first time)"
+say "2/3 building the command in $build (minutes the first time, and more of them where a CUDA toolkit is found)"
 step='build'
 launcher=''
 if command -v ccache >/dev/null; then launcher=ccache; fi

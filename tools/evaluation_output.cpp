@@ -76,21 +76,26 @@ void print_named(const meta::NamedResult& named) {
   }
 }
 
+/// What every evaluation measures, over episodes or over images.
+Json scores_of(const meta::EvalResult& result) {
+  const meta::Estimate& a = result.accuracy;
+  return {{"accuracy", a.mean},
+          {"half_width", a.half_width},
+          {"interval", {a.mean - a.half_width, a.mean + a.half_width}},
+          {"precision", result.precision},
+          {"recall", result.recall},
+          {"f1", result.f1},
+          {"roc_auc", result.roc_auc},
+          {"pr_auc", result.average_precision},
+          {"loss", result.query_loss},
+          {"seconds", result.seconds}};
+}
+
 }  // namespace
 
 Json json_of(const meta::EvalResult& result, const io::Config& config) {
-  const meta::Estimate& a = result.accuracy;
-  Json object = {{"accuracy", a.mean},
-                 {"half_width", a.half_width},
-                 {"interval", {a.mean - a.half_width, a.mean + a.half_width}},
-                 {"precision", result.precision},
-                 {"recall", result.recall},
-                 {"f1", result.f1},
-                 {"roc_auc", result.roc_auc},
-                 {"pr_auc", result.average_precision},
-                 {"loss", result.query_loss},
-                 {"episodes", a.n},
-                 {"seconds", result.seconds}};
+  Json object = scores_of(result);
+  object["episodes"] = result.accuracy.n;
   object.update(result.has_named ? json_of(result.named)
                                  : Json{{"classes", nullptr}, {"confusion", nullptr}, {"per_class", nullptr}});
   Json left_out = Json::array();
@@ -101,19 +106,9 @@ Json json_of(const meta::EvalResult& result, const io::Config& config) {
 }
 
 Json json_of_images(const meta::EvalResult& result) {
-  const meta::Estimate& a = result.accuracy;
-  Json object = {{"accuracy", a.mean},
-                 {"half_width", a.half_width},
-                 {"interval", {a.mean - a.half_width, a.mean + a.half_width}},
-                 {"precision", result.precision},
-                 {"recall", result.recall},
-                 {"specificity", result.named.macro.specificity},
-                 {"f1", result.f1},
-                 {"roc_auc", result.roc_auc},
-                 {"pr_auc", result.average_precision},
-                 {"loss", result.query_loss},
-                 {"images", a.n},
-                 {"seconds", result.seconds}};
+  Json object = scores_of(result);
+  object["specificity"] = result.named.macro.specificity;
+  object["images"] = result.accuracy.n;
   object.update(json_of(result.named));
   Json protocol = Json::object();
   for (const auto& [key, value] : result.protocol) protocol[key] = value;
@@ -123,7 +118,8 @@ Json json_of_images(const meta::EvalResult& result) {
 
 void print_evaluation(const meta::EvalResult& result) {
   fmt::print("accuracy {}  (95 % interval over {} {})\n",
-             io::percent_with_interval(result.accuracy.mean, result.accuracy.half_width), result.accuracy.n, result.unit);
+             io::percent_with_interval(result.accuracy.mean, result.accuracy.half_width), result.accuracy.n,
+             result.unit);
   fmt::print("precision {}  recall {}  F1 {}  ROC-AUC {}  PR-AUC {}  loss {:.4f}\n", share(result.precision),
              share(result.recall), share(result.f1), share(result.roc_auc), share(result.average_precision),
              result.query_loss);

@@ -2,12 +2,15 @@
 #pragma once
 
 #include <CLI/App.hpp>
-
 #include <string>
 
 #include "io/dataset.h"
 
 namespace innerloop::tools {
+
+/// What a data set of a command is, for --help.
+inline constexpr const char* kDataHelp =
+    "a folder (one subfolder a class, or a published layout), a packed file, or the word synthetic";
 
 /// The --skip-bad flag.
 class BadFileOption {

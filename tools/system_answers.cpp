@@ -5,10 +5,10 @@
 #include "io/atomic_file.h"
 #include "io/report.h"
 #include "meta/from_config.h"
+#include "meta/holdout.h"
 #include "meta/run_report.h"
 #include "meta/system_checkpoint.h"
 #include "meta/system_evaluation.h"
-#include "meta/system_run.h"
 #include "tools/command.h"
 #include "tools/evaluation_output.h"
 #include "tools/messages.h"
@@ -49,7 +49,7 @@ int eval_system(const SystemEval& asked, const CommonOptions& common, const BadF
     IL_CHECK(hash == checkpoint.data_hash,
              "{}: not the data set that {} was trained on, so nothing of it was held out; leave --part held-out out",
              asked.data, asked.checkpoint);
-    set = meta::split_for_system(set, checkpoint.config).held_out;
+    set = meta::split_groups(set, checkpoint.config).held_out;
     IL_CHECK(set.count() > 0, "{}: was trained with data.holdout = 0; leave --part held-out out", asked.checkpoint);
   } else if (hash == checkpoint.data_hash) {
     warn(fmt::format(

@@ -68,6 +68,8 @@ std::vector<Contestant> choose_contestants(const std::vector<std::string>& keys)
   return chosen;
 }
 
+bool is_contestant(std::string_view key) { return find(key) != nullptr; }
+
 const Contestant& contestant(std::string_view key) {
   const Contestant* found = find(key);
   IL_CHECK(found != nullptr, "reproduce: no system is named '{}'", key);

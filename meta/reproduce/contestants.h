@@ -54,6 +54,8 @@ const std::vector<Contestant>& shortcut_contestants();
 /// By `keys`, in the order of the tables; all when empty. Throws UsageError for an unknown one, listing all.
 std::vector<Contestant> choose_contestants(const std::vector<std::string>& keys);
 
+/// Whether either list has it.
+bool is_contestant(std::string_view key);
 /// Of either list. Throws Error when there is none of that name.
 const Contestant& contestant(std::string_view key);
 

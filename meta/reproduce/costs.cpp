@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <limits>
+#include <optional>
 
 #include "meta/reproduce/settings.h"
 
@@ -23,8 +24,10 @@ struct Sample {
   double all = 0, training = 0, pretraining = 0;  ///< seconds
 };
 
-Sample run_once(const Work& work, const io::ImageSet& set, const io::Config& config) {
-  Worker worker(set, {.config = config, .plan = "", .folder = "", .stop = nullptr, .on_meta_step = {}});
+/// None when it was stopped.
+std::optional<Sample> run_once(const Work& work, const SizedImages& images, const io::Config& config,
+                               const std::atomic<bool>* stop) {
+  Worker worker(images, {.config = config, .plan = "", .folder = "", .stop = stop, .on_meta_step = {}});
   const auto begin = Clock::now();
   Sample s;
   if (!work.is_unit()) {
@@ -34,6 +37,7 @@ Sample run_once(const Work& work, const io::ImageSet& set, const io::Config& con
     Contestant contestant = *work.contestant;
     if (contestant.meta_trained()) contestant.learning = Learning::kUntrained;
     const std::optional<UnitResult> unit = worker.unit(contestant, *work.problem, work.shots);
+    if (!unit) return std::nullopt;
     s.training = unit->train_seconds;
     s.pretraining = unit->shared_seconds;
   }
@@ -55,20 +59,22 @@ std::int64_t Costs::batch_of(const Work& work) const {
   return std::min(config_.supervised.batch, images);
 }
 
-void Costs::calibrate(const Work& work, const io::ImageSet& set) {
+void Costs::calibrate(const Work& work, const SizedImages& images, const std::atomic<bool>* stop) {
   constexpr std::int64_t kFew = 1, kMore = 3;
-  const Sample few = run_once(work, set, with_iterations(config_, kFew));
+  const std::optional<Sample> few = run_once(work, images, with_iterations(config_, kFew), stop);
+  if (!few) return;
   Calibrated c;
   c.batch = batch_of(work);
   const bool grows = !work.is_unit() || work.contestant->learning == Learning::kSupervised;
   if (!grows) {
-    c.cost.fixed = few.all;
+    c.cost.fixed = few->all;
   } else {
-    const Sample more = run_once(work, set, with_iterations(config_, kMore));
+    const std::optional<Sample> more = run_once(work, images, with_iterations(config_, kMore), stop);
+    if (!more) return;
     constexpr double kSteps = kMore - kFew;
-    const double training = std::max(0.0, (more.training - few.training) / kSteps);
-    const double pretraining = std::max(0.0, (more.pretraining - few.pretraining) / kSteps);
-    c.cost.fixed = std::max(0.0, few.all - training - pretraining);
+    const double training = std::max(0.0, (more->training - few->training) / kSteps);
+    const double pretraining = std::max(0.0, (more->pretraining - few->pretraining) / kSteps);
+    c.cost.fixed = std::max(0.0, few->all - training - pretraining);
     c.cost.scalable = work.is_unit() ? training * static_cast<double>(config_.supervised.iterations) +
                                            pretraining * static_cast<double>(config_.supervised.pretrain_iterations)
                                      : training * static_cast<double>(config_.outer.iterations);

@@ -1,6 +1,7 @@
 // What the parts of a comparison cost: measured in a short calibration, and again by every part that is done.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <string>
@@ -17,8 +18,8 @@ class Costs {
  public:
   explicit Costs(io::Config config) : config_(std::move(config)) {}
 
-  /// Measures `work` (of the most shots) at one and at three iterations, unscaled.
-  void calibrate(const Work& work, const io::ImageSet& set);
+  /// Measures `work` (of the most shots) at one and at three iterations, unscaled; nothing when `stop` turns true.
+  void calibrate(const Work& work, const SizedImages& images, const std::atomic<bool>* stop);
 
   /// At scale 1, from the calibration of the same contestant and kind.
   UnitCost of(const Work& work) const;

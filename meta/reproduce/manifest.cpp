@@ -67,6 +67,9 @@ Manifest manifest_from(const Json& j, const std::string& path) {
   m.plan.folds = j.at("folds");
   m.plan.seed = j.at("seed");
   m.systems = j.at("systems").get<std::vector<std::string>>();
+  for (const std::string& key : m.systems)
+    IL_CHECK(is_contestant(key), "{}: no system is named '{}'; start anew in another folder", path, key);
+  if (j.contains("sizes")) m.sizes = j.at("sizes").get<Sizes>();
   for (const Json& e : j.at("exclusions")) m.exclusions.push_back({e.at("what"), e.at("why")});
   m.cpu = j.at("cpu");
   m.threads = j.at("threads");
@@ -98,6 +101,7 @@ std::string Manifest::hash() const {
   io::Sha256 sum;
   sum.add_text(data.hash).add_number(plan.folds).add_number(static_cast<std::int64_t>(plan.seed));
   for (const std::string& name : plan.classes) sum.add_text(name);
+  if (!sizes.empty()) sum.add_text(words_of(sizes));
   return sum.add_text(decisive_config(config)).add_text(fmt::format("{}", scale)).hex();
 }
 
@@ -108,24 +112,25 @@ bool has_manifest(const std::string& run_folder) { return std::filesystem::exist
 void write_manifest(const std::string& run_folder, const Manifest& m) {
   Json exclusions = Json::array();
   for (const Exclusion& e : m.exclusions) exclusions.push_back({{"what", e.what}, {"why", e.why}});
-  const Json json = {{"format", kFormat},
-                     {"version", kVersion},
-                     {"hash", m.hash()},
-                     {"data", json_of(m.data)},
-                     {"classes", m.plan.classes},
-                     {"ways", m.plan.ways},
-                     {"shots", m.plan.shots},
-                     {"folds", m.plan.folds},
-                     {"seed", m.plan.seed},
-                     {"systems", m.systems},
-                     {"budget", m.budget},
-                     {"scale", m.scale},
-                     {"units", m.units},
-                     {"cost", m.cost},
-                     {"cpu", m.cpu},
-                     {"threads", m.threads},
-                     {"exclusions", exclusions},
-                     {"config", io::to_toml(m.config)}};
+  Json json = {{"format", kFormat},
+               {"version", kVersion},
+               {"hash", m.hash()},
+               {"data", json_of(m.data)},
+               {"classes", m.plan.classes},
+               {"ways", m.plan.ways},
+               {"shots", m.plan.shots},
+               {"folds", m.plan.folds},
+               {"seed", m.plan.seed},
+               {"systems", m.systems},
+               {"budget", m.budget},
+               {"scale", m.scale},
+               {"units", m.units},
+               {"cost", m.cost},
+               {"cpu", m.cpu},
+               {"threads", m.threads},
+               {"exclusions", exclusions},
+               {"config", io::to_toml(m.config)}};
+  if (!m.sizes.empty()) json["sizes"] = m.sizes;
   io::write_file(manifest_path(run_folder), json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
 }
 
@@ -136,10 +141,11 @@ Manifest read_manifest(const std::string& run_folder) {
         "--out: {} holds no comparison (there is no plan.json); name the folder of one, or start one with --data",
         run_folder);
   const Json json = Json::parse(io::read_file(path), nullptr, false);
-  IL_CHECK(json.is_object() && json.value("format", "") == kFormat, "{}: this is no plan of a comparison", path);
-  IL_CHECK(json.value("version", 0) == kVersion, "{}: a plan of version {}; this program reads version {}", path,
-           json.value("version", 0), kVersion);
+  IL_CHECK(json.is_object() && json.contains("format") && json["format"] == kFormat,
+           "{}: this is no plan of a comparison, or one that is cut short; name another folder", path);
   try {
+    const int version = json.at("version");
+    IL_CHECK(version == kVersion, "{}: a plan of version {}; this program reads version {}", path, version, kVersion);
     return manifest_from(json, path);
   } catch (const Json::exception& e) {
     fail("{}: the plan is damaged ({}); start anew in another folder", path, e.what());
@@ -161,6 +167,7 @@ void check_same_comparison(const Manifest& saved, const Manifest& asked, const s
   if (saved.plan.classes != asked.plan.classes)
     differs("--classes", fmt::format("{}", fmt::join(saved.plan.classes, ",")),
             fmt::format("{}", fmt::join(asked.plan.classes, ",")));
+  if (saved.sizes != asked.sizes) differs("--size-of", words_of(saved.sizes), words_of(asked.sizes));
   if (decisive_config(saved.config) != decisive_config(asked.config)) {
     check_same_run(saved.config, asked.config, run_folder);
     fail_usage("reproduce: the comparison in {} has another configuration; ask for the same, or name another folder",

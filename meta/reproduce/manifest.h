@@ -10,6 +10,7 @@
 #include "io/config.h"
 #include "io/dataset.h"
 #include "meta/reproduce/plan.h"
+#include "meta/reproduce/sizes.h"
 
 namespace innerloop::meta::reproduce {
 
@@ -32,13 +33,14 @@ struct Manifest {
   double budget = 0;  ///< in seconds; 0: none
   PlanOptions plan;
   std::vector<std::string> systems;     ///< keys of the contestants
+  Sizes sizes;                          ///< of systems that see another side than data.size
   std::vector<Exclusion> exclusions;    ///< found when planning
   std::string cpu;                      ///< name of the instruction set
   std::int64_t threads = 0, units = 0;  ///< of the plan as a whole
   std::map<std::string, double> cost;   ///< seconds of a unit of most shots, calibrated, by contestant
 
-  /// SHA-256 over what decides an answer: data, folds, seed, classes, configuration and scale. Systems, ways and shots
-  /// are no part of it: they may be added to a comparison that is under way.
+  /// SHA-256 over what decides an answer: data, folds, seed, classes, configuration, scale, and sizes where there are
+  /// any. Systems, ways and shots are no part of it: they may be added to a comparison that is under way.
   std::string hash() const;
 };
 
@@ -48,8 +50,8 @@ void write_manifest(const std::string& run_folder, const Manifest& manifest);
 /// Throws Error naming the file when it is none; UsageError when the folder holds no comparison.
 Manifest read_manifest(const std::string& run_folder);
 
-/// Throws UsageError naming the first of data, folds, seed, classes and keys of the configuration in which `asked` is
-/// another comparison than the one in `run_folder`.
+/// Throws UsageError naming the first of data, folds, seed, classes, sizes and keys of the configuration in which
+/// `asked` is another comparison than the one in `run_folder`.
 void check_same_comparison(const Manifest& saved, const Manifest& asked, const std::string& run_folder);
 
 }  // namespace innerloop::meta::reproduce

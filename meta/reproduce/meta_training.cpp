@@ -54,6 +54,15 @@ struct Stretch {
   std::int64_t steps = 0;
 };
 
+/// A file that cannot be read costs its training alone, so the reader is told how to get rid of it.
+Checkpoint load_meta_checkpoint(const std::string& path) {
+  try {
+    return load_checkpoint(path);
+  } catch (const Error& e) {
+    fail("{}; delete the file and run again", e.what());
+  }
+}
+
 class Session {
  public:
   Session(const io::ImageSet& images, const io::Config& config, const std::string& path)
@@ -87,7 +96,7 @@ class Session {
   }
 
   void resume() {
-    Checkpoint saved = load_checkpoint(path_);
+    Checkpoint saved = load_meta_checkpoint(path_);
     IL_CHECK(saved.config == state_.config && saved.data_hash == state_.data_hash,
              "{}: was meta-trained with other settings or images; delete the file and run again", path_);
     seconds_ = seconds_of(saved, path_);
@@ -168,7 +177,7 @@ MetaTraining meta_train(const io::ImageSet& images, const io::Config& config, co
 }
 
 MetaTraining read_meta_training(const std::string& path) {
-  Checkpoint saved = load_checkpoint(path);
+  Checkpoint saved = load_meta_checkpoint(path);
   return {std::move(saved.params), saved.step, seconds_of(saved, path), curve_of(saved, path)};
 }
 

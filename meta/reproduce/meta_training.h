@@ -38,7 +38,7 @@ struct MetaTrainingCallbacks {
 MetaTraining meta_train(const io::ImageSet& images, const io::Config& config, const std::string& path,
                         const MetaTrainingCallbacks& callbacks = {});
 
-/// What stands in such a file.
+/// What stands in such a file. Throws Error naming it when it cannot be read.
 MetaTraining read_meta_training(const std::string& path);
 
 }  // namespace innerloop::meta::reproduce

@@ -44,8 +44,8 @@ std::vector<io::Headline> headlines(const Story& story) {
         best = c;
     if (best != nullptr) {
       const Estimate& e = best->estimate(Score::kAccuracy);
-      out.push_back({fmt::format("Best supervised, {}-way", ways), io::percent_with_interval(e.mean, e.half_width),
-                     contestant(best->system).title});
+      out.push_back(
+          {fmt::format("Best supervised, {}-way", ways), io::percent_with_interval(e.mean, e.half_width), best->title});
     }
   }
   return out;

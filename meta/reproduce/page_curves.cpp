@@ -23,7 +23,7 @@ io::Chart accuracy_chart(const Summary& summary, std::int64_t ways) {
                   .height = 340};
   int colour = 0;
   for (const Contestant& c : all_contestants()) {
-    io::Series series{.name = c.title, .mark = io::Mark::kDots, .colour = colour++};
+    io::Series series{.name = summary.title(c.key), .mark = io::Mark::kDots, .colour = colour++};
     for (const std::int64_t k : summary.shots) {
       const Cell* cell = summary.find(ways, c.key, k);
       if (cell == nullptr) continue;
@@ -68,7 +68,7 @@ enum class Rates : std::uint8_t { kRoc, kPrecisionRecall };
 io::Chart rate_chart(const Cell& cell, Rates rates) {
   const bool roc = rates == Rates::kRoc;
   io::Chart chart{.id = fmt::format("{}{}{}", roc ? "roc" : "pr", cell.ways, cell.system),
-                  .title = fmt::format("{}: {}", contestant(cell.system).title, roc ? "ROC" : "precision and recall"),
+                  .title = fmt::format("{}: {}", cell.title, roc ? "ROC" : "precision and recall"),
                   .x_label = roc ? "false positive rate" : "recall",
                   .y_label = roc ? "true positive rate" : "precision",
                   .x_range = io::Range{0, 1},
@@ -88,7 +88,7 @@ io::Chart rate_chart(const Cell& cell, Rates rates) {
 
 io::Chart reliability_chart(const Cell& cell) {
   io::Chart chart{.id = fmt::format("calibration{}{}", cell.ways, cell.system),
-                  .title = fmt::format("{}: reliability", contestant(cell.system).title),
+                  .title = fmt::format("{}: reliability", cell.title),
                   .x_label = "confidence",
                   .y_label = "share right",
                   .x_range = io::Range{0, 1},
@@ -114,7 +114,7 @@ std::string confusion_of(const Cell& cell) {
   for (int truth = 0; truth < n; ++truth)
     for (int predicted = 0; predicted < n; ++predicted)
       matrix.counts.push_back(cell.pooled.confusion.count(truth, predicted));
-  return io::report::confusion_table(matrix, contestant(cell.system).title);
+  return io::report::confusion_table(matrix, cell.title);
 }
 
 /// `part` of every system at each number of ways: umlf in the open, the others folded.

@@ -44,8 +44,8 @@ io::TextTable by_system(const PublishedTable& published, const Summary& summary,
     const PublishedScores none, &p = paper != nullptr ? *paper : none;
     const auto ours = [&](Score s) { return cell == nullptr ? "–" : figure_with_interval(cell->estimate(s)); };
     table.rows.push_back(
-        {{c.title, stated(p.accuracy), ours(Score::kAccuracy), stated(p.precision), ours(Score::kPrecision),
-          stated(p.recall), ours(Score::kRecall), stated(p.f1), ours(Score::kF1)},
+        {{summary.title(c.key), stated(p.accuracy), ours(Score::kAccuracy), stated(p.precision),
+          ours(Score::kPrecision), stated(p.recall), ours(Score::kRecall), stated(p.f1), ours(Score::kF1)},
          c.key == "umlf" ? io::RowKind::kStrong : io::RowKind::kPlain});
   }
   return table;

@@ -46,12 +46,12 @@ std::vector<PagePicture> pictures_of(const std::string& folder, const std::vecto
   return out;
 }
 
-std::vector<std::string> notes_of(const std::vector<UnitResult>& units) {
+std::vector<std::string> notes_of(const std::vector<UnitResult>& units, const Summary& summary) {
   std::set<std::string> seen;
   std::vector<std::string> out;
   for (const UnitResult& u : units)
     for (const std::string& note : u.notes) {
-      const std::string text = fmt::format("{}: {}", contestant(u.key.system).title, note);
+      const std::string text = fmt::format("{}: {}", summary.title(u.key.system), note);
       if (seen.insert(text).second) out.push_back(text);
     }
   return out;
@@ -85,12 +85,12 @@ ReportFiles write_report_files(const std::string& run_folder) {
   const std::vector<UnitResult> units = store.load_all(story.manifest.hash());
   IL_CHECK(!units.empty(), "{}: no unit is done yet, so there is nothing to report; run the comparison first",
            run_folder);
-  story.summary = summarise(units);
+  story.summary = summarise(units, story.manifest.sizes);
   IL_CHECK(!story.summary.ways.empty(),
            "{}: no compared system is done yet, so there is nothing to report; run the comparison first", run_folder);
   story.curves = curves_of(run_folder, story.manifest);
   story.pictures = pictures_of(run_folder, units);
-  story.notes = notes_of(units);
+  story.notes = notes_of(units, story.summary);
   story.exclusions = story.manifest.exclusions;
   for (const Exclusion& e : store.failures()) story.exclusions.push_back(e);
   const auto done = static_cast<std::int64_t>(units.size());

@@ -7,12 +7,11 @@
 #include <filesystem>
 
 #include "io/progress.h"
-#include "meta/checkpoint.h"
 #include "meta/reproduce/costs.h"
 #include "meta/reproduce/fold_assignment.h"
 #include "meta/reproduce/settings.h"
 #include "meta/reproduce/worker.h"
-#include "meta/system_fit.h"
+#include "meta/run_folder.h"
 #include "tensor/context.h"
 #include "tensor/error.h"
 
@@ -21,9 +20,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-std::string words_of(const Work& w) {
+std::string words_of(const Work& w, const Sizes& sizes) {
   const std::string where =
-      fmt::format("{}-way fold {}: {}", w.problem->ways, w.problem->fold + 1, w.contestant->title);
+      fmt::format("{}-way fold {}: {}", w.problem->ways, w.problem->fold + 1, title_of(*w.contestant, sizes));
   if (!w.is_unit()) return fmt::format("{}, meta-training, {} images a class", where, w.shots);
   return w.shots == kAllShots ? where + ", all labels"
                               : fmt::format("{}, {} {}", where, w.shots, w.shots == 1 ? "shot" : "shots");
@@ -43,12 +42,14 @@ class Run {
       : options_(options),
         mixed_(set_mixed_patients_aside(set)),
         set_(mixed_.kept),
+        images_(set_, options.sizes),
         begin_(Clock::now()),
         costs_(options.config) {}
 
   RunResult go() {
     make_the_plan();
     open_folder();
+    read_other_sides();
     work_ = all_work(plan_, systems_, shortcut_contestants(), options_.config.task.shots);
     if (!resumed_) calibrate();
     if (!stopped()) {
@@ -76,6 +77,8 @@ class Run {
     manifest_.config = options_.config;
     manifest_.budget = options_.budget;
     manifest_.plan = options_.plan;
+    manifest_.sizes = options_.sizes;
+    std::erase_if(manifest_.sizes, [&](const auto& own) { return own.second == set_.height; });
     fold_of_ = fold_assignment(set_, options_.plan.classes, options_.plan.folds, options_.plan.seed);
     plan_ = make_plan(set_, fold_of_, options_.plan);
     manifest_.exclusions = mixed_.excluded;
@@ -94,20 +97,16 @@ class Run {
     fail("reproduce: none of the systems can be trained: {}: {}", last.what, last.why);
   }
 
-  nn::System system_of(const Contestant& c) const {
-    io::Config config = options_.config;
-    config.supervised.system = c.system;
-    return system_options(config, 2).system;
-  }
-
   /// A system whose smallest side is above the images' is left out by name.
   bool fits(const Contestant& c) {
     if (c.learning != Learning::kSupervised) return true;
-    const std::int64_t least = nn::smallest_side(system_of(c));
-    if (options_.config.data.size >= least) return true;
+    const std::int64_t least = smallest_side(c);
+    if (images_.side_of(c) >= least) return true;
     manifest_.exclusions.push_back(
-        {c.title, fmt::format("images of {0}x{0} are too small for it; --size {1} is the least",
-                              options_.config.data.size, least)});
+        {c.title,
+         fmt::format(
+             "images of {0}x{0} are too small for it; --size {1} is the least, or --size-of {2}={1} for it alone",
+             images_.side_of(c), least, c.key)});
     return false;
   }
 
@@ -115,7 +114,12 @@ class Run {
     std::error_code error;
     std::filesystem::create_directories(options_.folder, error);
     IL_CHECK(!error, "--out: {}: the folder cannot be made: {}", options_.folder, error.message());
-    if (!has_manifest(options_.folder)) return;
+    if (!has_manifest(options_.folder)) {
+      if (RunFolder(options_.folder).holds_a_run())
+        fail_usage("--out: {} holds a training run, whose report would be written over; name another folder",
+                   options_.folder);
+      return;
+    }
     const Manifest saved = read_manifest(options_.folder);
     check_same_comparison(saved, manifest_, options_.folder);
     manifest_.scale = saved.scale;
@@ -129,6 +133,15 @@ class Run {
     resumed_ = true;
   }
 
+  void read_other_sides() {
+    for (const Contestant& c : systems_) {
+      const std::int64_t side = images_.side_of(c);
+      if (images_.has(side)) continue;
+      IL_CHECK(options_.images_at, "reproduce: {} sees images of {}x{}, and nobody reads them", c.title, side, side);
+      images_.add(set_mixed_patients_aside(options_.images_at(side)).kept);
+    }
+  }
+
   /// A contestant that cannot do one iteration is given up here, before anything waits for it.
   void calibrate() {
     const std::vector<Work> samples = calibration_work(work_);
@@ -137,7 +150,7 @@ class Run {
     for (const Work& w : samples) {
       if (stopped()) return;
       try {
-        costs_.calibrate(w, set_);
+        costs_.calibrate(w, images_, options_.stop);
       } catch (const Error& e) {
         broken.push_back(w.contestant->key);
         manifest_.exclusions.push_back({w.contestant->title, e.what()});
@@ -179,17 +192,17 @@ class Run {
 
   void do_the_work() {
     const UnitStore store(options_.folder);
-    Worker worker(set_, {.config = with_scale(options_.config, manifest_.scale),
-                         .plan = manifest_.hash(),
-                         .folder = options_.folder,
-                         .stop = options_.stop,
-                         .on_meta_step = [this](std::int64_t done, std::int64_t total) {
-                           if (options_.callbacks.on_meta_step) options_.callbacks.on_meta_step(part_, done, total);
-                         }});
+    Worker worker(images_, {.config = with_scale(options_.config, manifest_.scale),
+                            .plan = manifest_.hash(),
+                            .folder = options_.folder,
+                            .stop = options_.stop,
+                            .on_meta_step = [this](std::int64_t done, std::int64_t total) {
+                              if (options_.callbacks.on_meta_step) options_.callbacks.on_meta_step(part_, done, total);
+                            }});
     const std::vector<UnitResult> known = store.load_all(manifest_.hash());
     for (std::size_t i = 0; i < work_.size(); ++i) {
       const Work& w = work_[i];
-      part_ = words_of(w);
+      part_ = words_of(w, manifest_.sizes);
       if (is_done(w, store)) {
         ++result_.reused;
         result_.units += w.is_unit() ? 1 : 0;
@@ -219,7 +232,7 @@ class Run {
     const io::Config config = config_for(with_scale(options_.config, manifest_.scale), *w.contestant, *w.problem);
     const std::string path =
         options_.folder + "/" + file_of({w.problem->ways, w.problem->fold, config.task.scheme, w.shots});
-    return std::filesystem::exists(path) && load_checkpoint(path).step >= config.outer.iterations;
+    return std::filesystem::exists(path) && read_meta_training(path).steps >= config.outer.iterations;
   }
 
   /// False when it was stopped.
@@ -256,6 +269,7 @@ class Run {
   const RunOptions& options_;
   const MixedPatients mixed_;
   const io::ImageSet& set_;
+  SizedImages images_;
   const Clock::time_point begin_;
   Costs costs_;
   std::vector<std::int64_t> fold_of_;

@@ -35,6 +35,8 @@ struct RunOptions {
   io::Config config;  ///< unscaled; run.seed is the plan's
   PlanOptions plan;
   std::vector<Contestant> systems;
+  Sizes sizes;  ///< a system that sees another side than config.data.size; an entry of that side is as none
+  std::function<io::ImageSet(std::int64_t side)> images_at;  ///< the same images again, for the sides of `sizes`
   double budget = 0;   ///< seconds of this call; 0: none. The first call's decides the scale
   std::string data;    ///< as the caller names the set
   std::string folder;  ///< the run folder, made when it is missing
@@ -51,14 +53,14 @@ enum class RunEnd : std::uint8_t {
 struct RunResult {
   RunEnd end = RunEnd::kFinished;
   std::int64_t done = 0, reused = 0, failed = 0, left = 0;  ///< parts: of this call, of earlier ones, given up, to do
-  std::int64_t units = 0;  ///< answers that are there now
+  std::int64_t units = 0;                                   ///< answers that are there now
   double scale = 1, seconds = 0;
 };
 
-/// `set` with its patients as groups. Throws UsageError: the folder holds another comparison (naming what differs), a
-/// budget that is too small for one unit. Throws Error: nothing can be compared (naming the first reason), a folder
-/// that cannot be made. What fails in one part alone (a network that diverges, images too small for a system) is given
-/// up by name, and the rest goes on.
+/// `set` with its patients as groups. Throws UsageError: the folder holds another comparison (naming what differs) or a
+/// training run, a budget that is too small for one unit. Throws Error: nothing can be compared (naming the first
+/// reason), a folder that cannot be made. What fails in one part alone (a network that diverges, images too small for a
+/// system) is given up by name, and the rest goes on.
 RunResult run_comparison(const io::ImageSet& set, const RunOptions& options);
 
 }  // namespace innerloop::meta::reproduce

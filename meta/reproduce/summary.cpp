@@ -123,6 +123,8 @@ std::string_view name_of(Score score) {
   return kNames[static_cast<std::size_t>(score)];
 }
 
+std::string Summary::title(std::string_view system) const { return title_of(contestant(system), sizes); }
+
 const Cell* Summary::find(std::int64_t n, std::string_view system, std::int64_t k) const {
   for (const Cell& c : cells)
     if (c.ways == n && c.shots == k && c.system == system) return &c;
@@ -136,13 +138,15 @@ std::vector<const Cell*> Summary::at(std::int64_t n, std::int64_t k) const {
   return out;
 }
 
-Summary summarise(const std::vector<UnitResult>& units) {
+Summary summarise(const std::vector<UnitResult>& units, const Sizes& sizes) {
   std::map<std::tuple<std::int64_t, std::int64_t, std::size_t>, std::vector<const UnitResult*>> grouped;
   for (const UnitResult& u : units) grouped[{u.key.ways, u.key.shots, place_of(u.key.system)}].push_back(&u);
   Summary summary;
+  summary.sizes = sizes;
   std::set<std::int64_t> ways, shots;
   for (const auto& [key, members] : grouped) {
     summary.cells.push_back(cell_of(members));
+    summary.cells.back().title = summary.title(summary.cells.back().system);
     if (!contestant(summary.cells.back().system).compared()) continue;
     ways.insert(std::get<0>(key));
     shots.insert(std::get<1>(key));

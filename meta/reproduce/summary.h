@@ -17,6 +17,7 @@
 
 #include "meta/calibration.h"
 #include "meta/metrics.h"
+#include "meta/reproduce/sizes.h"
 #include "meta/reproduce/unit.h"
 #include "meta/wilcoxon.h"
 
@@ -40,7 +41,7 @@ std::string_view name_of(Score score);
 /// One system at one number of ways and shots, over its folds.
 struct Cell {
   std::int64_t ways = 0, shots = 0;
-  std::string system;
+  std::string system, title;  ///< key, and words for readers: with its side where it has one of its own
   std::vector<std::string> classes;
   std::vector<std::int64_t> folds;  ///< those that are done, rising
   std::array<std::vector<double>, kScores.size()> by_fold;
@@ -67,13 +68,15 @@ struct Summary {
   std::vector<Cell> cells;  ///< by ways, then shots, then the systems in the order of the tables
   std::vector<PairedTest> tests;
   std::vector<std::int64_t> ways, shots;  ///< that occur among the compared systems, rising
+  Sizes sizes;                            ///< of systems that see another side than the rest
 
+  std::string title(std::string_view system) const;
   const Cell* find(std::int64_t n, std::string_view system, std::int64_t k) const;
   /// The cells of the compared systems at one number of ways and shots.
   std::vector<const Cell*> at(std::int64_t n, std::int64_t k) const;
 };
 
-/// `units` sorted by key (UnitStore::load_all).
-Summary summarise(const std::vector<UnitResult>& units);
+/// `units` sorted by key (UnitStore::load_all), `sizes` those of their plan.
+Summary summarise(const std::vector<UnitResult>& units, const Sizes& sizes = {});
 
 }  // namespace innerloop::meta::reproduce

@@ -23,7 +23,7 @@ io::TextTable result_table(const Summary& summary, std::int64_t ways, std::int64
       .header = {"system", "folds", "accuracy", "precision", "recall", "specificity", "F1", "ROC-AUC", "PR-AUC", "ECE"},
       .rows = {}};
   for (const Cell* c : summary.at(ways, shots)) {
-    std::vector<std::string> cells = {contestant(c->system).title, std::to_string(c->folds.size())};
+    std::vector<std::string> cells = {c->title, std::to_string(c->folds.size())};
     for (const Score s : kScores)
       cells.push_back(s == Score::kAccuracy || s == Score::kF1 ? figure_with_interval(c->estimate(s))
                                                                : figure(c->estimate(s).mean));
@@ -39,7 +39,7 @@ io::TextTable shots_table(const Summary& summary, std::int64_t ways) {
   io::TextTable table{.title = fmt::format("{}-way: accuracy by shots", ways), .header = {"system"}, .rows = {}};
   for (const std::int64_t k : summary.shots) table.header.push_back(fmt::format("{} {}", k, k == 1 ? "shot" : "shots"));
   for (const Contestant& c : all_contestants()) {
-    std::vector<std::string> cells = {c.title};
+    std::vector<std::string> cells = {summary.title(c.key)};
     bool any = false;
     for (const std::int64_t k : summary.shots) {
       const Cell* cell = summary.find(ways, c.key, k);
@@ -54,7 +54,7 @@ io::TextTable shots_table(const Summary& summary, std::int64_t ways) {
 }
 
 io::TextTable class_table(const Cell& cell) {
-  io::TextTable table{.title = fmt::format("{}, {}", contestant(cell.system).title, where(cell.ways, cell.shots)),
+  io::TextTable table{.title = fmt::format("{}, {}", cell.title, where(cell.ways, cell.shots)),
                       .header = {"class", "precision", "recall", "specificity", "F1", "ROC-AUC", "PR-AUC", "images"},
                       .rows = {}};
   for (std::size_t c = 0; c < cell.classes.size(); ++c) {
@@ -73,11 +73,10 @@ io::TextTable test_table(const Summary& summary, std::int64_t ways) {
                       .rows = {}};
   for (const PairedTest& t : summary.tests) {
     if (t.ways != ways) continue;
-    table.rows.push_back(
-        {{contestant(t.other).title, std::to_string(t.shots), std::to_string(t.ranks.n + t.ranks.zeros),
-          fmt::format("{:+.3f}", t.difference), fmt::format("{:g}", t.ranks.positive),
-          fmt::format("{:g}", t.ranks.negative), p_value(t.ranks.p), p_value(t.adjusted)},
-         t.adjusted < 0.05 ? io::RowKind::kStrong : io::RowKind::kPlain});
+    table.rows.push_back({{summary.title(t.other), std::to_string(t.shots), std::to_string(t.ranks.n + t.ranks.zeros),
+                           fmt::format("{:+.3f}", t.difference), fmt::format("{:g}", t.ranks.positive),
+                           fmt::format("{:g}", t.ranks.negative), p_value(t.ranks.p), p_value(t.adjusted)},
+                          t.adjusted < 0.05 ? io::RowKind::kStrong : io::RowKind::kPlain});
   }
   table.note =
       "Difference: mean over folds of the accuracy of UMLF-COVID less that of the other. Wilcoxon's signed ranks, "
@@ -93,7 +92,7 @@ io::TextTable cost_table(const Summary& summary, std::int64_t ways, std::int64_t
   for (const Cell* c : summary.at(ways, shots)) {
     const double images = static_cast<double>(c->pooled.confusion.total()) / static_cast<double>(c->folds.size());
     table.rows.push_back(
-        {{contestant(c->system).title, io::with_separators(c->parameters), fmt::format("{:.0f}", c->labels),
+        {{c->title, io::with_separators(c->parameters), fmt::format("{:.0f}", c->labels),
           fmt::format("{:.0f}", c->iterations), c->shared_seconds > 0 ? seconds(c->shared_seconds) : "–",
           seconds(c->train_seconds), fmt::format("{:.1f}", 1000 * c->predict_seconds / images)},
          kind_of(c->system)});

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "io/atomic_file.h"
+#include "meta/reproduce/contestants.h"
 #include "tensor/error.h"
 
 namespace innerloop::meta::reproduce {
@@ -145,6 +146,9 @@ std::vector<UnitResult> UnitStore::load_all(const std::string& plan) const {
     const std::string path = entry.path().string();
     if (entry.path().extension() != ".json") continue;
     UnitResult unit = unit_from_json(io::read_file(path), path);
+    IL_CHECK(is_contestant(unit.key.system) && path == path_of(unit.key),
+             "{}: holds the unit {}, which belongs in another file or to no system; delete the file and run again",
+             path, name_of(unit.key));
     IL_CHECK(unit.plan == plan, "{}: belongs to another comparison than the plan of this folder; delete the file",
              path);
     out.push_back(std::move(unit));

@@ -86,6 +86,21 @@ std::vector<ShortcutFinding> shortcut_findings(const Summary& summary) {
   return out;
 }
 
+namespace {
+
+/// Which systems see another side than the rest, with a blank before; empty where none does.
+std::string words_of_other_sides(const Manifest& m) {
+  std::vector<std::string> titles;
+  for (const std::string& key : m.systems)
+    if (m.sizes.contains(key)) titles.push_back(title_of(contestant(key), m.sizes));
+  if (titles.empty()) return {};
+  return fmt::format(
+      " Not all see {0}x{0} pixels: {1} {2} the same images at another side (--size-of), with shifts in proportion.",
+      m.data.size, fmt::join(titles, ", "), titles.size() == 1 ? "sees" : "see");
+}
+
+}  // namespace
+
 std::vector<std::string> protocol_words(const Manifest& m) {
   const io::Config config = with_scale(m.config, m.scale);
   std::vector<std::string> out;
@@ -108,8 +123,9 @@ std::vector<std::string> protocol_words(const Manifest& m) {
       "Supervised systems train on the k images of each class: at most {} updates, the same augmentations as "
       "meta-training, class weights {}, and a share of {:.0f} % of the labelled images for early stopping where the "
       "shots leave one. CovXNet is pretrained besides, as its publication says, on the training folds' normal and "
-      "non-COVID pneumonia images with their labels: it sees more labels than the others.",
-      config.supervised.iterations, io::name_of(config.supervised.class_weights), 100 * config.supervised.validation));
+      "non-COVID pneumonia images with their labels: it sees more labels than the others.{}",
+      config.supervised.iterations, io::name_of(config.supervised.class_weights), 100 * config.supervised.validation,
+      words_of_other_sides(m)));
   out.push_back(config.eval.norm == io::EvalNorm::kSupport
                     ? "Every test image is answered alone; batch norm uses the statistics of the labelled images "
                       "(UMLF-COVID) or of training (the others). The release of the paper's authors normalises by the "
@@ -190,7 +206,7 @@ std::vector<std::string> verdicts(const Summary& summary) {
       for (const PairedTest& t : summary.tests) {
         if (t.ways != n || t.shots != k) continue;
         auto& list = t.adjusted >= kLevel ? open : t.difference > 0 ? above : below;
-        list.push_back(contestant(t.other).title);
+        list.push_back(summary.title(t.other));
       }
       if (above.empty() && below.empty() && open.empty()) continue;
       std::string words = fmt::format("{}: UMLF-COVID (groups)", where(n, k));

@@ -55,12 +55,16 @@ std::string file_of(const MetaKey& key) {
                      key.shots);
 }
 
-Worker::Worker(const io::ImageSet& set, WorkerOptions options) : set_(set), options_(std::move(options)) {}
+Worker::Worker(const SizedImages& images, WorkerOptions options) : images_(images), options_(std::move(options)) {}
+
+io::Config Worker::config_of(const Contestant& contestant, const Problem& problem) const {
+  return at_side(config_for(options_.config, contestant, problem), images_.side_of(contestant));
+}
 
 MetaTraining Worker::meta_training(const Contestant& contestant, const Problem& problem, std::int64_t shots) {
-  io::Config config = config_for(options_.config, contestant, problem);
+  io::Config config = config_of(contestant, problem);
   config.task.shots = config.task.queries = shots;
-  const io::ImageSet images = without_empty_classes(io::subset(set_, problem.unlabelled));
+  const io::ImageSet images = without_empty_classes(io::subset(images_.of(contestant), problem.unlabelled));
   const MetaKey key{problem.ways, problem.fold, config.task.scheme, shots};
   std::string path;
   if (!options_.folder.empty()) {
@@ -79,14 +83,14 @@ std::optional<std::vector<Tensor>> Worker::start_params(const Contestant& contes
     unit.shared_seconds = trained.seconds;
     return trained.params;
   }
-  const io::Config config = config_for(options_.config, contestant, problem);
+  const io::Config config = config_of(contestant, problem);
   return nn::ConvNet(conv_net_options(config)).init(static_cast<std::uint64_t>(config.run.seed));
 }
 
 const Pretraining* Worker::pretraining(const Contestant& contestant, const Problem& problem, const io::Config& config) {
   if (contestant.system != io::System::kCovxnet) return nullptr;
   if (pretrained_.ways != problem.ways || pretrained_.fold != problem.fold) {
-    std::optional<Pretraining> fresh = pretrain(set_, problem, config, options_.stop);
+    std::optional<Pretraining> fresh = pretrain(images_.of(contestant), problem, config, options_.stop);
     if (!fresh) return nullptr;
     pretrained_ = {problem.ways, problem.fold, std::move(*fresh)};
   }
@@ -94,9 +98,10 @@ const Pretraining* Worker::pretraining(const Contestant& contestant, const Probl
 }
 
 std::optional<UnitResult> Worker::unit(const Contestant& contestant, const Problem& problem, std::int64_t shots) {
-  const io::Config config = config_for(options_.config, contestant, problem);
-  const io::ImageSet train = images_of(set_, labelled(problem, shots), problem, contestant.view);
-  const io::ImageSet test = images_of(set_, problem.test, problem, contestant.view);
+  const io::Config config = config_of(contestant, problem);
+  const io::ImageSet& set = images_.of(contestant);
+  const io::ImageSet train = images_of(set, labelled(problem, shots), problem, contestant.view);
+  const io::ImageSet test = images_of(set, problem.test, problem, contestant.view);
   UnitResult unit;
   unit.key = {problem.ways, problem.fold, contestant.key, shots};
   unit.plan = options_.plan;

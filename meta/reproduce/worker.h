@@ -12,6 +12,7 @@
 #include "meta/reproduce/meta_training.h"
 #include "meta/reproduce/plan.h"
 #include "meta/reproduce/pretraining.h"
+#include "meta/reproduce/sized_images.h"
 #include "meta/reproduce/unit.h"
 
 namespace innerloop::meta::reproduce {
@@ -35,8 +36,8 @@ struct WorkerOptions {
 
 class Worker {
  public:
-  /// `set` must outlive it.
-  Worker(const io::ImageSet& set, WorkerOptions options);
+  /// `images` must outlive it and have those of every contestant that it is asked for.
+  Worker(const SizedImages& images, WorkerOptions options);
 
   /// The meta-training of a problem with tasks of `shots` (by default config.task.shots); short of its steps when
   /// stopped.
@@ -47,12 +48,14 @@ class Worker {
   std::optional<UnitResult> unit(const Contestant& contestant, const Problem& problem, std::int64_t shots);
 
  private:
+  /// The configuration of `contestant` on `problem`, for images of its side.
+  io::Config config_of(const Contestant& contestant, const Problem& problem) const;
   bool stopped() const { return options_.stop != nullptr && options_.stop->load(std::memory_order_relaxed); }
   std::optional<std::vector<Tensor>> start_params(const Contestant& contestant, const Problem& problem,
                                                   UnitResult& unit);
   const Pretraining* pretraining(const Contestant& contestant, const Problem& problem, const io::Config& config);
 
-  const io::ImageSet& set_;
+  const SizedImages& images_;
   WorkerOptions options_;
   struct Remembered {
     std::int64_t ways = -1, fold = -1;

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "kernels/cuda/conv_op.h"
-#include "tensor/error.h"
+#include "tests/support/error_of.h"
 
 namespace innerloop::kernels::cuda {
 namespace {
@@ -59,15 +59,7 @@ class ConvChoices : public testing::Test {
   fs::path folder_;
 };
 
-std::string error_of(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "";
-}
-
+using test::error_of;
 using enum ConvEngine;
 using Engines = std::vector<ConvEngine>;
 

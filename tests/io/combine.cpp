@@ -66,6 +66,13 @@ TEST_F(Combine, AFolderThatEveryCommandReads) {
   EXPECT_SAYS(write_combined_folder(set, folder_.path("out")), "has something in it");
 }
 
+TEST_F(Combine, AFolderThatIsHalfWrittenIsNoSet) {
+  const CombinedSet set = draw_recipe(read_recipe(recipe("{normal = 3, viral = 2}", "{normal = 4}")));
+  std::filesystem::remove(set.images.back().path);
+  EXPECT_SAYS(write_combined_folder(set, folder_.path("out")), set.images.back().path);
+  EXPECT_SAYS(load_images(folder_.path("out"), {.size = 8}), "manifest.csv");
+}
+
 TEST_F(Combine, ThePackedFileHoldsTheSame) {
   const CombinedSet set = draw_recipe(read_recipe(recipe("{normal = 3, viral = 2}", "{normal = 4}", "size = 6\n")));
   write_combined_folder(set, folder_.path("out"));

@@ -86,6 +86,16 @@ TEST_F(RunLogTest, ResumingWithoutALogStartsOneAndCreatingEmptiesIt) {
   EXPECT_TRUE(read_run_log(path_).steps.empty());
 }
 
+TEST_F(RunLogTest, AFolderInItsPlaceIsNamed) {
+  std::filesystem::create_directory(path_);
+  try {
+    RunLog::resume(path_, 3);
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_NE(std::string(e.what()).find(path_.string() + ": is a folder"), std::string::npos) << e.what();
+  }
+}
+
 TEST_F(RunLogTest, AWholeLastLineWithoutItsBreakIsKept) {
   append("{\"kind\":\"step\",\"step\":1}\n{\"kind\":\"step\",\"step\":2}");
   RunLog log = RunLog::resume(path_, 2);

@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "tensor/error.h"
 #include "tensor/tensor.h"
+#include "tests/support/error_of.h"
 
 namespace innerloop::kernels {
 
@@ -30,15 +30,6 @@ inline void expect_uniform(const std::vector<double>& counts) {
   EXPECT_LT(chi_square, freedom + 5 * std::sqrt(2 * freedom));
 }
 
-/// The text of the Error that `f` throws; empty when it throws none.
-template <class F>
-std::string error_of(F f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
-}
+using test::error_of;
 
 }  // namespace innerloop::kernels

@@ -6,16 +6,14 @@
 #include <vector>
 
 #include "tensor/context.h"
+#include "tensor/cpu_targets.h"
 #include "tensor/error.h"
 
 namespace innerloop::kernels::harness {
 
 inline std::vector<Target> targets() {
   if (has_device_engine()) return {Target::kCuda};
-  std::vector<Target> found;
-  for (const Target target : {Target::kPortable, Target::kAvx2, Target::kAvx512, Target::kAmx})
-    if (cpu_has(target)) found.push_back(target);
-  return found;
+  return cpu_targets();
 }
 
 /// The target that tests use which need only one.

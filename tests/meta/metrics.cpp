@@ -11,6 +11,7 @@
 
 #include "tensor/error.h"
 #include "tensor/philox.h"
+#include "tests/support/error_of.h"
 
 namespace innerloop::meta {
 namespace {
@@ -68,15 +69,7 @@ double precision_at_positives(const Ranked& ranked) {
   return sum / count_at_least(ranked, kAll, 1);
 }
 
-template <class F>
-std::string error_of(F f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
-}
+using test::error_of;
 
 TEST(Ranking, AgreesWithThePairAndThresholdDefinitions) {
   int checked = 0;

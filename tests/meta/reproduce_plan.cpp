@@ -2,11 +2,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <set>
 
 #include "meta/reproduce/budget.h"
 #include "meta/reproduce/classes.h"
 #include "meta/reproduce/contestants.h"
+#include "meta/reproduce/costs.h"
 #include "meta/reproduce/fold_assignment.h"
 #include "meta/reproduce/view.h"
 #include "meta/reproduce/work.h"
@@ -228,6 +230,25 @@ TEST(Budget, DurationsAreReadAsPeopleWriteThem) {
   EXPECT_EQ(parse_duration("45", "--budget"), 45);
   for (const char* bad : {"", "h", "2x", "-1h", "0s", "2 h"})
     EXPECT_THROW(parse_duration(bad, "--budget"), UsageError) << bad;
+}
+
+TEST(Costs, AreMeasuredUnlessStopped) {
+  const io::ImageSet set = named_set({6, 6, 6});
+  PlanOptions o = options_of(set, 2);
+  o.shots = {1};
+  const Plan plan = plan_of(set, o);
+  io::Config config = default_config();
+  config.data.size = set.height;
+  config.model.filters = {4, 4};
+  const SizedImages images(set, {});
+  const Work work{WorkKind::kUnit, &plan.problems.front(), &contestant("untrained"), 1};
+  std::atomic<bool> stop = true;
+  Costs costs(config);
+  costs.calibrate(work, images, &stop);
+  EXPECT_EQ(costs.of(work).at(1), 0) << "it was stopped";
+  stop = false;
+  costs.calibrate(work, images, &stop);
+  EXPECT_GT(costs.of(work).at(1), 0);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 
 #include "tensor/context.h"
 #include "tensor/tensor.h"
+#include "tests/support/error_of.h"
 
 namespace innerloop {
 namespace {
@@ -62,14 +63,7 @@ class SmallDevice final : public Device {
   std::size_t used_ = 0;
 };
 
-std::string error_of(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "";
-}
+using test::error_of;
 
 TEST(DeviceTensor, LivesWhereItsContextSaysAndMovesWhenAsked) {
   const auto device = std::make_shared<SmallDevice>();

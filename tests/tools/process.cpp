@@ -5,8 +5,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
+#include <filesystem>
 #include <memory>
 #include <sstream>
+#include <thread>
 
 namespace innerloop::tools {
 
@@ -50,6 +53,24 @@ Outcome Process::wait() {
 
 Outcome innerloop_in(const std::string& folder, const Arguments& arguments) {
   return Process(folder, arguments).wait();
+}
+
+bool wait_until(const std::function<bool()>& condition) {
+  for (int i = 0; i < 6000; ++i) {
+    if (condition()) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return false;
+}
+
+bool wait_for_log(const std::string& run, std::size_t lines) {
+  const std::string path = run + "/log.jsonl";
+  return wait_until([&] { return std::filesystem::exists(path) && lines_of(io::read_file(path)).size() >= lines; });
+}
+
+void expect_same_files(const std::string& a, const std::string& b, const std::vector<std::string>& files) {
+  for (const std::string& file : files)
+    EXPECT_TRUE(io::read_file(a + "/" + file) == io::read_file(b + "/" + file)) << file;
 }
 
 Arguments split(const std::string& line) {

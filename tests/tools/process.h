@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/types.h>
 
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -43,6 +44,13 @@ class Process {
 
 /// Runs to the end.
 Outcome innerloop_in(const std::string& folder, const Arguments& arguments);
+
+/// Waits until `condition` holds, asking every few milliseconds; false after a minute.
+bool wait_until(const std::function<bool()>& condition);
+/// Waits until the log of a run has `lines` lines.
+bool wait_for_log(const std::string& run, std::size_t lines);
+/// Checks that each of `files` has the same bytes in both folders.
+void expect_same_files(const std::string& a, const std::string& b, const std::vector<std::string>& files);
 
 /// "a b c" as arguments; no quoting.
 Arguments split(const std::string& line);

@@ -1,4 +1,7 @@
 // profile: tables that add up, files that their readers read, and calls that cannot be meant.
+#include <signal.h>
+
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <set>
@@ -112,10 +115,22 @@ TEST_F(ProfileCommand, WritesATraceAndAFlameGraph) {
   EXPECT_NE(page.find("hessian-vector product 2"), std::string::npos);
 }
 
+TEST_F(ProfileCommand, CtrlCLeavesNoFileBehind) {
+  const std::string traces = folder_.path("traces");
+  std::filesystem::create_directory(traces);
+  Process endless(folder_.path(), split("profile p.safetensors --repeat 1000 --trace traces/t.json"));
+  ASSERT_TRUE(wait_until([&] { return !std::filesystem::is_empty(traces); }));
+  endless.signal(SIGINT);
+  EXPECT_EQ(endless.wait().code, 130);
+  EXPECT_TRUE(std::filesystem::is_empty(traces));
+}
+
 TEST_F(ProfileCommand, RefusesWhatCannotBeMeant) {
   expect_error(run(""), 2, {"PROBLEM", "--data"});
   expect_error(run("p.safetensors --data synthetic"), 2, {"PROBLEM", "--data"});
   expect_error(run("p.safetensors --by layer,depth"), 2, {"--by", "depth"});
+  expect_error(run("p.safetensors --by layer,layer"), 2, {"--by", "layer comes twice"});
+  expect_error(run("p.safetensors --trace t --flame t"), 2, {"--trace", "--flame", "give two"});
   expect_error(run("--data synthetic --dtype f64"), 2, {"--dtype f64"});
   expect_error(run("p.safetensors --set model.stride=2"), 2, {"profile", "[model]"});
   expect_error(run("none.safetensors"), 1, {"none.safetensors"});

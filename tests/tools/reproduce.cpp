@@ -1,10 +1,8 @@
 // reproduce: a whole comparison in seconds, a kill in the middle, and every refusal.
 #include <signal.h>
 
-#include <chrono>
 #include <filesystem>
 #include <map>
-#include <thread>
 
 #include "tools/process.h"
 
@@ -76,14 +74,50 @@ TEST(Reproduce, ComparesAllOnTheSameImages) {
   expect_error(innerloop_in(folder.path(), reproduce("run", {{"--seed", "2"}})), 2, {"--seed", "another folder"});
 }
 
+TEST(Reproduce, ASystemMayHaveASideOfItsOwn) {
+  TempFolder folder;
+  const Values few = {{"--systems", "untrained,lenet5"}, {"--shots", "1"}, {"--folds", "2"}};
+  Values sized = few;
+  sized["--size-of"] = "lenet5=32";
+  ASSERT_EQ(innerloop_in(folder.path(), reproduce("plain", few)).code, 0);
+  const Outcome outcome = innerloop_in(folder.path(), reproduce("run", sized));
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const auto plan = [&](const char* run) { return Json::parse(io::read_file(folder.path(run) + "/plan.json")); };
+  EXPECT_EQ(plan("run")["sizes"], (Json{{"lenet5", 32}}));
+  EXPECT_FALSE(plan("plain").contains("sizes"));
+  EXPECT_NE(plan("run")["hash"], plan("plain")["hash"]);
+  EXPECT_EQ(plan("run")["data"]["hash"], plan("plain")["data"]["hash"]);
+  // Other pixels, the same images; the others, and the shortcut test, answer as without it.
+  for (const auto& [name, time] : units_of(folder.path("run"))) {
+    const Json a = Json::parse(io::read_file(folder.path("run/units/" + name))),
+               b = Json::parse(io::read_file(folder.path("plain/units/" + name)));
+    EXPECT_EQ(a["images"], b["images"]) << name;
+    if (a["system"] == "lenet5") {
+      EXPECT_GT(a["parameters"], b["parameters"]) << name;
+    } else {
+      EXPECT_EQ(a["probabilities"], b["probabilities"]) << name;
+    }
+  }
+  EXPECT_NE(io::read_file(folder.path("run/tables.md")).find("| LeNet-5 (32x32) |"), std::string::npos);
+  EXPECT_NE(io::read_file(folder.path("run/report.html")).find("LeNet-5 (32x32)"), std::string::npos);
+  EXPECT_EQ(Json::parse(io::read_file(folder.path("run/report.json")))["sizes"], (Json{{"lenet5", 32}}));
+
+  const Outcome again = innerloop_in(folder.path(), reproduce("run", sized));
+  ASSERT_EQ(again.code, 0) << again.err;
+  EXPECT_EQ(again.json()["parts_done"], 0);
+  expect_error(innerloop_in(folder.path(), reproduce("run", few)), 2, {"--size-of", "lenet5=32", "none"});
+  // The side that all have is none of one's own.
+  sized["--size-of"] = "lenet5=24";
+  EXPECT_EQ(innerloop_in(folder.path(), reproduce("plain", sized)).json()["parts_done"], 0);
+}
+
 TEST(Reproduce, AKillInTheMiddleRepeatsNothingAndChangesNothing) {
   TempFolder folder;
   const Values longer = {{"--iterations", "20"}};
   ASSERT_EQ(innerloop_in(folder.path(), reproduce("straight", longer)).code, 0);
   {
     Process killed(folder.path(), reproduce("run", longer));
-    for (int i = 0; i < 6000 && units_of(folder.path("run")).size() < 4; ++i)
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    ASSERT_TRUE(wait_until([&] { return units_of(folder.path("run")).size() >= 4; }));
     killed.signal(SIGKILL);
     killed.wait();
   }
@@ -105,8 +139,7 @@ TEST(Reproduce, AKillInTheMiddleRepeatsNothingAndChangesNothing) {
 TEST(Reproduce, CtrlCSavesAndReports) {
   TempFolder folder;
   Process running(folder.path(), reproduce("run", {{"--iterations", "20"}}));
-  for (int i = 0; i < 6000 && units_of(folder.path("run")).size() < 3; ++i)
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  ASSERT_TRUE(wait_until([&] { return units_of(folder.path("run")).size() >= 3; }));
   running.signal(SIGINT);
   const Outcome stopped = running.wait();
   EXPECT_EQ(stopped.code, 130) << stopped.err;
@@ -131,6 +164,34 @@ TEST(Reproduce, ABudgetScalesEveryoneAlike) {
   EXPECT_NE(io::read_file(folder.path("run/report.html")).find("% of its configured iterations"), std::string::npos);
 }
 
+TEST(Reproduce, NamesADamagedFileOfTheFolder) {
+  TempFolder folder;
+  const Values values = {{"--systems", "umlf"}, {"--shots", "2"}, {"--folds", "2"}};
+  ASSERT_EQ(innerloop_in(folder.path(), reproduce("whole", values)).code, 0);
+  int copies = 0;
+  const auto damaged = [&](const std::string& file, const std::string& content, const std::vector<std::string>& parts) {
+    const std::string run = "run" + std::to_string(copies++);
+    std::filesystem::copy(folder.path("whole"), folder.path(run), std::filesystem::copy_options::recursive);
+    folder.write(run + "/" + file, content);
+    std::vector<std::string> all = {run + "/" + file};
+    all.insert(all.end(), parts.begin(), parts.end());
+    expect_error(innerloop_in(folder.path(), split("reproduce --report-only --out " + run)), 1, all);
+  };
+  const std::string unit = io::read_file(folder.path("whole/units/w3_f01_umlf_k02.json"));
+  const auto changed = [](std::string text, const std::string& from, const std::string& to) {
+    EXPECT_NE(text.find(from), std::string::npos) << from;
+    return text.replace(text.find(from), from.size(), to);
+  };
+  damaged("units/w3_f01_umlf_k02.json", unit.substr(0, 100), {"no JSON", "delete"});
+  damaged("units/w3_f01_umlf_k02.json", changed(unit, "\"umlf\"", "\"lenet9\""), {"no system", "delete"});
+  damaged("units/copy.json", unit, {"w3_f01_umlf_k02", "another file", "delete"});
+  damaged("meta/w3_f01_groups_k02.safetensors", "no checkpoint", {"delete the file and run again"});
+  const std::string plan = io::read_file(folder.path("whole/plan.json"));
+  damaged("plan.json", plan.substr(0, 200), {"cut short", "another folder"});
+  damaged("plan.json", changed(plan, "\"version\": 1", "\"version\": \"one\""), {"damaged"});
+  damaged("plan.json", changed(plan, "\"umlf\"", "\"lenet9\""), {"lenet9"});
+}
+
 TEST(Reproduce, SaysWhatCannotBeMeant) {
   TempFolder folder;
   const auto refused = [&](const Values& values, int code, const std::vector<std::string>& parts) {
@@ -138,6 +199,10 @@ TEST(Reproduce, SaysWhatCannotBeMeant) {
   };
   refused({{"--systems", "lenet6"}}, 2, {"--systems", "lenet6", "umlf_instances", "did you mean 'lenet5'"});
   refused({{"--classes", "normal,nothing"}}, 2, {"--classes", "nothing", "bilateral_peripheral"});
+  refused({{"--size-of", "vgg=32"}}, 2, {"--size-of", "vgg", "did you mean 'vgg19'"});
+  refused({{"--size-of", "vgg19=0"}}, 2, {"--size-of", "vgg19=0"});
+  refused({{"--size-of", "vgg19=1"}}, 2, {"--size-of", "VGG19", "is the least"});
+  refused({{"--iterations", "0"}}, 2, {"--iterations", "1 is the least"});
   refused({{"--ways", "1"}}, 2, {"--ways", "2 is the least"});
   refused({{"--folds", "1"}}, 2, {"--folds"});
   refused({{"--budget", "soon"}}, 2, {"--budget", "soon", "1h30m"});
@@ -147,6 +212,9 @@ TEST(Reproduce, SaysWhatCannotBeMeant) {
   expect_error(innerloop_in(folder.path(), split("reproduce --data synthetic")), 2, {"--out"});
   expect_error(innerloop_in(folder.path(), split("reproduce --out none --report-only")), 2, {"none", "plan.json"});
   EXPECT_FALSE(std::filesystem::exists(folder.path("run/plan.json")));
+  folder.write("run/report.html", "of a training");
+  refused({}, 2, {"--out", "training run", "another folder"});
+  EXPECT_EQ(io::read_file(folder.path("run/report.html")), "of a training");
 }
 
 }  // namespace

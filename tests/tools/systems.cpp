@@ -1,9 +1,7 @@
 // train --system, and what eval and predict make of its checkpoints.
 #include <signal.h>
 
-#include <chrono>
 #include <filesystem>
-#include <thread>
 
 #include "meta/system_checkpoint.h"
 #include "tools/process.h"
@@ -16,16 +14,6 @@ Arguments train(const std::string& system, const std::string& out, const std::st
                " --set data.size=32 --set data.holdout=0.3 --set supervised.batch=6 --set supervised.validate_every=3 "
                "--set run.checkpoint_every=4 --set supervised.validation=0.2 ") +
          split(more);
-}
-
-bool wait_for_lines(const std::string& path, std::size_t lines) {
-  for (int i = 0; i < 3000; ++i) {
-    std::error_code error;
-    if (std::filesystem::file_size(path, error) > 0 && !error && lines_of(io::read_file(path)).size() >= lines)
-      return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  }
-  return false;
 }
 
 TEST(TrainSystem, LeavesARunFolderThatEvalAndPredictUnderstand) {
@@ -79,7 +67,7 @@ TEST(TrainSystem, CtrlCSavesAndResumeReachesTheSameBytes) {
   TempFolder folder;
   Process endless(folder.path(), train("cnn_rnn", "run",
                                        "--iterations 1000000 --set supervised.width=0.05 --set supervised.patience=0"));
-  ASSERT_TRUE(wait_for_lines(folder.path("run/log.jsonl"), 5));
+  ASSERT_TRUE(wait_for_log(folder.path("run"), 5));
   endless.signal(SIGINT);
   const Outcome stopped = endless.wait();
   EXPECT_EQ(stopped.code, 130) << stopped.err;
@@ -94,10 +82,7 @@ TEST(TrainSystem, CtrlCSavesAndResumeReachesTheSameBytes) {
                                               "--set supervised.width=0.05 --set supervised.patience=0 " + more))
                 .code,
             0);
-  for (const char* file : {"checkpoint.safetensors", "best.safetensors"})
-    EXPECT_TRUE(io::read_file(folder.path(std::string("run/") + file)) ==
-                io::read_file(folder.path(std::string("straight/") + file)))
-        << file;
+  expect_same_files(folder.path("run"), folder.path("straight"), {"checkpoint.safetensors", "best.safetensors"});
 }
 
 TEST(TrainSystem, RefusesWhatCannotBeMeant) {
@@ -109,6 +94,16 @@ TEST(TrainSystem, RefusesWhatCannotBeMeant) {
   ASSERT_EQ(run(train("lenet5", "a", "--iterations 1")).code, 0);
   expect_error(run(train("lenet5", "a", "--iterations 1")), 2, {"a", "--resume"});
   expect_error(run(split("train --resume --out a --set supervised.rate=0.5")), 2, {"supervised.rate"});
+  expect_error(run(split("train --resume --out a --iterations 0")), 1, {"supervised.iterations", "0", "done 1"});
+  std::filesystem::create_directories(folder.path("single"));
+  std::filesystem::copy(xrays() + "/normal", folder.path("single/normal"));
+  const std::string single = "train --system lenet5 --set data.size=32 --data single --out b";
+  EXPECT_NE(run(split(single)).err.find("one class alone"), std::string::npos);
+  EXPECT_FALSE(std::filesystem::exists(folder.path("b"))) << "what is wrong with the data is found before";
+  const std::string whole = io::read_file(folder.path("a/checkpoint.safetensors"));
+  folder.write("a/checkpoint.safetensors", whole.substr(0, whole.size() / 2));
+  expect_error(run(split("train --resume --out a --iterations 3")), 1, {"a/checkpoint.safetensors", "cut short"});
+  folder.write("a/checkpoint.safetensors", whole);
   expect_error(run(split("eval a/best.safetensors --data " + xrays() + " --episodes 5")), 2, {"[eval]", "lenet5"});
   expect_error(run(split("eval a/best.safetensors --data " + xrays() + " --start fresh")), 2, {"--start"});
   expect_error(run(split("predict a/best.safetensors --support " + xrays() + " --images " + xrays())), 2,

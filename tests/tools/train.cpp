@@ -17,17 +17,6 @@ Arguments train(const std::string& out, const std::string& more = "") {
 
 std::string bytes_of(const Tensor& tensor) { return {static_cast<const char*>(tensor.view().data), tensor.bytes()}; }
 
-/// Waits until the log of a run has `lines` lines; false after a minute.
-bool wait_for_log(const std::string& path, std::size_t lines) {
-  for (int i = 0; i < 3000; ++i) {
-    std::error_code error;
-    if (std::filesystem::file_size(path, error) > 0 && !error && lines_of(io::read_file(path)).size() >= lines)
-      return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  }
-  return false;
-}
-
 TEST(Train, LeavesARunFolder) {
   TempFolder folder;
   const Outcome outcome = innerloop_in(folder.path(), train("run", "--iterations 4 --set eval.every=2 --json"));
@@ -58,7 +47,7 @@ TEST(Train, CtrlCSavesAndResumeReachesTheSameBytes) {
   TempFolder folder;
   // More meta-steps than could end before the signal; the resumed run then asks for a few beyond the stop.
   Process endless(folder.path(), train("run", "--iterations 1000000 --set eval.every=3"));
-  ASSERT_TRUE(wait_for_log(folder.path("run/log.jsonl"), 4));
+  ASSERT_TRUE(wait_for_log(folder.path("run"), 4));
   endless.signal(SIGINT);
   const Outcome stopped = endless.wait();
   EXPECT_EQ(stopped.code, 130) << stopped.err;
@@ -78,8 +67,7 @@ TEST(Train, CtrlCSavesAndResumeReachesTheSameBytes) {
     ASSERT_EQ(a.params.size(), b.params.size());
     for (std::size_t i = 0; i < a.params.size(); ++i) EXPECT_EQ(bytes_of(a.params[i]), bytes_of(b.params[i])) << file;
   }
-  EXPECT_EQ(io::read_file(folder.path("run/checkpoint.safetensors")),
-            io::read_file(folder.path("straight/checkpoint.safetensors")));
+  expect_same_files(folder.path("run"), folder.path("straight"), {"checkpoint.safetensors"});
 }
 
 TEST(Train, ASecondSignalEndsAtOnce) {
@@ -114,6 +102,11 @@ TEST(Train, KeepsAnEarlierRun) {
   expect_error(innerloop_in(folder.path(), split("train --resume --out run --set inner.rate=0.5")), 2,
                {"inner.rate", "0.5"});
   EXPECT_EQ(io::read_file(folder.path("run/checkpoint.safetensors")), before);
+  expect_error(innerloop_in(folder.path(), split("train --resume --out elsewhere")), 1,
+               {"elsewhere", "no run to go on with", "--data"});
+  folder.write("text", "no data set");
+  expect_error(innerloop_in(folder.path(), split("train --data text --out other")), 1,
+               {"text", "folder of images", "data pack"});
 }
 
 TEST(Train, NamesBadDataBeforeItMakesAFolder) {
@@ -132,6 +125,8 @@ TEST(Train, NamesBadDataBeforeItMakesAFolder) {
   expect_error(on("empty", ""), 1, {"empty", "no images"});
   expect_error(on("few", "--shots 3 --set task.scheme=groups --set data.holdout=0"), 1, {"'b'", "3", "2"});
   expect_error(on("few", "--set eval.queries=50"), 1, {"few", "51"});
+  for (int i = 0; i < 8; ++i) folder.write_png("flat/" + std::to_string(i) + ".png", 16, 16, 20 * i);
+  expect_error(on("flat", ""), 1, {"flat", "no class folders", "data.holdout=0"});
   expect_error(on("few", "--ways 40 --set data.holdout=0"), 1, {"40"});
   EXPECT_FALSE(std::filesystem::exists(folder.path("run")));
 }
