@@ -161,7 +161,7 @@ TEST(SystemFit, GoesOnFromEveryStageToTheSameBytes) {
 
 TEST(SystemFit, NamesWhatItCannotUse) {
   const io::Config config = quick(io::System::kLenet5);
-  EXPECT_TRUE(throws_with([&] { fit_system(named_set({"one"}, 64), config); }, {"tiny", "1 classes"}));
+  EXPECT_TRUE(throws_with([&] { fit_system(named_set({"one"}, 64), config); }, {"tiny", "one class alone"}));
   io::ImageSet hollow = test::tiny_set({3, 3}, 64);
   hollow.classes.push_back("empty");
   EXPECT_TRUE(throws_with([&] { fit_system(hollow, config); }, {"class 'empty'", "no image"}));
