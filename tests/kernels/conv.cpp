@@ -52,6 +52,25 @@ TEST(Conv, ChannelCounts) {
   }
 }
 
+/// Channels that fill tiles, over rows of every length, so that tiles of pixels end anywhere in a row and cross images.
+TEST(Conv, ChannelsThatFillTiles) {
+  unsigned seed = 30000;
+  for (const std::int64_t c : {16, 32, 48, 64, 96}) {
+    for (const std::int64_t k : {16, 32, 48, 96}) check_all(make_case({2, 5, 7, c, k, 3, 3, 1, 1, 1}), seed += 10);
+  }
+  for (std::int64_t width = 1; width <= 35; width += 2) {
+    check_all(make_case({3, 4, width, 16, 32, 3, 3, 1, 1, 1}), seed += 10);
+    check_all(make_case({2, 7, width, 32, 32, 3, 3, 2, 1, 1}), seed += 10);
+  }
+  // No padding, one tap, long taps, dilation, strides above the filter, and more pixels than a block has.
+  for (const Spec& t : {Spec{2, 9, 9, 32, 32, 3, 3}, Spec{2, 6, 6, 64, 32, 1, 1}, Spec{1, 9, 9, 32, 48, 5, 5, 1, 2, 2},
+                        Spec{2, 9, 9, 32, 64, 3, 3, 1, 2, 2, 2}, Spec{2, 9, 9, 16, 32, 3, 3, 1, 2, 2, 2},
+                        Spec{1, 22, 22, 16, 32, 2, 2, 3, 1, 1}, Spec{1, 40, 41, 16, 32, 3, 3, 1, 1, 1},
+                        Spec{1, 3, 1040, 16, 32, 3, 3, 1, 1, 1}, Spec{1, 50, 50, 32, 16, 3, 3, 2, 1, 1}}) {
+    check_all(make_case(t), seed += 10);
+  }
+}
+
 TEST(Conv, FiltersStridesAndPadding) {
   unsigned seed = 1000;
   for (std::int64_t filter = 1; filter <= 5; ++filter) {
@@ -108,7 +127,7 @@ TEST(Conv, RandomGeometries) {
 TEST(Conv, TaskExtents) {
   unsigned seed = 9000;
   for (const Spec& t : {Spec{2, 5, 4, 3, 18, 3, 3, 1, 1, 1}, Spec{1, 6, 6, 4, 4, 3, 3, 2, 0, 1, 1, 4},
-                        Spec{1, 5, 5, 4, 6, 3, 3, 2, 1, 1, 1, 2}}) {
+                        Spec{1, 5, 5, 4, 6, 3, 3, 2, 1, 1, 1, 2}, Spec{1, 6, 7, 16, 32, 3, 3, 1, 1, 1}}) {
     for (const ConvKind kind : kConvKinds) {
       for (int mask = 0; mask < 32; ++mask) {
         ConvCall call;

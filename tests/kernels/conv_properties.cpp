@@ -47,6 +47,8 @@ std::vector<ConvCall> scheduled_calls() {
       calls.push_back(call);
       call.z = {9, 32, 31, 20, 20, 3, 3, 16, 16, {2, 2, 0, 0, 1, 1, 20}};
       calls.push_back(call);
+      call.z = {5, 30, 33, 32, 32, 3, 3, 30, 33, {1, 1, 1, 1}};
+      calls.push_back(call);
       call.z = {3, 29, 30, 4, 16, 3, 3, 15, 15, {2, 2, 1, 0}};
       call.tasks_a[0] = 3, call.tasks_b[0] = 3;
       call.tasks_out = kind == ConvKind::kForward ? 3 : 1;

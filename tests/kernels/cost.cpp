@@ -137,7 +137,7 @@ TEST_F(Watching, ATallyCountsWhatRunsWhileItLives) {
 
 TEST_F(Watching, OfAComposedKernelThePartsCount) {
   const Target target = harness::one_target();
-  KernelTable<Twice>::entries[static_cast<int>(target)] = &run_twice;
+  KernelTable<Twice>::entries[static_cast<int>(kernels_of(target))] = &run_twice;
   Context context(1, target);
   const KernelTally tally;
   run(Twice{{.scale = 2, .offset = 1, .x = view(x_), .y = view(y_)}}, context);
