@@ -8,8 +8,8 @@ namespace {
 
 /// What a recorded step may hold at most. A step that needs fewer should lower its line.
 const std::map<std::string, std::uint64_t> kMost = {
-    {"paper", 372}, {"released", 350}, {"omniglot", 62},
-    {"omniglot, K = 5", 207}, {"miniimagenet", 240}, {"demo", 198},
+    {"paper", 372}, {"released", 347}, {"omniglot", 59},
+    {"omniglot, K = 5", 204}, {"miniimagenet", 237}, {"demo", 195},
 };
 
 TEST(LaunchBudget, NoPresetsStepLaunchesMoreThanItDid) {
