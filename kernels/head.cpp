@@ -1,26 +1,12 @@
 #include "kernels/head.h"
 
-#include <memory>
-
 #include "kernels/elementwise.h"
 #include "kernels/matmul.h"
 #include "kernels/reduce.h"
+#include "kernels/temporary.h"
 
 namespace innerloop::kernels {
 namespace {
-
-/// A tensor for the time of a call.
-class Temporary {
- public:
-  Temporary(const Shape& shape, DType dtype, Context& context)
-      : memory_(context.arena().allocate(static_cast<std::size_t>(shape.numel()) * size_of(dtype))),
-        view_{memory_.get(), dtype, shape} {}
-  const View& view() const { return view_; }
-
- private:
-  std::shared_ptr<void> memory_;
-  View view_;
-};
 
 View shaped(View v, const Shape& shape) {
   v.shape = shape;

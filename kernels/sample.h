@@ -107,4 +107,20 @@ inline KernelCost cost_of(const DrawTasks& k) {
   return {0, 2 * bytes_of(k.support_index, k.query_index)};
 }
 
+/// Tasks and their images at once: `draw` and then `support` and `query` of the images that it draws. The indices of the three are
+/// left absent: they are nobody else's business, and a target need not write them down.
+///
+/// Shapes: support.out f32 [T, ways*shots, H, W, C], query.out f32 [T, ways*queries, H, W, C]. Errors, limits and bits: those of the
+/// three. compose() is what every target can do: the three, one after another.
+struct DrawEpisodes {
+  static constexpr std::string_view kName = "draw_episodes";
+  DrawTasks draw;
+  GatherAugment support, query;
+};
+inline KernelCost cost_of(const DrawEpisodes& k) { return cost_of(k.draw) + cost_of(k.support) + cost_of(k.query); }
+
+/// The same with these indices, i64 [T, ways*shots] and [T, ways*queries].
+DrawEpisodes with_indices(const DrawEpisodes& k, View support, View query);
+void compose(const DrawEpisodes& k, Context& context);
+
 }  // namespace innerloop::kernels

@@ -23,24 +23,15 @@ std::vector<Tensor> for_each_task(const std::vector<Tensor>& params, std::int64_
   return out;
 }
 
-std::vector<Tensor> sgd_step(const std::vector<Tensor>& theta, const std::vector<Tensor>& grad, double rate) {
-  std::vector<Tensor> out;
-  for (const Tensor& t : theta) out.push_back(Tensor::empty(t.shape(), t.dtype()));
-  const auto from = views(theta), along = views(grad);
-  const auto to = mutable_views(out);
-  kernels::run(kernels::SgdList{.rate = rate, .rate_from = {}, .theta = from, .grad = along, .out = to}, Context::current());
-  return out;
-}
-
 std::vector<Tensor> adapt(const nn::ConvNet& net, const std::vector<Tensor>& params, const Tensor& support_x,
                           const Tensor& support_y, const InnerOptions& options, std::vector<Tensor>* losses) {
   std::vector<Tensor> theta = for_each_task(params, support_x.shape()[0]);
   for (int k = 0; k < options.steps; ++k) {
     Vars at;
     for (const Tensor& p : theta) at.push_back(autograd::variable(p));
-    const nn::LossGradient step = net.loss_gradient(at, support_x, support_y, options.loss, Record::kValues);
+    const nn::ParameterStep step = net.step(at, support_x, support_y, options.loss, options.rate, Record::kValues);
     if (losses != nullptr) losses->push_back(step.loss);
-    theta = sgd_step(theta, autograd::values(step.gradient), options.rate);
+    theta = autograd::values(step.next);
   }
   return theta;
 }

@@ -27,7 +27,4 @@ std::vector<Tensor> adapt(const nn::ConvNet& net, const std::vector<Tensor>& par
 /// `params` [1, ...] repeated for each of `tasks` tasks; no copy for one task.
 std::vector<Tensor> for_each_task(const std::vector<Tensor>& params, std::int64_t tasks);
 
-/// theta - rate * grad, for every parameter.
-std::vector<Tensor> sgd_step(const std::vector<Tensor>& theta, const std::vector<Tensor>& grad, double rate);
-
 }  // namespace innerloop::meta

@@ -42,37 +42,28 @@ Var loss_of(const Var& logits, const Tensor& labels, LossReduction reduction) {
   return autograd::softmax_cross_entropy(logits, labels, reduction);
 }
 
-/// The record of one inner step's gradient.
+/// The record of one inner step: the parameters before it, and after it as a function of these.
 struct StepRecord {
-  Vars theta, grad;
+  Vars theta, next;
   Tensor loss;
 };
 
 StepRecord record_step(const nn::ConvNet& net, const std::vector<Tensor>& theta, const TaskBatch& tasks,
-                       LossReduction reduction) {
+                       const InnerOptions& inner) {
   const WorkPhase phase("inner step");
   StepRecord r;
   r.theta = variables(theta);
-  nn::LossGradient step = net.loss_gradient(r.theta, tasks.support_x, tasks.support_y, reduction, Record::kGraph);
+  nn::ParameterStep step = net.step(r.theta, tasks.support_x, tasks.support_y, inner.loss, inner.rate, Record::kGraph);
   r.loss = step.loss;
-  r.grad = std::move(step.gradient);
+  r.next = std::move(step.next);
   return r;
 }
 
-/// lambda <- lambda - rate * H lambda, the Hessian-vector product as a tangent pass over the recorded gradient.
-void apply_transposed_step(const StepRecord& step, double rate, std::vector<Tensor>& lambda) {
+/// lambda <- lambda - rate * H lambda: the tangent of the recorded step, since its Hessian is symmetric.
+void apply_transposed_step(const StepRecord& step, std::vector<Tensor>& lambda) {
   const WorkPhase phase("hessian-vector product");
   const Vars along(lambda.begin(), lambda.end());
-  const Vars product = autograd::jvp(step.grad, step.theta, along, Record::kValues);
-  std::vector<ConstView> from, by;
-  std::vector<View> to;
-  for (std::size_t i = 0; i < lambda.size(); ++i) {
-    if (!product[i].defined()) continue;
-    from.push_back(lambda[i].view());
-    by.push_back(product[i].value().view());
-    to.push_back(lambda[i].mutable_view());
-  }
-  kernels::run(kernels::SgdList{.rate = rate, .rate_from = {}, .theta = from, .grad = by, .out = to}, Context::current());
+  lambda = autograd::values(autograd::jvp(step.next, step.theta, along, Record::kValues));
 }
 
 /// The query loss at theta, its gradient and the accuracy.
@@ -109,9 +100,10 @@ ProgramResult run_mixed(const nn::ConvNet& net, const std::vector<Tensor>& param
   std::vector<StepRecord> records(steps);
   for (std::size_t k = 0; k < steps; ++k) {
     const InnerStepScope here(static_cast<int>(k));
-    StepRecord step = record_step(net, thetas[k], tasks, options.inner.loss);
+    StepRecord step = record_step(net, thetas[k], tasks, options.inner);
     result.support_loss.push_back(step.loss);
-    thetas.push_back(sgd_step(thetas[k], autograd::values(step.grad), options.inner.rate));
+    thetas.push_back(autograd::values(step.next));
+    for (Var& v : step.next) v = v.without_value();  // the record need not keep it beside `thetas`
     if (second && (keep || k + 1 == steps)) records[k] = std::move(step);
     if (!second) thetas[k].clear();
   }
@@ -120,8 +112,8 @@ ProgramResult run_mixed(const nn::ConvNet& net, const std::vector<Tensor>& param
   for (std::size_t k = steps; k-- > 0;) {
     const InnerStepScope here(static_cast<int>(k));
     thetas[k + 1].clear();
-    if (records[k].theta.empty()) records[k] = record_step(net, thetas[k], tasks, options.inner.loss);
-    apply_transposed_step(records[k], options.inner.rate, result.lambda);
+    if (records[k].theta.empty()) records[k] = record_step(net, thetas[k], tasks, options.inner);
+    apply_transposed_step(records[k], result.lambda);
     records[k] = {};
   }
   return result;

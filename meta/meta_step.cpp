@@ -4,9 +4,6 @@
 #include <limits>
 
 #include "kernels/pack.h"
-#include "kernels/update.h"
-#include "kernels/update_lists.h"
-#include "meta/views.h"
 #include "meta/work_phase.h"
 #include "tensor/trace.h"
 
@@ -23,21 +20,6 @@ std::vector<Tensor> on_host(const std::vector<Tensor>& tensors) {
   std::vector<Tensor> out;
   for (const Tensor& t : tensors) out.push_back(t.device() != nullptr ? t.to_host() : t.clone());
   return out;
-}
-
-Tensor sums_of_squares(const std::vector<Tensor>& tensors) {
-  Tensor sums = Tensor::empty({static_cast<std::int64_t>(tensors.size())}, DType::kF64);
-  const auto x = views(tensors);
-  kernels::run(kernels::SumOfSquaresList{x, sums.mutable_view()}, Context::current());
-  return sums;
-}
-
-/// Parameters and moments, as one list.
-std::vector<Tensor> all_of(const std::vector<Tensor>& params, const OptimizerState& state) {
-  std::vector<Tensor> all = params;
-  all.insert(all.end(), state.m.begin(), state.m.end());
-  all.insert(all.end(), state.v.begin(), state.v.end());
-  return all;
 }
 
 /// Where a row of the ring keeps what, all f64.
@@ -101,22 +83,15 @@ std::vector<Tensor> MetaStep::params() const { return on_host(params_); }
 OptimizerState MetaStep::state() const { return {state_.step, on_host(state_.m), on_host(state_.v)}; }
 
 void MetaStep::one_step() {
-  Context& context = Context::current();
   const TraceRange range("meta-step");
   const TaskBatch tasks = source_.draw(clock_);
   MetaResult result = meta_gradient(net_, params_, tasks, options_);
-  const Tensor gradient = sums_of_squares(result.gradient);
   const WorkPhase outer("outer update");
-  kernels::run(kernels::AdvanceClock{.table = table_.view(),
-                                     .clock = clock_.mutable_view(),
-                                     .schedule = schedule_.mutable_view()},
-               context);
-  update(optimizer_, schedule_, params_, state_, result.gradient);
-  const Tensor state = sums_of_squares(all_of(params_, state_));
+  const UpdateSquares squares = timed_update(optimizer_, table_, clock_, schedule_, params_, state_, result.gradient);
   const std::vector<ConstView> parts{result.query_loss.view(), result.query_accuracy.view(),
-                                     result.support_loss.view(), gradient.view(), state.view()};
+                                     result.support_loss.view(), squares.gradient.view(), squares.state.view()};
   // After the clock has moved: step s (counted from 1) has row s % kMaxBurst.
-  kernels::run(kernels::PackRow{parts, clock_.view(), ring_.mutable_view()}, context);
+  kernels::run(kernels::PackRow{parts, clock_.view(), ring_.mutable_view()}, Context::current());
 }
 
 void MetaStep::launch_or_replay() {

@@ -4,8 +4,7 @@
 #include <cmath>
 #include <numbers>
 
-#include "kernels/update.h"
-#include "kernels/update_lists.h"
+#include "kernels/outer_update.h"
 #include "meta/views.h"
 
 namespace innerloop::meta {
@@ -76,6 +75,33 @@ void update(const OptimizerOptions& options, const Tensor& schedule, std::vector
     const auto from = views(params), g = views(gradient);
     kernels::run(kernels::SgdList{.rate = 0, .rate_from = schedule.view(), .theta = from, .grad = g, .out = theta}, context);
   }
+}
+
+UpdateSquares timed_update(const OptimizerOptions& options, const Tensor& table, Tensor& clock, Tensor& schedule,
+                           std::vector<Tensor>& params, OptimizerState& state, std::vector<Tensor>& gradient) {
+  Context& context = Context::current();
+  const auto n = static_cast<std::int64_t>(params.size());
+  UpdateSquares squares{Tensor::empty({n}, DType::kF64), Tensor::empty({n + 2 * std::ssize(state.m)}, DType::kF64)};
+  const kernels::AdvanceClock advance{
+      .table = table.view(), .clock = clock.mutable_view(), .schedule = schedule.mutable_view()};
+  const auto g = views(gradient);
+  if (options.kind == io::Optimizer::kAdam) {
+    const auto theta = mutable_views(params), m = mutable_views(state.m), v = mutable_views(state.v);
+    kernels::OuterUpdate k{.clock = advance,
+                           .adam = {},
+                           .gradient_squares = squares.gradient.mutable_view(),
+                           .state_squares = squares.state.mutable_view()};
+    k.adam.clip = options.clip, k.adam.schedule = schedule.view();
+    k.adam.grad = g, k.adam.theta = theta, k.adam.m = m, k.adam.v = v;
+    kernels::run(k, context);
+    return squares;
+  }
+  kernels::run(kernels::SumOfSquaresList{g, squares.gradient.mutable_view()}, context);
+  kernels::run(advance, context);
+  update(options, schedule, params, state, gradient);
+  const auto after = views(params);
+  kernels::run(kernels::SumOfSquaresList{after, squares.state.mutable_view()}, context);
+  return squares;
 }
 
 }  // namespace innerloop::meta

@@ -45,4 +45,15 @@ Tensor schedule_table(const OptimizerOptions& options);
 void update(const OptimizerOptions& options, const Tensor& schedule, std::vector<Tensor>& params, OptimizerState& state,
             std::vector<Tensor>& gradient);
 
+/// Sums of squares of each tensor, f64: they tell norms, and whether anything is not finite.
+struct UpdateSquares {
+  Tensor gradient;  ///< [n], before the clip
+  Tensor state;     ///< [n + moments]: parameters, then m, then v, after the update
+};
+
+/// The same as part of a replayed step: the schedule is the row of `table` (schedule_table()) that `clock`, i64 [1], points at, and the
+/// clock moves on.
+UpdateSquares timed_update(const OptimizerOptions& options, const Tensor& table, Tensor& clock, Tensor& schedule,
+                           std::vector<Tensor>& params, OptimizerState& state, std::vector<Tensor>& gradient);
+
 }  // namespace innerloop::meta

@@ -74,51 +74,37 @@ TaskBatch TaskSource::draw(std::uint32_t step, ConstView clock, std::int64_t cou
   const WorkPhase phase("draw tasks");
   const TaskSourceOptions& o = options_;
   Context& context = Context::current();
-  Tensor support = Tensor::empty({count, o.ways * o.shots}, DType::kI64);
-  Tensor query = Tensor::empty({count, o.ways * o.queries}, DType::kI64);
-
-  kernels::DrawTasks draw;
-  draw.scheme = o.scheme;
-  if (o.scheme == TaskScheme::kGroups) {
-    draw.offsets = offsets_.view();
-    draw.members = members_.view();
-  }
-  draw.image_count = pixels_.shape()[0];
-  draw.ways = static_cast<std::int32_t>(o.ways);
-  draw.shots = static_cast<std::int32_t>(o.shots);
-  draw.queries = static_cast<std::int32_t>(o.queries);
-  draw.seed = o.seed;
-  draw.step = step;
-  draw.clock = clock;
-  draw.support_index = support.mutable_view();
-  draw.query_index = query.mutable_view();
-  kernels::run(draw, context);
-
   const Shape& p = pixels_.shape();
   TaskBatch batch{Tensor::empty({count, o.ways * o.shots, p[1], p[2], p[3]}, DType::kF32),
                   support_labels_.slice(0, count),
                   Tensor::empty({count, o.ways * o.queries, p[1], p[2], p[3]}, DType::kF32),
                   query_labels_.slice(0, count)};
-  kernels::GatherAugment gather;
-  gather.images = pixels_.view();
-  gather.seed = o.seed;
-  gather.step = step;
-  gather.clock = clock;
-  gather.index = support.view();
-  gather.out = batch.support_x.mutable_view();
+
+  kernels::DrawEpisodes k;
+  k.draw.scheme = o.scheme;
+  if (o.scheme == TaskScheme::kGroups) {
+    k.draw.offsets = offsets_.view();
+    k.draw.members = members_.view();
+  }
+  k.draw.image_count = p[0];
+  k.draw.ways = static_cast<std::int32_t>(o.ways);
+  k.draw.shots = static_cast<std::int32_t>(o.shots);
+  k.draw.queries = static_cast<std::int32_t>(o.queries);
+  k.draw.seed = k.support.seed = k.query.seed = o.seed;
+  k.draw.step = k.support.step = k.query.step = step;
+  k.draw.clock = k.support.clock = k.query.clock = clock;
+
+  k.support.images = k.query.images = pixels_.view();
+  k.support.out = batch.support_x.mutable_view();
   // A class of `instances` is one image: its further support copies differ by the augmentation alone.
   if (o.scheme == TaskScheme::kInstances && o.shots > 1) {
-    gather.augmentations = o.augment;
-    gather.plain_period = static_cast<std::uint32_t>(o.shots);
+    k.support.augmentations = o.augment;
+    k.support.plain_period = static_cast<std::uint32_t>(o.shots);
   }
-  kernels::run(gather, context);
-
-  gather.index = query.view();
-  gather.out = batch.query_x.mutable_view();
-  gather.augmentations = o.augment;
-  gather.plain_period = 0;
-  gather.image0 = static_cast<std::uint32_t>(o.ways * o.shots);
-  kernels::run(gather, context);
+  k.query.out = batch.query_x.mutable_view();
+  k.query.augmentations = o.augment;
+  k.query.image0 = static_cast<std::uint32_t>(o.ways * o.shots);
+  kernels::run(k, context);
   return batch;
 }
 

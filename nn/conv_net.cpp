@@ -129,17 +129,21 @@ void ConvNet::check_statistics(const NormStatistics& statistics) const {
            "model: statistics of {} blocks for {}", std::min(statistics.mean.size(), statistics.rstd.size()), blocks_.size());
 }
 
-Var ConvNet::blocks(const Vars& params, const Var& x) const {
+Var ConvNet::scale_of(const Vars& params, const Block& b) const {
+  return options_.norm_scale == NormScale::kYes ? params[b.scale] : Var();
+}
+
+std::vector<autograd::ConvBlockResult> ConvNet::block_results(const Vars& params, const Var& x) const {
   check_input(params.size(), x.shape());
-  Var a = x;
+  std::vector<autograd::ConvBlockResult> results;
   for (const Block& b : blocks_) {
     const autograd::LayerScope layer(b.name.c_str());
-    const Var scale = options_.norm_scale == NormScale::kYes ? params[b.scale] : Var();
-    a = options_.form == BlockForm::kFused
-            ? autograd::conv_block(a, params[b.weight], scale, params[b.shift], b.options).p
-            : autograd::conv_block_reference(a, params[b.weight], scale, params[b.shift], b.options).p;
+    const Var a = results.empty() ? x : results.back().p, scale = scale_of(params, b);
+    results.push_back(options_.form == BlockForm::kFused
+                          ? autograd::conv_block(a, params[b.weight], scale, params[b.shift], b.options)
+                          : autograd::conv_block_reference(a, params[b.weight], scale, params[b.shift], b.options));
   }
-  return a;
+  return results;
 }
 
 Var ConvNet::logits(const Vars& params, const Var& x) const { return head(params, blocks(params, x)); }

@@ -55,6 +55,12 @@ struct LossGradient {
   Tensor accuracy;  ///< [T], float64; undefined unless asked for
 };
 
+/// One step of the inner loop.
+struct ParameterStep {
+  Tensor loss;  ///< [T], before it
+  Vars next;    ///< the parameters after it
+};
+
 class ConvNet {
  public:
   /// Throws, naming the key, when the image is too small for the blocks.
@@ -83,6 +89,12 @@ class ConvNet {
                              autograd::Record record,
                              autograd::HeadFigures figures = autograd::HeadFigures::kLoss) const;
 
+  /// params - rate * gradient of the loss of these images; parameters as in loss_gradient(). With Record::kGraph the step can be
+  /// differentiated: its tangent along lambda is lambda - rate H lambda. Each layer's gradient is used where it is made
+  /// (autograd/ops/inner_step.h).
+  ParameterStep step(const Vars& params, const Var& x, const Tensor& labels, autograd::LossReduction reduction, double rate,
+                     autograd::Record record) const;
+
   /// The statistics that `logits` would use, and the logits.
   Tensor logits_and_statistics(const std::vector<Tensor>& params, const Tensor& x, NormStatistics& statistics) const;
 
@@ -103,8 +115,11 @@ class ConvNet {
     autograd::ConvBlockOptions options;
     std::size_t weight, scale, shift;  ///< places in the parameter list; scale unused without norm_scale
   };
-  /// The last block's output [T, N, H, W, C].
-  Var blocks(const Vars& params, const Var& x) const;
+  /// What each block makes of the one before; the last one's p is [T, N, H, W, C].
+  std::vector<autograd::ConvBlockResult> block_results(const Vars& params, const Var& x) const;
+  Var blocks(const Vars& params, const Var& x) const { return block_results(params, x).back().p; }
+  /// Undefined where the blocks have no scale.
+  Var scale_of(const Vars& params, const Block& b) const;
   /// What the head's linear layer reads: [T, N, F].
   Var features(const Var& p) const;
   Var head(const Vars& params, const Var& p) const;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "autograd/op.h"
+#include "autograd/ops/conv_block_kernels.h"
 #include "autograd/ops/elementwise.h"
 #include "autograd/ops/pool.h"
 #include "autograd/ops/reduce.h"
@@ -10,8 +11,6 @@
 
 namespace innerloop::autograd {
 namespace {
-
-ConstView view_or_none(const Tensor& t) { return t.defined() ? t.view() : ConstView{}; }
 
 Shape pooled(const Shape& y, Pool pool) { return pool == Pool::kNone ? y : y.with(2, y[2] / 2).with(3, y[3] / 2); }
 
@@ -28,8 +27,6 @@ double count(const Shape& y) { return static_cast<double>(y[1] * y[2] * y[3]); }
 /// Whether a block stores y. Where nobody asks for the derivative of its images it need not: then y and its tangent are undefined
 /// in what follows, and computed again from images and weights.
 enum class Store { kY, kNothing };
-
-View shape_only(const Shape& shape, DType dtype) { return {nullptr, dtype, shape}; }
 
 /// The decisions of a block in the form that plain ops take: window positions, and 1 where the maximum lives, else 0.
 struct Decisions {
@@ -64,36 +61,16 @@ class ConvBlockGradJvp final : public Op {
   std::string_view name() const override { return "conv_block_grad_jvp"; }
 
   std::vector<Tensor> forward(std::span<const Tensor> in) const override {
-    const Tensor &x = in[0], &w = in[1], &y = in[3];
+    const Tensor &x = in[0], &w = in[1];
     const DType dtype = x.dtype();
     const Shape shape = conv_output_shape(x.shape(), w.shape(), o_.conv), channels{shape[0], shape[4]};
     Tensor tgx = want_gx_ ? Tensor::empty(x.shape(), dtype) : Tensor();
     Tensor tgw = Tensor::empty(w.shape(), dtype);
     Tensor tggamma = Tensor::empty(channels, dtype), tgbeta = Tensor::empty(channels, dtype);
-    kernels::run(kernels::ConvBlockGradJvp{.geometry = o_.conv.geometry(),
-                                           .pool = o_.pool,
-                                           .x = x.view(),
-                                           .w = w.view(),
-                                           .gamma = view_or_none(in[2]),
-                                           .y = y.defined() ? y.view() : shape_only(shape, dtype),
-                                           .mean = in[4].view(),
-                                           .rstd = in[5].view(),
-                                           .choice = in[6].view(),
-                                           .gp = in[7].view(),
-                                           .ggamma = in[8].view(),
-                                           .gbeta = in[9].view(),
-                                           .tx = view_or_none(in[10]),
-                                           .tw = view_or_none(in[11]),
-                                           .tgamma = view_or_none(in[12]),
-                                           .ty = view_or_none(in[13]),
-                                           .tmean = view_or_none(in[14]),
-                                           .trstd = view_or_none(in[15]),
-                                           .tgp = view_or_none(in[16]),
-                                           .tgx = want_gx_ ? tgx.mutable_view() : View{},
-                                           .tgw = tgw.mutable_view(),
-                                           .tggamma = tggamma.mutable_view(),
-                                           .tgbeta = tgbeta.mutable_view()},
-                 Context::current());
+    kernels::ConvBlockGradJvp k = gradient_jvp_kernel(o_, in);
+    if (want_gx_) k.tgx = tgx.mutable_view();
+    k.tgw = tgw.mutable_view(), k.tggamma = tggamma.mutable_view(), k.tgbeta = tgbeta.mutable_view();
+    kernels::run(k, Context::current());
     return {tgx, tgw, tggamma, tgbeta};
   }
 
@@ -120,27 +97,16 @@ class ConvBlockGrad final : public Op, public std::enable_shared_from_this<ConvB
   std::string_view name() const override { return "conv_block_grad"; }
 
   std::vector<Tensor> forward(std::span<const Tensor> in) const override {
-    const Tensor &x = in[0], &w = in[1], &y = in[3];
+    const Tensor &x = in[0], &w = in[1];
     const DType dtype = x.dtype();
     const Shape shape = conv_output_shape(x.shape(), w.shape(), o_.conv), channels{shape[0], shape[4]};
     Tensor gx = want_gx_ ? Tensor::empty(x.shape(), dtype) : Tensor();
     Tensor gw = Tensor::empty(w.shape(), dtype);
     Tensor ggamma = Tensor::empty(channels, dtype), gbeta = Tensor::empty(channels, dtype);
-    kernels::run(kernels::ConvBlockGrad{.geometry = o_.conv.geometry(),
-                                        .pool = o_.pool,
-                                        .x = x.view(),
-                                        .w = w.view(),
-                                        .gamma = view_or_none(in[2]),
-                                        .y = y.defined() ? y.view() : shape_only(shape, dtype),
-                                        .mean = in[4].view(),
-                                        .rstd = in[5].view(),
-                                        .choice = in[6].view(),
-                                        .gp = in[7].view(),
-                                        .gx = want_gx_ ? gx.mutable_view() : View{},
-                                        .gw = gw.mutable_view(),
-                                        .ggamma = ggamma.mutable_view(),
-                                        .gbeta = gbeta.mutable_view()},
-                 Context::current());
+    kernels::ConvBlockGrad k = gradient_kernel(o_, in);
+    if (want_gx_) k.gx = gx.mutable_view();
+    k.gw = gw.mutable_view(), k.ggamma = ggamma.mutable_view(), k.gbeta = gbeta.mutable_view();
+    kernels::run(k, Context::current());
     return {gx, gw, ggamma, gbeta};
   }
 
@@ -330,14 +296,18 @@ ConvBlockResult conv_block(const Var& x, const Var& w, const Var& gamma, const V
   const bool constant = !x.tracked() && Context::current().device() == nullptr;
   const bool without = constant && kernels::better_without_y(w.shape(), conv_output_shape(x.shape(), w.shape(), options.conv));
   const Vars out = apply_op(std::make_shared<ConvBlock>(options, without ? Store::kNothing : Store::kY), {x, w, gamma, beta});
-  return {out[0], out[2], out[3]};
+  return {out[0], out[2], out[3], without ? Var() : out[1], out[4]};
+}
+
+Vars conv_block_gradient(const ConvBlockOptions& options, InputGradient input, const Vars& operands) {
+  return apply_op(std::make_shared<ConvBlockGrad>(options, input == InputGradient::kWanted), operands);
 }
 
 ConvBlockResult conv_block_reference(const Var& x, const Var& w, const Var& gamma, const Var& beta,
                                      const ConvBlockOptions& options) {
   check_block(x, w, gamma, beta, options);
   const Vars out = ConvBlock(options, Store::kY).reference({x, w, gamma, beta});
-  return {out[0], out[2], out[3]};
+  return {out[0], out[2], out[3], out[1], out[4]};
 }
 
 Tensor conv_block_with_statistics(const Tensor& x, const Tensor& w, const Tensor& gamma, const Tensor& beta,

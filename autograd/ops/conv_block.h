@@ -26,11 +26,18 @@ struct ConvBlockOptions {
 struct ConvBlockResult {
   Var p;           ///< [T, N, H', W', K]
   Var mean, rstd;  ///< [T, K], the statistics of this batch
+  Var y, choice;   ///< what its gradient reads besides; y is undefined where the block did not store it
 };
 
 /// x [T|1, N, H, W, C], w [T|1, R, S, C/groups, K], gamma [T|1, K] or undefined (scale 1), beta [T|1, K].
 ConvBlockResult conv_block(const Var& x, const Var& w, const Var& gamma, const Var& beta,
                            const ConvBlockOptions& options);
+
+enum class InputGradient : std::uint8_t { kUnwanted, kWanted };
+
+/// The gradient of a block as an op: (x, w, gamma or undefined, y or undefined, mean, rstd, choice, gp) -> (gx or undefined, gw,
+/// ggamma [T, K], gbeta [T, K]), with every derivative. A reverse walk calls it; so does whoever walks by hand.
+Vars conv_block_gradient(const ConvBlockOptions& options, InputGradient input, const Vars& operands);
 
 /// The same function in plain ops.
 ConvBlockResult conv_block_reference(const Var& x, const Var& w, const Var& gamma, const Var& beta,

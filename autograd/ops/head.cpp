@@ -108,17 +108,21 @@ class HeadLoss final : public Op, public std::enable_shared_from_this<HeadLoss> 
 
 }  // namespace
 
-HeadLossResult head_loss(const Var& x, const Var& w, const Var& bias, const Tensor& labels, LossReduction reduction,
-                         HeadFigures figures) {
+void check_head(std::string_view op, const Var& x, const Var& w, const Var& bias, const Tensor& labels) {
   const Shape &sx = x.shape(), &sw = w.shape(), &sb = bias.shape();
   IL_CHECK(sx.rank() == 3 && sw.rank() == 3 && sb == (Shape{sx[0], sw[2]}) && sx[0] == sw[0] && sx[2] == sw[1],
-           "head_loss: features {}, weights {} and bias {}; [T, N, F], [T, F, C] and [T, C] are needed", sx.to_string(),
+           "{}: features {}, weights {} and bias {}; [T, N, F], [T, F, C] and [T, C] are needed", op, sx.to_string(),
            sw.to_string(), sb.to_string());
   for (const Var* v : {&w, &bias})
     IL_CHECK(is_floating(x.dtype()) && v->dtype() == x.dtype(),
-             "head_loss: an operand of shape {} is {} where the features are {}; all must be f32 or all f64",
+             "{}: an operand of shape {} is {} where the features are {}; all must be f32 or all f64", op,
              v->shape().to_string(), name_of(v->dtype()), name_of(x.dtype()));
   check_labels({sx[0], sx[1], sw[2]}, labels);
+}
+
+HeadLossResult head_loss(const Var& x, const Var& w, const Var& bias, const Tensor& labels, LossReduction reduction,
+                         HeadFigures figures) {
+  check_head("head_loss", x, w, bias, labels);
   const Vars out = apply_op(std::make_shared<HeadLoss>(reduction, labels, figures), {x, w, bias});
   return {out[4].value(), out[0], out[1], out[2], out[5].defined() ? out[5].value() : Tensor()};
 }

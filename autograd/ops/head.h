@@ -5,6 +5,8 @@
 // goes on from gx: vjp({features}, {gx}, parameters).
 #pragma once
 
+#include <string_view>
+
 #include "autograd/var.h"
 #include "kernels/head.h"
 
@@ -23,5 +25,8 @@ enum class HeadFigures : std::uint8_t { kLoss, kLossAndAccuracy };
 /// x [T, N, F], w [T, F, C], bias [T, C]; labels i64 [T, N] in [0, C). Formulas and determinism: kernels/head.h.
 HeadLossResult head_loss(const Var& x, const Var& w, const Var& bias, const Tensor& labels, LossReduction reduction,
                          HeadFigures figures = HeadFigures::kLoss);
+
+/// Throws, naming the op, when these are not the operands of a head.
+void check_head(std::string_view op, const Var& x, const Var& w, const Var& bias, const Tensor& labels);
 
 }  // namespace innerloop::autograd

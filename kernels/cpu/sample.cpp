@@ -167,5 +167,8 @@ void run_here(const DrawTasks& k, Context& context) {
 }
 IL_REGISTER_KERNEL(DrawTasks);
 
+void run_here(const DrawEpisodes& k, Context& context) { compose(k, context); }
+IL_REGISTER_KERNEL(DrawEpisodes);
+
 }  // namespace
 }  // namespace innerloop::kernels::IL_TARGET_NAMESPACE

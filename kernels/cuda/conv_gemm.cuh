@@ -81,6 +81,28 @@ struct alignas(kCount * sizeof(T)) Together {
   T v[kCount];
 };
 
+/// What is written of a sum: the sum.
+struct WriteSum {
+  static constexpr bool kTakesStep = false;
+};
+
+/// Or what an SGD step makes of it: the parameter at the same place less `rate` times the sum. Parameters lie as the outputs do, so
+/// one distance leads from any output to its parameter: an argument of the kernel, where a pointer would cost registers.
+template <class T>
+struct WriteStep {
+  static constexpr bool kTakesStep = true;
+  std::int64_t distance = 0;           ///< bytes from an output to its parameter
+  T rate = 0;
+  bool here = false, in_join = false;  ///< where the step is taken: neither writes the sums
+
+  template <int kCount>
+  __device__ __forceinline__ void take(Together<T, kCount>& sums, const T* output) const {
+    const auto parameters = load_as<Together<T, kCount>>(reinterpret_cast<const char*>(output) + distance);
+#pragma unroll
+    for (int l = 0; l < kCount; ++l) sums.v[l] = parameters.v[l] - rate * sums.v[l];
+  }
+};
+
 /// Whether a kernel's tiles may be parts of a split sum: the registers of large ones leave no room for the join.
 template <class Tile>
 inline constexpr bool kJoins = Tile::kBlockM * Tile::kBlockN <= 64 * 32;
@@ -91,10 +113,11 @@ struct TilePlace {
 };
 
 /// joined[i] = ((part[0][i] + part[1][i]) + ...) for a block's tile, kVector neighbouring columns a thread at a time.
-template <class Tile, int kVector, class RowMap>
+template <class Tile, int kVector, class RowMap, class Write>
 __device__ __forceinline__ void join_parts(const ConvGemm<typename Tile::Element>& gemm, const TilePlace& place, int rows,
-                                           const RowMap& map) {
-  using V = Together<typename Tile::Element, kVector>;
+                                           const RowMap& map, const Write& write) {
+  using T = typename Tile::Element;
+  using V = Together<T, kVector>;
   constexpr int kAcross = Tile::kBlockN / kVector;
   const auto* const parts = gemm.out + place.out_task * gemm.out_task + place.group_offset;
   auto* const joined = gemm.joined + place.out_task * gemm.joined_task + place.group_offset;
@@ -110,16 +133,21 @@ __device__ __forceinline__ void join_parts(const ConvGemm<typename Tile::Element
 #pragma unroll
       for (int l = 0; l < kVector; ++l) sum.v[l] += next.v[l];
     }
+    if constexpr (Write::kTakesStep) {
+      if (write.in_join) write.take(sum, joined + at);
+    }
     store_as(joined + at, sum);
   }
 }
 
 /// A block's tile over `rows` rows and `steps` steps of kTileK. kVectorA, kVectorB and kVectorOut neighbouring elements
-/// of each tensor are aligned together; `map` gives the place of an output row. `block` counts from 0 to gemm.blocks.
-template <class Tile, int kVectorA, int kVectorB, int kVectorOut, class OperandA, class OperandB, class RowMap>
+/// of each tensor are aligned together; `map` gives the place of an output row. `block` counts from 0 to gemm.blocks. `write` makes
+/// what is written of the whole sums.
+template <class Tile, int kVectorA, int kVectorB, int kVectorOut, class OperandA, class OperandB, class RowMap,
+          class Write = WriteSum>
 __device__ __forceinline__ void conv_block(const ConvGemm<typename Tile::Element>& gemm, int rows, int steps,
                                            const OperandA& operand_a, const OperandB& operand_b, const RowMap& map,
-                                           unsigned block) {
+                                           unsigned block, const Write& write = {}) {
   using T = typename Tile::Element;
   constexpr int kTogether = kVectorOut < Tile::kRun ? kVectorOut : Tile::kRun;
   IL_DYNAMIC_SHARED(T, shared);
@@ -178,6 +206,9 @@ __device__ __forceinline__ void conv_block(const ConvGemm<typename Tile::Element
         if (i > 0) sums = load_as<Together<T, kTogether>>(to + at);
 #pragma unroll
         for (int l = 0; l < kTogether; ++l) sums.v[l] = i > 0 ? sums.v[l] + run[at + l] : run[at + l];
+        if constexpr (Write::kTakesStep) {
+          if (write.here && i + 1 == gemm.pieces_here) write.take(sums, to + at);
+        }
         store_as(to + at, sums);
       }
     });
@@ -187,7 +218,7 @@ __device__ __forceinline__ void conv_block(const ConvGemm<typename Tile::Element
     __syncthreads();  // place has been written, were there no products
     const int ticket = place[0].ticket;
     if (!is_last_block(gemm.tickets + ticket, static_cast<unsigned>(gemm.piece_groups))) return;
-    join_parts<Tile, kVectorOut>(gemm, place[0], rows, map);
+    join_parts<Tile, kVectorOut>(gemm, place[0], rows, map, write);
   }
 }
 

@@ -57,12 +57,12 @@ bool fit_together(const InputGradPlan<float>& input, const WeightGradPlan<float>
 }
 
 /// The launch, or false where two are needed.
-bool run_together(const ConvGrads& op, ConvMath math, Context& context) {
+bool run_together(const ConvGrads& op, const WeightStep& step, ConvMath math, Context& context) {
   if (op.input.gx.dtype != DType::kF32 || op.input.gx.shape.numel() == 0 || op.weight.gw.shape.numel() == 0) return false;
   const int pairs_input = count_pairs(ConvInputGrad::kName, op.input.gy, op.input.w);
   const int pairs_weight = count_pairs(ConvWeightGrad::kName, op.weight.x, op.weight.gy);
   const InputGradPlan<float> input(op.input, sizes_of(op.input, pairs_input), pairs_input, math, context);
-  const WeightGradPlan<float> weight(op.weight, sizes_of(op.weight, pairs_weight), pairs_weight, math, context);
+  const WeightGradPlan<float> weight(op.weight, step, sizes_of(op.weight, pairs_weight), pairs_weight, math, context);
   if (!fit_together(input, weight)) return false;
   GradsParams params{input.params, weight.params};
   if (input.choice.math == ConvMath::kTf32)
@@ -73,11 +73,22 @@ bool run_together(const ConvGrads& op, ConvMath math, Context& context) {
 }
 
 void run_here(const ConvGrads& op, Context& context) {
-  if (conv_engine() == ConvEngine::kOwn && run_together(op, conv_math(), context)) return;
+  if (conv_engine() == ConvEngine::kOwn && run_together(op, {}, conv_math(), context)) return;
   compose(op, context);
 }
 
+void run_here(const ConvGradsStep& op, Context& context) {
+  const ConvMath math = conv_math();
+  if (run_together(op.grads, op.step, math, context)) return;
+  conv_own(op.grads.input, math, context);
+  conv_own(op.grads.weight, op.step, math, context);
+}
+
+void run_here(const ConvWeightGradStep& op, Context& context) { conv_own(op.grad, op.step, conv_math(), context); }
+
 IL_REGISTER_KERNEL(ConvGrads);
+IL_REGISTER_KERNEL(ConvGradsStep);
+IL_REGISTER_KERNEL(ConvWeightGradStep);
 
 }  // namespace
 }  // namespace innerloop::kernels::cuda

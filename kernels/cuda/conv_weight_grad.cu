@@ -13,12 +13,14 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocksSm)
 
 }  // namespace
 
-void conv_own(const ConvWeightGrad& op, ConvMath math, Context& context) {
+void conv_own(const ConvWeightGrad& op, ConvMath math, Context& context) { conv_own(op, {}, math, context); }
+
+void conv_own(const ConvWeightGrad& op, const WeightStep& step, ConvMath math, Context& context) {
   if (op.gw.shape.numel() == 0) return;
   const int pairs = count_pairs(ConvWeightGrad::kName, op.x, op.gy);
   const ConvSizes z = sizes_of(op, pairs);
   with_float(op.gw.dtype, ConvWeightGrad::kName, [&]<class T>(T) {
-    WeightGradPlan<T> plan(op, z, pairs, math, context);
+    WeightGradPlan<T> plan(op, step, z, pairs, math, context);
     with_tile<T, Major::kAcrossK, Major::kAcrossK>(plan.choice, [&]<class Tile, int kVectorA, int kVectorB>() {
       launch_conv<Tile>(ConvWeightGrad::kName, conv_weight_grad_kernel<Tile, kVectorA, kVectorB>, plan.params, plan.rows,
                         plan.out_tasks, 1, context);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "kernels/cuda/conv_split.cuh"
+#include "kernels/cuda/conv_step.h"
 
 namespace innerloop::kernels::cuda {
 
@@ -16,13 +17,14 @@ struct WeightGradParams {
   FilterRows a;
   DenseColumns b;
   int steps;
+  WriteStep<T> write;
 };
 
 /// The work of a block of the launch.
 template <class Tile, int kVectorA, int kVectorB>
 __device__ __forceinline__ void weight_grad_block(const WeightGradParams<typename Tile::Element>& p, unsigned block) {
   conv_block<Tile, kVectorA, kVectorB, kVectorB>(
-      p.gemm, p.a.gather.columns, p.steps, p.a, p.b, [&](int row) { return row * p.b.pitch; }, block);
+      p.gemm, p.a.gather.columns, p.steps, p.a, p.b, [&](int row) { return row * p.b.pitch; }, block, p.write);
 }
 
 /// A weight gradient, ready to be tiled.
@@ -33,11 +35,12 @@ struct WeightGradPlan {
   TileChoice choice;
   SplitSum<T> parts;
 
-  WeightGradPlan(const ConvWeightGrad& op, const ConvSizes& z, int pairs, ConvMath math, Context& context)
+  WeightGradPlan(const ConvWeightGrad& op, const WeightStep& step, const ConvSizes& z, int pairs, ConvMath math,
+                 Context& context)
       : out_tasks(op.gw.shape[0]) {
     const ConvGeometry& g = op.geometry;
     ConvGemm<T>& gemm = params.gemm;
-    bool vectors_a = z.group_c() % 4 == 0, vectors_b = z.group_k() % 4 == 0 && aligned(op.gw);
+    bool vectors_a = z.group_c() % 4 == 0, vectors_b = z.group_k() % 4 == 0 && aligned(op.gw) && aligned(step.from);
     for (int n = 0; n < pairs; ++n) {
       gemm.a[n] = op.x[n].as<T>(), gemm.a_task[n] = task_stride(op.x[n]);
       gemm.b[n] = op.gy[n].as<T>(), gemm.b_task[n] = task_stride(op.gy[n]);
@@ -57,6 +60,11 @@ struct WeightGradPlan {
     rows = params.a.gather.columns;
     cut_steps(gemm, params.steps, std::min(kMaxChunks, conv_ceil_div(pixels, kChunkPixels)));
     parts = SplitSum<T>(gemm, op.gw, z.w_size(), z.tasks, rows, context);
+    if (step.from) {
+      const auto address = [](const void* p) { return reinterpret_cast<std::intptr_t>(p); };
+      const bool joins = gemm.joined != nullptr;
+      params.write = {address(step.from.data) - address(op.gw.data), static_cast<T>(step.rate), !joins, joins};
+    }
     choice = fit_for_join(gemm, choose_tile(math, vectors_of(vectors_a, vectors_b), rows, gemm.columns, pixels,
                                             out_tasks * z.groups * gemm.piece_groups));
   }

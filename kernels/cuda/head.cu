@@ -3,7 +3,7 @@
 //
 // Logits are made by warps, a row each, lanes along the features; softmax by kRowThreads threads a row (loss_rows.cuh); the
 // products with d by one thread an element. A sum is made in T over at most kRun terms at a time and joined in float64.
-#include "kernels/head.h"
+#include "kernels/inner_step.h"
 
 #include "kernels/cuda/cuda_device.h"
 #include "kernels/cuda/dispatch.h"
@@ -25,6 +25,16 @@ struct Size {
   double c;  ///< the weight of one sample
 };
 
+/// What is written of a gradient: itself, or the parameter after a step along it.
+template <class T>
+struct Written {
+  bool step = false;
+  T rate = 0;
+  __device__ __forceinline__ T operator()(const T* parameter, unsigned i, T gradient) const {
+    return step ? parameter[i] - rate * gradient : gradient;
+  }
+};
+
 template <class T>
 struct Forward {
   Size size;
@@ -32,6 +42,7 @@ struct Forward {
   const std::int64_t* labels;
   T *loss, *prob, *gx, *gw, *gbias;
   double* accuracy;  ///< may be null
+  Written<T> written;
 };
 
 template <class T>
@@ -41,6 +52,7 @@ struct Tangent {
   const std::int64_t* labels;
   const T *tx, *tw, *tbias;  ///< null: zero
   T *tgx, *tgw, *tgbias;
+  Written<T> written;
 };
 
 /// sum over i < count of term(i), in T over runs and float64 over these.
@@ -187,8 +199,10 @@ __global__ void __launch_bounds__(kBlock) head_loss_kernel(Forward<T> k) {
   for (unsigned i = threadIdx.x; i < s.samples * s.features; i += kBlock)
     gx[i] = at_feature(s, d, w, i / s.features, i % s.features);
   for (unsigned i = threadIdx.x; i < s.features * s.classes; i += kBlock)
-    gw[i] = at_weight(s, x, d, i / s.classes, i % s.classes);
-  for (unsigned c = threadIdx.x; c < s.classes; c += kBlock) of_task(k.gbias, s.classes)[c] = at_bias(s, d, c);
+    gw[i] = k.written(w, i, at_weight(s, x, d, i / s.classes, i % s.classes));
+  const T* bias = of_task(k.bias, s.classes);
+  for (unsigned c = threadIdx.x; c < s.classes; c += kBlock)
+    of_task(k.gbias, s.classes)[c] = k.written(bias, c, at_bias(s, d, c));
 }
 
 template <class T>
@@ -228,9 +242,11 @@ __global__ void __launch_bounds__(kBlock) head_loss_jvp_kernel(Tangent<T> k) {
   for (unsigned i = threadIdx.x; i < s.features * s.classes; i += kBlock) {
     const unsigned f = i / s.classes, c = i % s.classes;
     const T moved = tx != nullptr ? at_weight(s, tx, d, f, c) : T{0};
-    tgw[i] = at_weight(s, x, td, f, c) + moved;
+    tgw[i] = k.written(tw, i, at_weight(s, x, td, f, c) + moved);
   }
-  for (unsigned c = threadIdx.x; c < s.classes; c += kBlock) of_task(k.tgbias, s.classes)[c] = at_bias(s, td, c);
+  const T* tbias = of_task(k.tbias, s.classes);
+  for (unsigned c = threadIdx.x; c < s.classes; c += kBlock)
+    of_task(k.tgbias, s.classes)[c] = k.written(tbias, c, at_bias(s, td, c));
 }
 
 /// Sizes where a block a task is the way; nothing where the head is composed.
@@ -243,11 +259,17 @@ Size size_of_task(const ConstView& x, const ConstView& w, LossReduction reductio
   return {static_cast<unsigned>(samples), static_cast<unsigned>(features), static_cast<unsigned>(classes), c};
 }
 
-void run_here(const HeadLoss& k, Context& context) {
-  check(k);
+/// How a parameter's gradient is used.
+struct Use {
+  bool step = false;
+  double rate = 0;
+};
+
+/// Whether one launch does it; nothing is done where not.
+bool launch_head(const HeadLoss& k, const Use& use, Context& context) {
   const Size size = size_of_task(k.x, k.w, k.reduction);
   const auto tasks = static_cast<unsigned>(k.x.shape[0]);
-  if (size.samples == 0 || tasks == 0) return compose(k, context);
+  if (size.samples == 0 || tasks == 0) return false;
   with_float(k.x.dtype, HeadLoss::kName, [&]<class T>(T) {
     const Forward<T> f{size,
                        k.x.as<T>(),
@@ -259,16 +281,17 @@ void run_here(const HeadLoss& k, Context& context) {
                        k.gx.as<T>(),
                        k.gw.as<T>(),
                        k.gbias.as<T>(),
-                       k.accuracy.as<double>()};
+                       k.accuracy.as<double>(),
+                       {use.step, static_cast<T>(use.rate)}};
     launch(head_loss_kernel<T>, dim3(tasks), dim3(kBlock), size.samples * size.classes * sizeof(T), stream_of(context), f);
   });
+  return true;
 }
 
-void run_here(const HeadLossJvp& k, Context& context) {
-  check(k);
+bool launch_head(const HeadLossJvp& k, const Use& use, Context& context) {
   const Size size = size_of_task(k.x, k.w, k.reduction);
   const auto tasks = static_cast<unsigned>(k.x.shape[0]);
-  if (size.samples == 0 || tasks == 0) return compose(k, context);
+  if (size.samples == 0 || tasks == 0) return false;
   with_float(k.x.dtype, HeadLossJvp::kName, [&]<class T>(T) {
     const Tangent<T> t{size,
                        k.x.as<T>(),
@@ -280,14 +303,35 @@ void run_here(const HeadLossJvp& k, Context& context) {
                        k.tbias.as<T>(),
                        k.tgx.as<T>(),
                        k.tgw.as<T>(),
-                       k.tgbias.as<T>()};
+                       k.tgbias.as<T>(),
+                       {use.step, static_cast<T>(use.rate)}};
     launch(head_loss_jvp_kernel<T>, dim3(tasks), dim3(kBlock), 2 * size.samples * size.classes * sizeof(T),
            stream_of(context), t);
   });
+  return true;
+}
+
+void run_here(const HeadLoss& k, Context& context) {
+  check(k);
+  if (!launch_head(k, {}, context)) compose(k, context);
+}
+void run_here(const HeadLossJvp& k, Context& context) {
+  check(k);
+  if (!launch_head(k, {}, context)) compose(k, context);
+}
+void run_here(const HeadStep& k, Context& context) {
+  check(k);
+  if (!launch_head(k.head, {true, k.rate}, context)) compose(k, context);
+}
+void run_here(const HeadStepJvp& k, Context& context) {
+  check(k);
+  if (!launch_head(k.head, {true, k.rate}, context)) compose(k, context);
 }
 
 IL_REGISTER_KERNEL(HeadLoss);
 IL_REGISTER_KERNEL(HeadLossJvp);
+IL_REGISTER_KERNEL(HeadStep);
+IL_REGISTER_KERNEL(HeadStepJvp);
 
 }  // namespace
 }  // namespace innerloop::kernels::IL_TARGET_NAMESPACE

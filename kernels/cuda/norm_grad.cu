@@ -3,6 +3,7 @@
 //   gy = A gz + B (y - mean) + C,  A = gamma rstd,  B = -A rstd ggamma/M,  C = -A gbeta/M
 #include "kernels/cuda/norm_dispatch.h"
 #include "kernels/cuda/norm_passes.cuh"
+#include "kernels/cuda/norm_step.cuh"
 
 namespace innerloop::kernels::IL_TARGET_NAMESPACE {
 namespace {
@@ -19,6 +20,7 @@ struct GradPass {
   const std::uint8_t* choice;
   const T* gp;
   T *gy, *ggamma, *gbeta;
+  ChannelStep<T> step;
 
   __device__ __forceinline__ GradPass of_task(unsigned task) const {
     GradPass pass = *this;
@@ -27,6 +29,7 @@ struct GradPass {
     pass.mean = mean.of_task(task), pass.rstd = rstd.of_task(task), pass.gamma = gamma.of_task(task);
     pass.ggamma += static_cast<std::int64_t>(task) * grid.channels;
     pass.gbeta += static_cast<std::int64_t>(task) * grid.channels;
+    pass.step = step.of_task(task, grid.channels);
     return pass;
   }
 
@@ -51,6 +54,7 @@ struct GradPass {
     const double a = gamma.at_or(channel, 1) * s, gg = s * dot;
     gbeta[channel] = static_cast<T>(sum);
     ggamma[channel] = static_cast<T>(gg);
+    step.take(channel, static_cast<T>(gg), static_cast<T>(sum));
     constants[kMean] = given[0];
     constants[kA] = static_cast<T>(a);
     constants[kB] = static_cast<T>(-a * s * gg * grid.per_pixel);
@@ -89,18 +93,22 @@ struct GradPass {
   }
 };
 
-void run_here(const NormReluPoolGrad& k, Context& context) {
+void run_here(const NormGradStep& all, Context& context) {
+  const NormReluPoolGrad& k = all.grad;
   const NormGrid grid(k.y.shape, k.pool, k.kName);
   with_norm(k.y.dtype, k.pool, k.kName, {k.y, k.gy, k.gp, k.choice}, [&]<class T>(T, auto width, auto side) {
     run_sums_and_walk(
         GradPass<T, width(), side()>{grid, k.y.as<T>(), Line<T>(k.mean), Line<T>(k.rstd), Line<T>(k.gamma),
                                      k.choice.as<std::uint8_t>(), k.gp.as<T>(), k.gy.as<T>(), k.ggamma.as<T>(),
-                                     k.gbeta.as<T>()},
+                                     k.gbeta.as<T>(), ChannelStep<T>(all.step)},
         context);
   });
 }
 
+void run_here(const NormReluPoolGrad& k, Context& context) { run_here(NormGradStep{k, {}}, context); }
+
 IL_REGISTER_KERNEL(NormReluPoolGrad);
+IL_REGISTER_KERNEL(NormGradStep);
 
 }  // namespace
 }  // namespace innerloop::kernels::IL_TARGET_NAMESPACE

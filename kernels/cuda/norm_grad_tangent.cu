@@ -6,6 +6,7 @@
 //   D = -P rstd ggamma/M - A (trstd ggamma + rstd tggamma)/M,  E = -(P gbeta + A tgbeta)/M
 #include "kernels/cuda/norm_dispatch.h"
 #include "kernels/cuda/norm_passes.cuh"
+#include "kernels/cuda/norm_step.cuh"
 
 namespace innerloop::kernels::IL_TARGET_NAMESPACE {
 namespace {
@@ -21,7 +22,8 @@ struct GradTangentPass {
   const std::uint8_t* choice;
   Line<T> mean, rstd, gamma, tmean, trstd, tgamma, ggamma, gbeta;
   T *gy, *tgy;  // gy null: not wanted
-  T *tggamma, *tgbeta;
+  T *tggamma, *tgbeta;  // null: not wanted
+  ChannelStep<T> step;
 
   __device__ __forceinline__ GradTangentPass of_task(unsigned task) const {
     GradTangentPass pass = *this;
@@ -32,8 +34,8 @@ struct GradTangentPass {
     pass.tmean = tmean.of_task(task), pass.trstd = trstd.of_task(task), pass.tgamma = tgamma.of_task(task);
     pass.ggamma = ggamma.of_task(task), pass.gbeta = gbeta.of_task(task);
     pass.gy = cuda::of_task(gy, task, grid.task_elements()), pass.tgy += task * grid.task_elements();
-    pass.tggamma += static_cast<std::int64_t>(task) * grid.channels;
-    pass.tgbeta += static_cast<std::int64_t>(task) * grid.channels;
+    pass.tggamma = cuda::of_task(tggamma, task, grid.channels), pass.tgbeta = cuda::of_task(tgbeta, task, grid.channels);
+    pass.step = step.of_task(task, grid.channels);
     return pass;
   }
 
@@ -78,8 +80,9 @@ struct GradTangentPass {
     // sum gz (y - mean) is ggamma/rstd, known from the gradient.
     const double tgg = s * dot + ts * (gg / s);
     const double a = g * s, p = tgamma.at_or(channel, 0) * s + g * ts;
-    tgbeta[channel] = static_cast<T>(sum);
-    tggamma[channel] = static_cast<T>(tgg);
+    if (tgbeta != nullptr) tgbeta[channel] = static_cast<T>(sum);
+    if (tggamma != nullptr) tggamma[channel] = static_cast<T>(tgg);
+    step.take(channel, static_cast<T>(tgg), static_cast<T>(sum));
     constants[kMean] = given[0];
     constants[kTMean] = given[1];
     constants[kA] = static_cast<T>(a);
@@ -138,7 +141,8 @@ struct GradTangentPass {
   }
 };
 
-void run_here(const NormReluPoolGradJvp& k, Context& context) {
+void run_here(const NormGradJvpStep& all, Context& context) {
+  const NormReluPoolGradJvp& k = all.grad;
   const NormGrid grid(k.y.shape, k.pool, k.kName);
   with_norm(k.y.dtype, k.pool, k.kName, {k.y, k.ty, k.gp, k.tgp, k.choice, k.gy, k.tgy},
             [&]<class T>(T, auto width, auto side) {
@@ -147,12 +151,15 @@ void run_here(const NormReluPoolGradJvp& k, Context& context) {
                       grid, k.y.as<T>(), k.ty.as<T>(), k.gp.as<T>(), k.tgp.as<T>(), k.choice.as<std::uint8_t>(),
                       Line<T>(k.mean), Line<T>(k.rstd), Line<T>(k.gamma), Line<T>(k.tmean), Line<T>(k.trstd),
                       Line<T>(k.tgamma), Line<T>(k.ggamma), Line<T>(k.gbeta), k.gy.as<T>(), k.tgy.as<T>(),
-                      k.tggamma.as<T>(), k.tgbeta.as<T>()},
+                      k.tggamma.as<T>(), k.tgbeta.as<T>(), ChannelStep<T>(all.step)},
                   context);
             });
 }
 
+void run_here(const NormReluPoolGradJvp& k, Context& context) { run_here(NormGradJvpStep{k, {}}, context); }
+
 IL_REGISTER_KERNEL(NormReluPoolGradJvp);
+IL_REGISTER_KERNEL(NormGradJvpStep);
 
 }  // namespace
 }  // namespace innerloop::kernels::IL_TARGET_NAMESPACE

@@ -6,37 +6,10 @@
 #include "kernels/cuda/dispatch.h"
 #include "kernels/cuda/launch.cuh"
 #include "kernels/cuda/tickets.cuh"
+#include "kernels/cuda/update_lists.cuh"
 
 namespace innerloop::kernels::IL_TARGET_NAMESPACE {
 namespace {
-
-constexpr unsigned kThreads = 256;
-constexpr std::int64_t kPiece = 4 * kThreads;  ///< elements a block
-
-struct ListEntry {
-  const void *a, *b;  ///< read
-  void *p, *q, *r;    ///< written
-  std::int64_t count, period;
-  std::int32_t first_block;
-};
-
-struct List {
-  ListEntry entry[kMaxList];
-  std::int32_t size;
-};
-
-struct Piece {
-  const ListEntry* entry;
-  std::int64_t begin, end;
-};
-
-__device__ Piece piece_of_block(const List& list) {
-  int i = list.size - 1;
-  while (i > 0 && list.entry[i].first_block > static_cast<int>(blockIdx.x)) --i;
-  const ListEntry& e = list.entry[i];
-  const std::int64_t begin = (static_cast<int>(blockIdx.x) - e.first_block) * kPiece;
-  return {&e, begin, begin + kPiece < e.count ? begin + kPiece : e.count};
-}
 
 template <class T>
 __global__ void repeat_list_kernel(List list) {
@@ -59,11 +32,6 @@ __global__ void sgd_list_kernel(List list, T rate, const double* rate_from) {
 }
 
 template <class T>
-struct AdamConstants {
-  T beta1, rest1, beta2, rest2, epsilon, clip;
-};
-
-template <class T>
 __global__ void adam_list_kernel(List list, AdamConstants<T> c, const double* schedule) {
   const Piece piece = piece_of_block(list);
   const ListEntry& e = *piece.entry;
@@ -71,13 +39,7 @@ __global__ void adam_list_kernel(List list, AdamConstants<T> c, const double* sc
   const T* grad = static_cast<const T*>(e.a);
   T *theta = static_cast<T*>(e.p), *m = static_cast<T*>(e.q), *v = static_cast<T*>(e.r);
   for (std::int64_t i = piece.begin + threadIdx.x; i < piece.end; i += kThreads) {
-    const T raw = grad[i];
-    const T g = raw < -c.clip ? -c.clip : (raw > c.clip ? c.clip : raw);  // a NaN stays a NaN
-    const T new_m = c.beta1 * m[i] + c.rest1 * g;
-    const T new_v = c.beta2 * v[i] + c.rest2 * (g * g);
-    m[i] = new_m;
-    v[i] = new_v;
-    theta[i] -= rate * new_m / (sqrt(new_v * unbias2) + c.epsilon);
+    adam_element(c, rate, unbias2, grad[i], theta[i], m[i], v[i]);
   }
 }
 
@@ -95,18 +57,6 @@ __global__ void mean_list_kernel(List list, double tasks) {
   }
 }
 
-/// Folds `value` over the block in a fixed tree; the result is in thread 0.
-__device__ double block_sum(double value) {
-  IL_SHARED(double, warp_total, [kThreads / 32]);
-  for (int offset = 16; offset > 0; offset /= 2) value += __shfl_down_sync(0xFFFFFFFFu, value, offset);
-  if (threadIdx.x % 32 == 0) warp_total[threadIdx.x / 32] = value;
-  __syncthreads();
-  double total = 0;
-  if (threadIdx.x == 0)
-    for (unsigned w = 0; w < kThreads / 32; ++w) total += warp_total[w];
-  return total;
-}
-
 /// Partial sums of all blocks; the last block joins those of each tensor, a warp a tensor, in a fixed order.
 template <class T>
 __global__ void squares_list_kernel(List list, double* partial, double* y, unsigned* ticket) {
@@ -120,31 +70,8 @@ __global__ void squares_list_kernel(List list, double* partial, double* y, unsig
   const double total = block_sum(squares);
   if (threadIdx.x == 0) partial[blockIdx.x] = total;
   if (!is_last_block(ticket, gridDim.x)) return;
-  const int lane = static_cast<int>(threadIdx.x % 32);
-  for (int i = static_cast<int>(threadIdx.x / 32); i < list.size; i += static_cast<int>(kThreads / 32)) {
-    const int end = i + 1 < list.size ? list.entry[i + 1].first_block : static_cast<int>(gridDim.x);
-    double mine = 0;
-    for (int b = list.entry[i].first_block + lane; b < end; b += 32) mine += partial[b];
-    for (int offset = 16; offset > 0; offset /= 2) mine += __shfl_down_sync(0xFFFFFFFFu, mine, offset);
-    if (lane == 0) y[i] = mine;
-  }
-}
-
-/// Cuts `n` tensors into launches of at most kMaxList: fill(i) makes an entry, whose pieces are counted here, and
-/// go(list, first, blocks) launches.
-template <class Fill, class Go>
-void in_lists(std::size_t n, const Fill& fill, const Go& go) {
-  for (std::size_t first = 0; first < n; first += kMaxList) {
-    List list{};
-    std::int32_t blocks = 0;
-    for (std::size_t i = first; i < n && i < first + kMaxList; ++i) {
-      ListEntry entry = fill(i);
-      entry.first_block = blocks;
-      blocks += static_cast<std::int32_t>((entry.count + kPiece - 1) / kPiece);
-      list.entry[list.size++] = entry;
-    }
-    if (blocks > 0) go(list, first, blocks);
-  }
+  for (int i = static_cast<int>(threadIdx.x / 32); i < list.size; i += static_cast<int>(kThreads / 32))
+    join_entry(list, i, partial, y + i);
 }
 
 DType dtype_of(std::span<const ConstView> list) { return list.empty() ? DType::kF32 : list[0].dtype; }
@@ -186,12 +113,7 @@ void run_here(const AdamList& k, Context& context) {
   IL_CHECK(k.grad.size() == n && k.m.size() == n && k.v.size() == n, "adam_list: {}, {}, {} and {} tensors",
            k.grad.size(), n, k.m.size(), k.v.size());
   with_float(dtype_of(k.grad), "adam_list", [&]<class T>(T) {
-    const AdamConstants<T> constants{static_cast<T>(k.beta1),
-                                     static_cast<T>(1 - k.beta1),
-                                     static_cast<T>(k.beta2),
-                                     static_cast<T>(1 - k.beta2),
-                                     static_cast<T>(k.epsilon),
-                                     k.clip > 0 ? static_cast<T>(k.clip) : static_cast<T>(HUGE_VAL)};
+    const AdamConstants<T> constants = adam_constants<T>(k);
     in_lists(
         n,
         [&](std::size_t i) {

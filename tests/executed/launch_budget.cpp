@@ -8,8 +8,8 @@ namespace {
 
 /// What a recorded step may hold at most. A step that needs fewer should lower its line.
 const std::map<std::string, std::uint64_t> kMost = {
-    {"paper", 385}, {"released", 362}, {"omniglot", 66},
-    {"omniglot, K = 5", 219}, {"miniimagenet", 252}, {"demo", 206},
+    {"paper", 372}, {"released", 347}, {"omniglot", 59},
+    {"omniglot, K = 5", 204}, {"miniimagenet", 237}, {"demo", 195},
 };
 
 TEST(LaunchBudget, NoPresetsStepLaunchesMoreThanItDid) {

@@ -130,8 +130,8 @@ TEST(MetaGradient, SecondOrderDiffersFromFirstByTheHessian) {
                                                 LossReduction::kMean)};
       },
       at, along, autograd::Record::kValues));
-  EXPECT_TRUE(near(g2, sgd_step(g1, h, 0.1), kMixedReverse));
-  std::vector<Tensor> difference = sgd_step(g2, g1, 1.0);
+  EXPECT_TRUE(near(g2, test::shifted(g1, -0.1, h), kMixedReverse));
+  std::vector<Tensor> difference = test::shifted(g2, -1.0, g1);
   EXPECT_GT(norm(difference), 1e-3 * norm(g1)) << "the second-order term is too small to be tested";
 }
 

@@ -127,6 +127,33 @@ TEST_P(NetDerivatives, SharedParametersGetTheSumOverTasks) {
   EXPECT_TRUE(near(together, sum, kAdjoint));
 }
 
+/// A step and its derivatives against the gradient and the Hessian, fused and in plain ops. The tangent takes the fused rules; the
+/// reverse walk over the step goes through the ops' references.
+TEST_P(NetDerivatives, AStepIsDownTheGradientAndItsDerivativeTakesTheHessian) {
+  constexpr double kRate = 0.3;
+  const Instance i = instance(family(), 2, 2, 3);
+  const std::vector<Tensor> v = random_like(i.params, 9);
+  const std::vector<Tensor> moved = shifted(i.params, -kRate, gradient(net, i, family().loss, i.params));
+  const std::vector<Tensor> lambda = shifted(v, -kRate, product(net, i, family().loss, i.params, v));
+  const auto reduction = family().loss == LossKind::kSum ? autograd::LossReduction::kSum : autograd::LossReduction::kMean;
+  for (const nn::BlockForm form : {nn::BlockForm::kFused, nn::BlockForm::kReference}) {
+    SCOPED_TRACE(form == nn::BlockForm::kFused ? "fused" : "plain");
+    nn::ConvNetOptions options = family().options;
+    options.form = form;
+    const ConvNet of_form(options);
+    Vars at;
+    for (const Tensor& p : i.params) at.push_back(autograd::variable(p));
+    const nn::ParameterStep step = of_form.step(at, i.images, i.labels, reduction, kRate, Record::kGraph);
+    EXPECT_TRUE(near(autograd::values(step.next), moved, kNetFused));
+    EXPECT_TRUE(near(autograd::values(autograd::jvp(step.next, at, constants(v), Record::kValues)), lambda, kNetFused));
+    EXPECT_TRUE(near(autograd::values(autograd::vjp(step.next, constants(v), at, Record::kValues)), lambda, kNetFused));
+    const nn::ParameterStep alone = of_form.step(at, i.images, i.labels, reduction, kRate, Record::kValues);
+    EXPECT_TRUE(same_bits(autograd::values(alone.next), autograd::values(step.next)));
+    EXPECT_TRUE(same_bits({alone.loss}, {step.loss}));
+    for (const Var& next : alone.next) EXPECT_FALSE(next.tracked());
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Presets, NetDerivatives, ::testing::ValuesIn(families()),
                          [](const ::testing::TestParamInfo<Family>& f) { return f.param.name; });
 

@@ -1,8 +1,8 @@
 // What happens to all parameters at once, on those of a network of four blocks of 64 filters.
 #include <fmt/format.h>
 
+#include "kernels/outer_update.h"
 #include "kernels/pack.h"
-#include "kernels/update_lists.h"
 #include "traffic_row.h"
 
 namespace innerloop::executed {
@@ -65,6 +65,15 @@ void add_lists(TrafficTable& table) {
   Tensor squares = Tensor::zeros({static_cast<std::int64_t>(mean.views.size())}, DType::kF64);
   table.add("sum_of_squares_list", one, mean.size + bytes({&squares}),
             kernels::SumOfSquaresList{mean.views, squares.mutable_view()});
+
+  Tensor now = Tensor::zeros({1}, DType::kI64), row = Tensor::zeros({3}, DType::kF64);
+  const Tensor rates = Tensor::full({4, 3}, DType::kF64, 1);
+  Tensor state = Tensor::zeros({3 * squares.numel()}, DType::kF64);
+  kernels::OuterUpdate update{{rates.view(), now.mutable_view(), row.mutable_view()}, {}, squares.mutable_view(),
+                              state.mutable_view()};
+  update.adam.schedule = row.view(), update.adam.grad = mean.views, update.adam.theta = theta.mutable_views;
+  update.adam.m = m.mutable_views, update.adam.v = v.mutable_views;
+  table.add("outer_update", one, 4 * mean.size + 3 * theta.size + bytes({&squares, &state}), update);
 
   const Tensor losses = Tensor::full({32}, DType::kF32, 1);
   Tensor columns = Tensor::zeros({32, 5}, DType::kF32), ring = Tensor::zeros({4, 32 * 3}, DType::kF64);

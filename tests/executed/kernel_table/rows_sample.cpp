@@ -18,6 +18,26 @@ void add_gather(TrafficTable& table, const std::string& op, const std::string& w
   table.add(op, fmt::format("{}: 2 x 5 of {}x{}x{}", workload, side, side, channels), 5 * values + bytes({&index}), k);
 }
 
+/// 32 tasks of W1's kind in one launch: the images, and nothing of the indices.
+void add_episodes(TrafficTable& table) {
+  const std::int64_t tasks = 32, ways = 5, side = 28;
+  const Tensor images = Tensor::full({10, side, side, 1}, DType::kU8, 9), clock = Tensor::zeros({1}, DType::kI64);
+  Tensor support = Tensor::empty({tasks, ways, side, side, 1}, DType::kF32),
+         query = Tensor::empty({tasks, ways, side, side, 1}, DType::kF32);
+  kernels::Augmentation pepper;
+  pepper.probability = 0.5f;
+  const std::vector<kernels::Augmentation> augmentations{pepper};
+  kernels::DrawEpisodes k;
+  k.draw.scheme = kernels::TaskScheme::kInstances;
+  k.draw.image_count = 10, k.draw.ways = ways, k.draw.shots = 1, k.draw.queries = 1;
+  k.draw.clock = k.support.clock = k.query.clock = clock.view();
+  k.support.images = k.query.images = images.view();
+  k.support.out = support.mutable_view(), k.query.out = query.mutable_view();
+  k.query.augmentations = augmentations, k.query.image0 = ways;
+  const auto values = static_cast<std::uint64_t>(support.numel() + query.numel());
+  table.add("draw_episodes pepper", "W1: 32 x (5 + 5) of 28x28x1", 5 * values + bytes({&clock}), k);
+}
+
 }  // namespace
 
 void add_samples(TrafficTable& table) {
@@ -30,6 +50,8 @@ void add_samples(TrafficTable& table) {
   draw.image_count = 1200, draw.ways = ways, draw.shots = 1, draw.queries = queries;
   draw.support_index = support.mutable_view(), draw.query_index = query.mutable_view(), draw.clock = clock.view();
   table.add("draw_tasks", "W1: 32 tasks, 5 ways", bytes({&support, &query, &clock}), draw);
+
+  add_episodes(table);
 
   kernels::Augmentation pepper, shift;
   pepper.probability = 0.5f;

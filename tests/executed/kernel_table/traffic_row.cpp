@@ -49,6 +49,7 @@ std::vector<TrafficRow> traffic_rows() {
   add_convolutions(table);
   add_norms(table);
   add_heads(table);
+  add_steps(table);
   add_lists(table);
   add_samples(table);
   add_maps(table);

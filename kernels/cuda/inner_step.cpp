@@ -1,0 +1,76 @@
+// Steps of a conv block on the device (kernels/inner_step.h): its kernels write the parameters after the step where they have their
+// gradients at hand. The libraries' convolutions cannot; with them a step is composed.
+#include "kernels/inner_step.h"
+
+#include <optional>
+
+#include "kernels/cuda/conv_engine.h"
+#include "kernels/cuda/conv_step.h"
+#include "kernels/cuda/norm_step.h"
+#include "kernels/temporary.h"
+
+namespace innerloop::kernels::IL_TARGET_NAMESPACE {
+namespace {
+
+Temporary like(const ConstView& v, Context& context) { return {v.shape, v.dtype, context}; }
+
+/// `input` and `weight`, or `weight` alone where nobody wants the input's gradient.
+void run_convolutions(const ConvInputGrad& input, const ConvWeightGrad& weight, const WeightStep& step, Context& context) {
+  if (input.gx) {
+    run(ConvGradsStep{{input, weight}, step}, context);
+  } else {
+    run(ConvWeightGradStep{weight, step}, context);
+  }
+}
+
+void run_here(const ConvBlockStep& k, Context& context) {
+  const ConvBlockGrad& g = k.grad;
+  if (conv_engine() != ConvEngine::kOwn || !g.y) return compose(k, context);
+  check(k);
+  const Temporary gy = like(g.y, context);
+  run(NormGradStep{{g.pool, g.y, g.mean, g.rstd, g.gamma, g.choice, g.gp, gy.view(), g.ggamma, g.gbeta},
+                   {k.rate, g.gamma, k.beta, k.next_gamma, k.next_beta}},
+      context);
+  run_convolutions({g.geometry, {gy.view(), {}}, {g.w, {}}, g.gx}, {g.geometry, {g.x, {}}, {gy.view(), {}}, g.gw},
+                   {g.w, k.rate}, context);
+}
+
+void run_here(const ConvBlockStepJvp& k, Context& context) {
+  const ConvBlockGradJvp& g = k.grad;
+  if (conv_engine() != ConvEngine::kOwn || !g.y) return compose(k, context);
+  check(k);
+  const bool second_w = static_cast<bool>(g.tgx), second_x = static_cast<bool>(g.tx);
+  // gy again, for the second pairs alone.
+  std::optional<Temporary> gy;
+  if (second_w || second_x) gy.emplace(g.y.shape, g.y.dtype, context);
+  const Temporary tgy = like(g.y, context);
+  const ConstView again = gy ? ConstView(gy->view()) : ConstView{};
+  run(NormGradJvpStep{{.pool = g.pool,
+                       .y = g.y,
+                       .mean = g.mean,
+                       .rstd = g.rstd,
+                       .gamma = g.gamma,
+                       .choice = g.choice,
+                       .gp = g.gp,
+                       .ggamma = g.ggamma,
+                       .gbeta = g.gbeta,
+                       .ty = g.ty,
+                       .tmean = g.tmean,
+                       .trstd = g.trstd,
+                       .tgamma = g.tgamma,
+                       .tgp = g.tgp,
+                       .gy = gy ? gy->view() : View{},
+                       .tgy = tgy.view(),
+                       .tggamma = {},
+                       .tgbeta = {}},
+                      {k.rate, g.tgamma, k.tbeta, g.tggamma, g.tgbeta}},
+      context);
+  run_convolutions({g.geometry, {tgy.view(), again}, {g.w, g.tw}, g.tgx},
+                   {g.geometry, {g.x, g.tx}, {tgy.view(), second_x ? again : ConstView{}}, g.tgw}, {g.tw, k.rate}, context);
+}
+
+IL_REGISTER_KERNEL(ConvBlockStep);
+IL_REGISTER_KERNEL(ConvBlockStepJvp);
+
+}  // namespace
+}  // namespace innerloop::kernels::IL_TARGET_NAMESPACE
