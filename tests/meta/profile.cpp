@@ -57,7 +57,7 @@ TEST_F(Profile, RecordsWhatATallyCounts) {
     step();
     counted = tally.total();
   }
-  ASSERT_GT(counted.calls, 50);
+  ASSERT_GT(counted.calls, 40);
   const Recording recording = record();
   std::int64_t leaves = 0;
   for (const Track* lane : recording.lanes())
@@ -83,6 +83,13 @@ TEST_F(Profile, NamesLayersStepsAndOrders) {
     ADD_FAILURE() << at[0] << " " << at[1] << " " << at[2] << " is missing";
     return std::int64_t{1};
   };
+  if (recording.queue) {
+    // There a kernel makes both gradients and takes the step, whose two FLOPs a parameter are not made twice.
+    const auto first = static_cast<double>(flops({"block2", "first", "conv_grads_step"}));
+    EXPECT_NEAR(static_cast<double>(flops({"block2", "second", "conv_grads_step"})), 2 * first, 0.05 * first);
+    EXPECT_EQ(flops({"block1", "second", "conv_weight_grad_step"}), flops({"block1", "first", "conv_weight_grad_step"}));
+    return;
+  }
   EXPECT_EQ(flops({"block2", "second", "conv_weight_grad"}), 2 * flops({"block2", "first", "conv_weight_grad"}));
   EXPECT_EQ(flops({"block1", "second", "conv_weight_grad"}), flops({"block1", "first", "conv_weight_grad"}));
 }
@@ -223,7 +230,8 @@ TEST_F(Profile, TheTraceIsOneThatViewersRead) {
   EXPECT_EQ(complete, spans);
   // The names of the trace ranges, which NVTX shows too.
   for (const char* name : {"meta-step", "inner step", "hessian-vector product", "query gradient", "reverse walk",
-                           "tangent walk", "block1", "head", "conv_block_grad_jvp"})
+                           "tangent walk", "block1", "head",
+                           recording.queue ? "conv_block_step_jvp" : "conv_block_grad_jvp"})
     EXPECT_TRUE(names.contains(name)) << name;
   EXPECT_TRUE(tracks.contains("thread 1"));
   EXPECT_EQ(tracks.contains("device queue"), recording.queue.has_value());
