@@ -89,32 +89,26 @@ void multiply_2x2(const Lefts& here, const Lefts& next, const Steps& steps, cons
 #define IL_RIGHT(part)                             \
   _tile_loadd(6, right + (part)*kTile, kRowBytes); \
   _tile_loadd(7, right + (kParts + (part)) * kTile, kRowBytes)
-#define IL_MULTIPLY        \
-  _tile_dpbf16ps(0, 4, 6); \
-  _tile_dpbf16ps(1, 4, 7); \
-  _tile_dpbf16ps(2, 5, 6); \
-  _tile_dpbf16ps(3, 5, 7)
     IL_LEFT(0);
     IL_RIGHT(2);
-    IL_MULTIPLY;
+    IL_MULTIPLY_2X2;
     copy_left(coming.left[0], offset, 0, 8, to[0]);
     IL_RIGHT(1);
-    IL_MULTIPLY;
+    IL_MULTIPLY_2X2;
     copy_left(coming.left[0], offset, 8, 16, to[0]);
     IL_LEFT(1);
-    IL_MULTIPLY;
+    IL_MULTIPLY_2X2;
     copy_left(coming.left[1], offset, 0, 8, to[1]);
     IL_RIGHT(0);
-    IL_MULTIPLY;
+    IL_MULTIPLY_2X2;
     copy_left(coming.left[1], offset, 8, 16, to[1]);
     IL_LEFT(2);
-    IL_MULTIPLY;
+    IL_MULTIPLY_2X2;
     IL_LEFT(0);
-    IL_MULTIPLY;
+    IL_MULTIPLY_2X2;
     IL_STAY_AWAKE(6, copies.awake);
 #undef IL_LEFT
 #undef IL_RIGHT
-#undef IL_MULTIPLY
     copies.now = 1 - copies.now;
   }
 }

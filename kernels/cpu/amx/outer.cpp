@@ -79,32 +79,26 @@ void multiply_2x2(const Block& block, const Unit& unit, Copies& copies) {
 #define IL_RIGHT(part)                                \
   _tile_loadd(6, right[0] + (part)*kTile, kRowBytes); \
   _tile_loadd(7, right[1] + (part)*kTile, kRowBytes)
-#define IL_MULTIPLY        \
-  _tile_dpbf16ps(0, 4, 6); \
-  _tile_dpbf16ps(1, 4, 7); \
-  _tile_dpbf16ps(2, 5, 6); \
-  _tile_dpbf16ps(3, 5, 7)
       IL_LEFT(0);
       IL_RIGHT(2);
-      IL_MULTIPLY;
+      IL_MULTIPLY_2X2;
       copy_next(0, 4);
       IL_RIGHT(1);
-      IL_MULTIPLY;
+      IL_MULTIPLY_2X2;
       copy_next(4, 8);
       IL_LEFT(1);
-      IL_MULTIPLY;
+      IL_MULTIPLY_2X2;
       copy_next(8, 12);
       IL_RIGHT(0);
-      IL_MULTIPLY;
+      IL_MULTIPLY_2X2;
       copy_next(12, 16);
       IL_LEFT(2);
-      IL_MULTIPLY;
+      IL_MULTIPLY_2X2;
       IL_LEFT(0);
-      IL_MULTIPLY;
+      IL_MULTIPLY_2X2;
       IL_STAY_AWAKE(6, copies.awake);
 #undef IL_LEFT
 #undef IL_RIGHT
-#undef IL_MULTIPLY
     }
   }
 }

@@ -64,6 +64,13 @@ IL_INLINE void memory_barrier() { asm volatile("" ::: "memory"); }
 /// runs at 625 GFLOP/s that way, at 490 without.
 #define IL_STAY_AWAKE(tile, scratch) _tile_stored(tile, scratch, kRowBytes)
 
+/// Sums 0 to 3 += left operands (4, 5) times right operands (6, 7).
+#define IL_MULTIPLY_2X2    \
+  _tile_dpbf16ps(0, 4, 6); \
+  _tile_dpbf16ps(1, 4, 7); \
+  _tile_dpbf16ps(2, 5, 6); \
+  _tile_dpbf16ps(3, 5, 7)
+
 /// The parts of 16 numbers, each in the upper half of its lane, the lower half zero.
 struct Split {
   __m512i part[kParts];
