@@ -156,7 +156,7 @@ struct SupervisedConfig {
   double width = 1;     ///< factor on the channels and units of every hidden layer
   double dropout = -1;  ///< rate of every dropout layer; -1 = the publication's
   Optimizer optimizer = Optimizer::kAdam;
-  double rate = 0.001;                     ///< step size
+  double rate = -1;                        ///< step size; -1 = the system's own (nn::adam_rate)
   double clip = 0;                         ///< bound on each value of the gradient; 0 = off
   std::int64_t batch = 16;                 ///< images an iteration
   std::int64_t iterations = 1000;          ///< at most; early stopping may end before

@@ -190,8 +190,11 @@ nn::SystemOptions system_options(const io::Config& config, std::int64_t ways) {
 
 SupervisedOptions supervised_options(const io::Config& config) {
   const io::SupervisedConfig& s = config.supervised;
+  IL_CHECK(s.rate >= 0 || s.optimizer == io::Optimizer::kAdam,
+           "supervised.rate: a system's own step size is Adam's; give one (--set supervised.rate=0.01) with sgd");
   SupervisedOptions o;
-  o.optimizer = {s.optimizer, s.rate, io::Schedule::kConstant, s.iterations, s.clip};
+  const double rate = s.rate >= 0 ? s.rate : nn::adam_rate(system_of(config));
+  o.optimizer = {s.optimizer, rate, io::Schedule::kConstant, s.iterations, s.clip};
   o.batch = s.batch;
   o.validate_every = s.validate_every;
   o.patience = s.patience;

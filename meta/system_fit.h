@@ -84,6 +84,7 @@ Tensor probabilities(const TrainedSystem& system, const Tensor& pixels);
 
 /// The system's network for `config`: sides, channels, width and dropout from its keys.
 nn::SystemOptions system_options(const io::Config& config, std::int64_t ways);
+/// Its training. Throws Error when the step size is left to the system and the optimizer is not Adam.
 SupervisedOptions supervised_options(const io::Config& config);
 
 }  // namespace innerloop::meta

@@ -15,18 +15,22 @@ struct Entry {
   System system;
   std::string_view name;
   Classifier (*make)(const SystemOptions&);
+  double rate;
 };
 
-constexpr Entry kEntries[] = {{System::kLenet5, "lenet5", lenet5},      {System::kAlexnet, "alexnet", alexnet},
-                              {System::kVgg19, "vgg19", vgg19},         {System::kCovxnet, "covxnet", covxnet},
-                              {System::kCnnLstm, "cnn_lstm", cnn_lstm}, {System::kCnnRnn, "cnn_rnn", cnn_rnn},
-                              {System::kEmcnet, "emcnet", emcnet}};
+constexpr Entry kEntries[] = {
+    {System::kLenet5, "lenet5", lenet5, 1e-3},      {System::kAlexnet, "alexnet", alexnet, 3e-4},
+    {System::kVgg19, "vgg19", vgg19, 1e-4},         {System::kCovxnet, "covxnet", covxnet, 1e-3},
+    {System::kCnnLstm, "cnn_lstm", cnn_lstm, 1e-4}, {System::kCnnRnn, "cnn_rnn", cnn_rnn, 1e-4},
+    {System::kEmcnet, "emcnet", emcnet, 3e-4}};
 
 const Entry& entry_of(System system) { return kEntries[static_cast<std::size_t>(system)]; }
 
 }  // namespace
 
 std::string_view name_of(System system) { return entry_of(system).name; }
+
+double adam_rate(System system) { return entry_of(system).rate; }
 
 const std::vector<System>& all_systems() {
   static const std::vector<System> all = [] {

@@ -23,6 +23,11 @@ enum class System : std::uint8_t { kLenet5, kAlexnet, kVgg19, kCovxnet, kCnnLstm
 std::string_view name_of(System system);
 const std::vector<System>& all_systems();
 
+/// Adam's step size by which the system learns from a few labelled images without weights from elsewhere. One rate does
+/// not fit all: at 1e-3 the deep nets without a norm (VGG19, CNN-LSTM, CNN-RNN) fall within a few updates to a constant
+/// answer. Chosen among 1e-3, 3e-4 and 1e-4, each for what serves its system best (docs/systems.md).
+double adam_rate(System system);
+
 struct SystemOptions {
   System system = System::kLenet5;
   std::int64_t side = 224, channels = 1, ways = 3;

@@ -159,6 +159,20 @@ TEST(SystemFit, GoesOnFromEveryStageToTheSameBytes) {
   }
 }
 
+TEST(SystemFit, AStepSizeThatIsNotGivenIsTheSystemsOwn) {
+  io::Config c;
+  c.supervised.system = io::System::kVgg19;
+  EXPECT_EQ(supervised_options(c).optimizer.rate, nn::adam_rate(nn::System::kVgg19));
+  c.supervised.system = io::System::kLenet5;
+  EXPECT_EQ(supervised_options(c).optimizer.rate, nn::adam_rate(nn::System::kLenet5));
+  EXPECT_NE(nn::adam_rate(nn::System::kLenet5), nn::adam_rate(nn::System::kVgg19));
+  c.supervised.rate = 0;
+  EXPECT_EQ(supervised_options(c).optimizer.rate, 0);
+  c.supervised.optimizer = io::Optimizer::kSgd;
+  c.supervised.rate = -1;
+  EXPECT_TRUE(throws_with([&] { supervised_options(c); }, {"supervised.rate", "sgd", "--set"}));
+}
+
 TEST(SystemFit, NamesWhatItCannotUse) {
   const io::Config config = quick(io::System::kLenet5);
   EXPECT_TRUE(throws_with([&] { fit_system(named_set({"one"}, 64), config); }, {"tiny", "one class alone"}));
