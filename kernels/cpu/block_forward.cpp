@@ -31,8 +31,9 @@ class BlockStatistics {
       for (std::int64_t k = 0; k < grid_.channels; ++k) shift[k] += pixel[k] * (T{1} / T{kSamples});
     }
     sum_pixel_range(grid_, 0, count, sums, [&](auto lanes, std::int64_t k) {
-      return [=, s = Vec<T>::load(shift + k)](std::int64_t at, Vec<T>& sum, Vec<T>& squares) IL_LAMBDA_INLINE {
-        const Vec<T> d = lanes.load(y + at) - s;
+      using V = typename decltype(lanes)::Vector;
+      return [=, s = V::load(shift + k)](std::int64_t at, V& sum, V& squares) IL_LAMBDA_INLINE {
+        const V d = lanes.load(y + at) - s;
         sum = sum + d;
         squares = fma(d, d, squares);
       };

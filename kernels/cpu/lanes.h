@@ -5,6 +5,7 @@
 //   add_to(sums, v): sums[0, kLanes) += v in float64
 //   AllLanes<T>: load and store a whole vector
 //   FirstLanes<T>: its first n lanes only; the others read as zero and are not written
+// A policy names the Vector that it loads and the Positions of a window that go with it (choice.h).
 // With the policy as a parameter, one kernel body serves whole vectors and the tail of a line of channels.
 #pragma once
 
@@ -19,6 +20,8 @@ namespace innerloop::kernels::IL_TARGET_NAMESPACE {
 
 template <class T>
 struct Mask;
+template <class T>
+struct Choice;
 
 #if defined(__AVX512F__)
 
@@ -54,6 +57,8 @@ template <class T>
 struct FirstLanes;
 template <>
 struct FirstLanes<float> {
+  using Vector = Vec<float>;
+  using Positions = Choice<float>;
   __mmask16 m;
   explicit FirstLanes(int n) : m(static_cast<__mmask16>((1u << n) - 1)) {}
   IL_INLINE Vec<float> load(const float* p) const { return {_mm512_maskz_loadu_ps(m, p)}; }
@@ -63,6 +68,8 @@ struct FirstLanes<float> {
 };
 template <>
 struct FirstLanes<double> {
+  using Vector = Vec<double>;
+  using Positions = Choice<double>;
   __mmask8 m;
   explicit FirstLanes(int n) : m(static_cast<__mmask8>((1u << n) - 1)) {}
   IL_INLINE Vec<double> load(const double* p) const { return {_mm512_maskz_loadu_pd(m, p)}; }
@@ -102,6 +109,8 @@ template <class T>
 struct FirstLanes;
 template <>
 struct FirstLanes<float> {
+  using Vector = Vec<float>;
+  using Positions = Choice<float>;
   __m256i m;
   int n;
   explicit FirstLanes(int count)
@@ -111,6 +120,8 @@ struct FirstLanes<float> {
 };
 template <>
 struct FirstLanes<double> {
+  using Vector = Vec<double>;
+  using Positions = Choice<double>;
   __m256i m;
   int n;
   explicit FirstLanes(int count)
@@ -153,6 +164,8 @@ IL_INLINE void add_to(double* sums, Vec<float> v) {
 
 template <class T>
 struct FirstLanes {
+  using Vector = Vec<T>;
+  using Positions = Choice<T>;
   int n;
   explicit FirstLanes(int count) : n(count) {}
   IL_INLINE Vec<T> load(const T* p) const {
@@ -171,6 +184,8 @@ IL_INLINE void add_to(double* sums, Vec<double> v) { (Vec<double>::load(sums) + 
 
 template <class T>
 struct AllLanes {
+  using Vector = Vec<T>;
+  using Positions = Choice<T>;
   IL_INLINE Vec<T> load(const T* p) const { return Vec<T>::load(p); }
   IL_INLINE void store(T* p, Vec<T> v) const { v.store(p); }
 #if defined(__AVX512F__)
@@ -192,13 +207,5 @@ struct AllLanes {
   static constexpr int n = Vec<T>::kLanes;
 #endif
 };
-
-/// body(lanes, k) for each vector of a line of `n` channels, the tail last.
-template <class T, class Body>
-IL_INLINE void for_each_vector(std::int64_t n, const Body& body) {
-  std::int64_t k = 0;
-  for (; k + Vec<T>::kLanes <= n; k += Vec<T>::kLanes) body(AllLanes<T>{}, k);
-  if (k < n) body(FirstLanes<T>(static_cast<int>(n - k)), k);
-}
 
 }  // namespace innerloop::kernels::IL_TARGET_NAMESPACE

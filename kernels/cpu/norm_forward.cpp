@@ -21,8 +21,9 @@ void statistics(const NormGrid<T>& grid, const T* y, double epsilon, T* mean, T*
   for (std::int64_t k = 0; k < grid.channels && samples > 0; ++k)
     shift.set(0, k, sums[k] / static_cast<double>(samples));
   sum_over_pixels(grid, context, sums, [&](auto lanes, std::int64_t k) {
-    return [=, s = shift.load(0, k)](std::int64_t at, Vec<T>& sum, Vec<T>& squares) IL_LAMBDA_INLINE {
-      const Vec<T> d = lanes.load(y + at) - s;
+    using V = typename decltype(lanes)::Vector;
+    return [=, s = shift.template load<V>(0, k)](std::int64_t at, V& sum, V& squares) IL_LAMBDA_INLINE {
+      const V d = lanes.load(y + at) - s;
       sum = sum + d;
       squares = fma(d, d, squares);
     };

@@ -18,8 +18,6 @@ struct NormValues {
 /// smallest where gamma < 0. In two steps a NaN in y must have made mean or rstd NaN, as the batch's own statistics do.
 template <int kSide, class T>
 class NormForward {
-  using V = Vec<T>;
-
  public:
   NormForward(const NormValues<T>& values, const NormGrid<T>& grid, Context& context)
       : values_(values), grid_(grid), offsets_(grid), constants_(grid, context) {
@@ -40,20 +38,22 @@ class NormForward {
   /// The bands [begin, end) for a vector of channels.
   template <class Lanes>
   IL_INLINE void write(const Maps<T>& maps, const Lanes& lanes, std::int64_t k, std::int64_t begin, std::int64_t end) const {
-    const V centre = constants_.load(kMean, k), scale = constants_.load(kScale, k), shift = constants_.load(kShift, k);
+    using V = typename Lanes::Vector;
+    const V centre = constants_.template load<V>(kMean, k), scale = constants_.template load<V>(kScale, k),
+            shift = constants_.template load<V>(kShift, k);
     each_window(maps, k, begin, end, [&](const T* window, std::int64_t to) IL_LAMBDA_INLINE {
       V best = fma(lanes.load(window) - centre, scale, shift);
       V nan = best;  // a NaN of the window, where has_nan
-      Mask<T> has_nan = unordered(best, best);
-      Choice<T> position = Choice<T>::broadcast(0);
+      auto has_nan = unordered(best, best);
+      auto position = Lanes::Positions::broadcast(0);
       for (int i = 1; i < kSide * kSide; ++i) {
         const V z = fma(lanes.load(window + offsets_.at[i]) - centre, scale, shift);
-        const Mask<T> wins = greater(z, best);
-        const Mask<T> is_nan = unordered(z, z);
+        const auto wins = greater(z, best);
+        const auto is_nan = unordered(z, z);
         nan = select(is_nan, z, nan);
         has_nan = has_nan | is_nan;
         best = select(wins, z, best);
-        position = select(wins, Choice<T>::broadcast(i), position);
+        position = select(wins, Lanes::Positions::broadcast(i), position);
       }
       put(lanes, to, select(has_nan, nan, best), has_nan, position);
     });
@@ -62,15 +62,16 @@ class NormForward {
   /// The deciding y of each window of the bands [begin, end) to p, its position to choice.
   template <class Lanes>
   IL_INLINE void pick(const Maps<T>& maps, const Lanes& lanes, std::int64_t k, std::int64_t begin, std::int64_t end) const {
-    const V sign = constants_.load(kSign, k);
+    using V = typename Lanes::Vector;
+    const V sign = constants_.template load<V>(kSign, k);
     each_window(maps, k, begin, end, [&](const T* window, std::int64_t to) IL_LAMBDA_INLINE {
       V best = lanes.load(window) * sign;
-      Choice<T> position = Choice<T>::broadcast(0);
+      auto position = Lanes::Positions::broadcast(0);
       for (int i = 1; i < kSide * kSide; ++i) {
         const V v = lanes.load(window + offsets_.at[i]) * sign;
-        const Mask<T> wins = greater(v, best);
+        const auto wins = greater(v, best);
         best = select(wins, v, best);
-        position = select(wins, Choice<T>::broadcast(i), position);
+        position = select(wins, Lanes::Positions::broadcast(i), position);
       }
       lanes.store(values_.p + to, best * sign);
       position.store(lanes, values_.choice + to);
@@ -80,10 +81,12 @@ class NormForward {
   /// The pooled pixels [begin, end), in place of what pick() has left there.
   template <class Lanes>
   IL_INLINE void write_picked(const Lanes& lanes, std::int64_t k, std::int64_t begin, std::int64_t end) const {
-    const V centre = constants_.load(kMean, k), scale = constants_.load(kScale, k), shift = constants_.load(kShift, k);
+    using V = typename Lanes::Vector;
+    const V centre = constants_.template load<V>(kMean, k), scale = constants_.template load<V>(kScale, k),
+            shift = constants_.template load<V>(kShift, k);
     for (std::int64_t i = begin * grid_.channels + k; i < end * grid_.channels; i += grid_.channels) {
       const V z = fma(lanes.load(values_.p + i) - centre, scale, shift);
-      put(lanes, i, z, unordered(z, z), Choice<T>::load(lanes, values_.choice + i));
+      put(lanes, i, z, unordered(z, z), Lanes::Positions::load(lanes, values_.choice + i));
     }
   }
 
@@ -100,11 +103,14 @@ class NormForward {
     }
   }
 
-  template <class Lanes>
-  IL_INLINE void put(const Lanes& lanes, std::int64_t to, V z, Mask<T> is_nan, Choice<T> position) const {
-    const Mask<T> alive = greater(z, V::zero());
+  template <class Lanes, class Mask>
+  IL_INLINE void put(const Lanes& lanes, std::int64_t to, typename Lanes::Vector z, Mask is_nan,
+                     typename Lanes::Positions position) const {
+    using V = typename Lanes::Vector;
+    using Positions = typename Lanes::Positions;
+    const Mask alive = greater(z, V::zero());
     lanes.store(values_.p + to, select(is_nan, z, select(alive, z, V::zero())));
-    select(is_nan, Choice<T>::broadcast(kDead), select(alive, position, Choice<T>::broadcast(kDead)))
+    select(is_nan, Positions::broadcast(kDead), select(alive, position, Positions::broadcast(kDead)))
         .store(lanes, values_.choice + to);
   }
 

@@ -11,8 +11,6 @@ namespace innerloop::kernels::IL_TARGET_NAMESPACE {
 /// One task's gradient. `k.gy` is not looked at: who wants gy says where it goes.
 template <int kSide, class T>
 class NormGrad {
-  using V = Vec<T>;
-
  public:
   template <class Source>
   NormGrad(const NormReluPoolGrad& k, const NormGrid<T>& grid, const Source& source, std::int64_t t, Context& context)
@@ -41,8 +39,9 @@ class NormGrad {
   template <class Lanes>
   IL_INLINE void write(const Maps<T>& maps, const Lanes& lanes, std::int64_t at, std::int64_t begin, std::int64_t end, T* gy,
                        std::int64_t skipped) const {
-    const V centre = constants_.load(kMean, at), a = constants_.load(kA, at), b = constants_.load(kB, at),
-            c = constants_.load(kC, at);
+    using V = typename Lanes::Vector;
+    const auto constant = [&](Constant line) IL_LAMBDA_INLINE { return constants_.template load<V>(line, at); };
+    const V centre = constant(kMean), a = constant(kA), b = constant(kB), c = constant(kC);
     const auto put = [&](std::int64_t i, V g) IL_LAMBDA_INLINE {
       lanes.store(gy + (i - skipped), fma(lanes.load(maps.y + (i - maps.skipped)) - centre, b, g));
     };
@@ -55,7 +54,7 @@ class NormGrad {
       }
       for (std::int64_t q = 0; q < grid_.window_columns; ++q) {
         const std::int64_t pooled = band.pooled + q * grid_.channels + at, window = first + q * kSide * grid_.channels;
-        const Choice<T> chosen = Choice<T>::load(lanes, choice_ + pooled);
+        const auto chosen = Lanes::Positions::load(lanes, choice_ + pooled);
         const V hit = fma(lanes.load(gp_ + pooled), a, c);
         for (int j = 0; j < kSide * kSide; ++j) put(window + offsets_.at[j], select(chosen.chosen(j), hit, c));
       }
@@ -71,13 +70,15 @@ class NormGrad {
   template <class Source>
   void sum(const Source& source, double* sums, Context& context) const {
     sum_over_windows(grid_, source, context, sums, [this](const Maps<T>& maps, auto lanes, std::int64_t at) {
-      return [this, maps, lanes, centre = constants_.load(kMean, at)](std::int64_t window, std::int64_t pooled, V& total, V& dot)
-                 IL_LAMBDA_INLINE {
-                   const Choice<T> c = Choice<T>::load(lanes, choice_ + pooled);
-                   const V g = select(c.chosen(kDead), V::zero(), lanes.load(gp_ + pooled));
-                   total = total + g;
-                   dot = fma(g, offsets_.pick(lanes, maps.y + window, c) - centre, dot);
-                 };
+      using Lanes = decltype(lanes);
+      using V = typename Lanes::Vector;
+      return [this, maps, lanes, centre = constants_.template load<V>(kMean, at)](std::int64_t window, std::int64_t pooled, V& total,
+                                                                                 V& dot) IL_LAMBDA_INLINE {
+        const auto c = Lanes::Positions::load(lanes, choice_ + pooled);
+        const V g = select(c.chosen(kDead), V::zero(), lanes.load(gp_ + pooled));
+        total = total + g;
+        dot = fma(g, offsets_.pick(lanes, maps.y + window, c) - centre, dot);
+      };
     });
   }
 

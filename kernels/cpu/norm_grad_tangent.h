@@ -13,8 +13,6 @@ namespace innerloop::kernels::IL_TARGET_NAMESPACE {
 /// One task's tangent of the gradient. `k.gy` and `k.tgy` are not looked at: who wants gy and tgy says where they go.
 template <int kSide, class T>
 class NormGradTangent {
-  using V = Vec<T>;
-
  public:
   template <class Source>
   NormGradTangent(const NormReluPoolGradJvp& k, const NormGrid<T>& grid, const Source& source, std::int64_t t,
@@ -55,9 +53,10 @@ class NormGradTangent {
   template <class Lanes>
   IL_INLINE void write(const Maps<T>& maps, const Lanes& lanes, std::int64_t at, std::int64_t begin, std::int64_t end, T* gy, T* tgy,
                        std::int64_t skipped) const {
-    const V mean = constants_.load(kMean, at), tmean = constants_.load(kTMean, at), a = constants_.load(kA, at),
-            p = constants_.load(kP, at), x = constants_.load(kX, at), c = constants_.load(kC, at),
-            d = constants_.load(kD, at), e = constants_.load(kE, at);
+    using V = typename Lanes::Vector;
+    const auto constant = [&](Constant line) IL_LAMBDA_INLINE { return constants_.template load<V>(line, at); };
+    const V mean = constant(kMean), tmean = constant(kTMean), a = constant(kA), p = constant(kP), x = constant(kX),
+            c = constant(kC), d = constant(kD), e = constant(kE);
     // One pixel; `g` is A gz + C there and `tg` is P gz + A tgz + E.
     const auto put = [&](std::int64_t i, V g, V tg) IL_LAMBDA_INLINE {
       const V dy = lanes.load(maps.y + (i - maps.skipped)) - mean;
@@ -75,12 +74,12 @@ class NormGradTangent {
       for (std::int64_t q = 0; q < grid_.window_columns; ++q) {
         const std::int64_t pooled = band.pooled + q * grid_.channels + at,
                            window = first + q * kSide * grid_.channels;
-        const Choice<T> choice = Choice<T>::load(lanes, choice_ + pooled);
+        const auto choice = Lanes::Positions::load(lanes, choice_ + pooled);
         const V gz = lanes.load(gp_ + pooled);
         const V tgz = tgp_ == nullptr ? V::zero() : lanes.load(tgp_ + pooled);
         const V hit = fma(gz, a, c), thit = fma(gz, p, fma(tgz, a, e));
         for (int j = 0; j < kSide * kSide; ++j) {
-          const Mask<T> here = choice.chosen(j);
+          const auto here = choice.chosen(j);
           put(window + offsets_.at[j], select(here, hit, c), select(here, thit, e));
         }
       }
@@ -96,10 +95,12 @@ class NormGradTangent {
   template <class Source>
   void sum(const Source& source, double* sums, Context& context) const {
     sum_over_windows(grid_, source, context, sums, [this](const Maps<T>& maps, auto lanes, std::int64_t at) {
-      return [this, maps, lanes, centre = constants_.load(kMean, at), tcentre = constants_.load(kTMean, at)](
+      using Lanes = decltype(lanes);
+      using V = typename Lanes::Vector;
+      return [this, maps, lanes, centre = constants_.template load<V>(kMean, at), tcentre = constants_.template load<V>(kTMean, at)](
                  std::int64_t window, std::int64_t pooled, V& total, V& dot) IL_LAMBDA_INLINE {
-        const Choice<T> c = Choice<T>::load(lanes, choice_ + pooled);
-        const Mask<T> dead = c.chosen(kDead);
+        const auto c = Lanes::Positions::load(lanes, choice_ + pooled);
+        const auto dead = c.chosen(kDead);
         if (tgp_ != nullptr) {
           const V tg = select(dead, V::zero(), lanes.load(tgp_ + pooled));
           total = total + tg;

@@ -6,8 +6,8 @@
 // channels' constants and sums in registers. Float32 sums are handed over to float64 at the end of each group.
 #pragma once
 
-#include "kernels/cpu/choice.h"
 #include "kernels/cpu/dispatch.h"
+#include "kernels/cpu/pair_lanes.h"
 #include "kernels/norm.h"
 
 namespace innerloop::kernels::IL_TARGET_NAMESPACE {
@@ -72,8 +72,8 @@ struct WindowOffsets {
   }
   /// The element of each channel's chosen pixel; of the first pixel where the window is dead.
   template <class T, class Lanes>
-  IL_INLINE Vec<T> pick(const Lanes& lanes, const T* window, Choice<T> choice) const {
-    Vec<T> v = lanes.load(window);
+  IL_INLINE typename Lanes::Vector pick(const Lanes& lanes, const T* window, typename Lanes::Positions choice) const {
+    typename Lanes::Vector v = lanes.load(window);
     for (int i = 1; i < kCount; ++i) v = select(choice.chosen(i), lanes.load(window + at[i]), v);
     return v;
   }
@@ -151,7 +151,8 @@ IL_INLINE void sum_over_windows(const NormGrid<T>& grid, const Source& source, C
   for_each_group<Sweep::kForward>(grid, source, context, [&](const Maps<T>& maps, auto lanes, std::int64_t k,
                                                              std::int64_t begin, std::int64_t end) {
     const auto add = body(maps, lanes, k);
-    Vec<T> sum0 = Vec<T>::zero(), sum1 = Vec<T>::zero();
+    using V = typename decltype(lanes)::Vector;
+    V sum0 = V::zero(), sum1 = V::zero();
     for (std::int64_t b = begin; b < end; ++b) {
       const auto band = grid.band(b);
       if (!band.windowed) continue;
@@ -177,8 +178,9 @@ IL_INLINE void sum_pixel_range(const NormGrid<T>& grid, std::int64_t first, std:
   for (std::int64_t p = first; p < last; p += kBlock)
     for_each_vector<T>(grid.channels, [&](auto lanes, std::int64_t k) {
       const auto add = body(lanes, k);
-      Vec<T> sum0[4], sum1[4];
-      for (int i = 0; i < 4; ++i) sum0[i] = sum1[i] = Vec<T>::zero();
+      using V = typename decltype(lanes)::Vector;
+      V sum0[4], sum1[4];
+      for (int i = 0; i < 4; ++i) sum0[i] = sum1[i] = V::zero();
       const std::int64_t end = smaller(last, p + kBlock);
       std::int64_t j = p;
       for (; j + 4 <= end; j += 4)
@@ -227,7 +229,10 @@ class ChannelConstants {
     scratch_.data()[line * n_ + k] = static_cast<T>(value);
   }
   IL_INLINE T get(int line, std::int64_t k) const { return scratch_.data()[line * n_ + k]; }
-  IL_INLINE Vec<T> load(int line, std::int64_t k) const { return Vec<T>::load(scratch_.data() + line * n_ + k); }
+  template <class V>
+  IL_INLINE V load(int line, std::int64_t k) const {
+    return V::load(scratch_.data() + line * n_ + k);
+  }
 
  private:
   Scratch<T> scratch_;

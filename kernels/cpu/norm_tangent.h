@@ -10,8 +10,6 @@ namespace innerloop::kernels::IL_TARGET_NAMESPACE {
 /// One task's tangent, in steps that a fused kernel can take between its own: sums over pixels, finish(), values.
 template <int kSide, class T>
 class NormTangent {
-  using V = Vec<T>;
-
  public:
   NormTangent(const NormReluPoolJvp& k, const NormGrid<T>& grid, std::int64_t t, Context& context)
       : k_(k),
@@ -28,7 +26,8 @@ class NormTangent {
   /// The body of sum_over_pixels() and sum_pixel_range(); ty must be there.
   auto sums(const Maps<T>& maps) const {
     return [this, maps](auto lanes, std::int64_t at) {
-      return [maps, lanes, centre = constants_.load(kMean, at)](std::int64_t i, V& sum, V& dot) IL_LAMBDA_INLINE {
+      using V = typename decltype(lanes)::Vector;
+      return [maps, lanes, centre = constants_.template load<V>(kMean, at)](std::int64_t i, V& sum, V& dot) IL_LAMBDA_INLINE {
         const V v = lanes.load(maps.ty + (i - maps.skipped));
         sum = sum + v;
         dot = fma(v, lanes.load(maps.y + (i - maps.skipped)) - centre, dot);
@@ -56,10 +55,10 @@ class NormTangent {
   /// tp of the bands [begin, end) for a vector of channels; after finish().
   template <class Lanes>
   IL_INLINE void write(const Maps<T>& maps, const Lanes& lanes, std::int64_t at, std::int64_t begin, std::int64_t end) const {
-    const Line line(*this, at);
+    const Line<Lanes> line(*this, at);
     each_window(maps, at, begin, end, [&](std::int64_t window, std::int64_t pooled) IL_LAMBDA_INLINE {
-      const Choice<T> c = Choice<T>::load(lanes, choice_ + pooled);
-      const V ty = maps.ty == nullptr ? line.tcentre : offsets_.pick(lanes, maps.ty + window, c);
+      const auto c = Lanes::Positions::load(lanes, choice_ + pooled);
+      const auto ty = maps.ty == nullptr ? line.tcentre : offsets_.pick(lanes, maps.ty + window, c);
       lanes.store(tp_ + pooled, line.value(c, offsets_.pick(lanes, maps.y + window, c), ty));
     });
   }
@@ -68,7 +67,7 @@ class NormTangent {
   template <class Lanes>
   IL_INLINE void pick(const Maps<T>& maps, const Lanes& lanes, std::int64_t at, std::int64_t begin, std::int64_t end, T* y_chosen) const {
     each_window(maps, at, begin, end, [&](std::int64_t window, std::int64_t pooled) IL_LAMBDA_INLINE {
-      const Choice<T> c = Choice<T>::load(lanes, choice_ + pooled);
+      const auto c = Lanes::Positions::load(lanes, choice_ + pooled);
       lanes.store(y_chosen + pooled, offsets_.pick(lanes, maps.y + window, c));
       lanes.store(tp_ + pooled, offsets_.pick(lanes, maps.ty + window, c));
     });
@@ -78,24 +77,26 @@ class NormTangent {
   template <class Lanes>
   IL_INLINE void write_picked(const Lanes& lanes, std::int64_t at, std::int64_t begin, std::int64_t end,
                               const T* y_chosen) const {
-    const Line line(*this, at);
+    const Line<Lanes> line(*this, at);
     for (std::int64_t i = begin * grid_.channels + at; i < end * grid_.channels; i += grid_.channels)
-      lanes.store(tp_ + i, line.value(Choice<T>::load(lanes, choice_ + i), lanes.load(y_chosen + i), lanes.load(tp_ + i)));
+      lanes.store(tp_ + i, line.value(Lanes::Positions::load(lanes, choice_ + i), lanes.load(y_chosen + i), lanes.load(tp_ + i)));
   }
 
  private:
   enum Constant { kMean, kTMean, kA, kB, kTBeta, kConstants };
 
   /// The constants of a vector of channels.
+  template <class Lanes>
   struct Line {
+    using V = typename Lanes::Vector;
     V centre, tcentre, a, b, shift;
     Line(const NormTangent& n, std::int64_t at)
-        : centre(n.constants_.load(kMean, at)),
-          tcentre(n.constants_.load(kTMean, at)),
-          a(n.constants_.load(kA, at)),
-          b(n.constants_.load(kB, at)),
-          shift(n.constants_.load(kTBeta, at)) {}
-    IL_INLINE V value(Choice<T> c, V y, V ty) const {
+        : centre(n.constants_.template load<V>(kMean, at)),
+          tcentre(n.constants_.template load<V>(kTMean, at)),
+          a(n.constants_.template load<V>(kA, at)),
+          b(n.constants_.template load<V>(kB, at)),
+          shift(n.constants_.template load<V>(kTBeta, at)) {}
+    IL_INLINE V value(typename Lanes::Positions c, V y, V ty) const {
       return select(c.chosen(kDead), V::zero(), fma(ty - tcentre, a, fma(y - centre, b, shift)));
     }
   };

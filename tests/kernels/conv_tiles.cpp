@@ -50,6 +50,22 @@ TEST_F(ConvTiles, AreAsExactAsMultiplyAdds) {
   }
 }
 
+/// Wide rows of many channels are split some at a time (rows_that_stay() in kernels/cpu/amx/planes.h), here four of ten, with one
+/// packing of the weights for all.
+TEST_F(ConvTiles, TakeASourceThatNoCacheHoldsPieceByPiece) {
+  Context tiles(1, Target::kAmx), vectors(1, Target::kAvx512);
+  for (const ConvKind kind : kConvKinds) {
+    ConvCall here = call(kind, 32);
+    here.z = {2, 20, 130, 128, 32, 3, 3, 10, 65, {.stride_h = 2, .stride_w = 2, .pad_top = 1, .pad_left = 1}};
+    here.pairs = 2;
+    const ConvOperands operands(here, 14);
+    const ConvResult want = conv_oracle(here, operands.a, operands.b);
+    EXPECT_LE(typical_error(want, run_conv<float>(here, operands, tiles)),
+              kAsExact * typical_error(want, run_conv<float>(here, operands, vectors)))
+        << here.text();
+  }
+}
+
 /// Values over 30 powers of ten, all of one sign: nothing of a small one is lost, and what is left out of each product does not
 /// add up.
 TEST_F(ConvTiles, KeepSmallAndLargeValues) {

@@ -198,9 +198,11 @@ class Gather {
  public:
   Gather(const GatherConv<float>& conv, RowRange rows, Context& context)
       : conv_(conv),
+        context_(context),
         sweep_(copied(conv.sweep)),
-        pixels_(sweep_, rows, conv.skipped, conv.y_skipped, context),
-        plane_(plane_size(pixels_)),
+        rows_(rows),
+        block_(smaller(rows.count(), rows_that_stay(sweep_))),
+        plane_(largest_plane()),
         merged_(sweep_.w.tap_step == 1 && conv.w_tap_w == sweep_.channels * conv.w_pitch),
         taps_w_(merged_ ? 1 : sweep_.w.taps),
         length_(merged_ ? sweep_.w.taps * sweep_.channels : sweep_.channels),
@@ -216,20 +218,34 @@ class Gather {
   }
 
   void run(std::int64_t out_task, std::int64_t task, Start start) const {
-    for (int n = 0; n < conv_.pair_count; ++n) {
-      const GatherOperand<float>& pair = conv_.pairs[n];
-      fill_planes(pixels_, pair.x + task * pair.x_task, planes_.data() + n * kParts * plane_);
-    }
     pack_weights(task);
-    memory_barrier();
-    const TileScope scope;
     float* const y = conv_.y + out_task * conv_.y_task;
     const std::int64_t tiles = sweep_.out_channels / kSide, even = tiles / 2 * 2, panel = steps_.count * kParts * kTile;
-    if (even > 0) columns<2>(even, right_.data(), y, start);
-    if (even < tiles) columns<1>(1, right_.data() + even * panel, y + even * kSide, start);
+    for (std::int64_t row = rows_.first; row < rows_.last; row += block_) {
+      const PixelBlock<float> pixels = block_from(row);
+      for (int n = 0; n < conv_.pair_count; ++n) {
+        const GatherOperand<float>& pair = conv_.pairs[n];
+        fill_planes(pixels, plane_, pair.x + task * pair.x_task, planes_.data() + n * kParts * plane_);
+      }
+      memory_barrier();
+      const TileScope scope;
+      if (even > 0) columns<2>(pixels, even, right_.data(), y, start);
+      if (even < tiles) columns<1>(pixels, 1, right_.data() + even * panel, y + even * kSide, start);
+    }
   }
 
  private:
+  PixelBlock<float> block_from(std::int64_t row) const {
+    return {sweep_, {row, smaller(rows_.last, row + block_)}, conv_.skipped, conv_.y_skipped, context_};
+  }
+
+  /// The planes of all blocks have one pitch, so that the steps' offsets hold for all.
+  std::int64_t largest_plane() const {
+    std::int64_t largest = 0;
+    for (std::int64_t row = rows_.first; row < rows_.last; row += block_) largest = larger(largest, plane_size(block_from(row)));
+    return largest;
+  }
+
   /// body(tap row, tap column, first product of the tap)
   template <class Body>
   IL_INLINE void for_each_step(const Body& body) const {
@@ -263,38 +279,38 @@ class Gather {
   }
 
   /// `count` left operands from pixel `at` on.
-  Lefts lefts(std::int64_t at, int count) const {
+  Lefts lefts(const PixelBlock<float>& pixels, std::int64_t at, int count) const {
     Lefts made;
     for (int i = 0; i < count; ++i, at += kSide) {
-      const std::int64_t* const from = pixels_.from() + at;
+      const std::int64_t* const from = pixels.from() + at;
       // Where nothing is left: a tile whose sums nobody takes.
-      made.left[i] = at < pixels_.pixels() ? Left{planes_.data(), plane_, from, even_stride(from, sizeof(Bf16))} : made.left[0];
+      made.left[i] = at < pixels.pixels() ? Left{planes_.data(), plane_, from, even_stride(from, sizeof(Bf16))} : made.left[0];
     }
     return made;
   }
 
-  Outputs outputs(float* y, std::int64_t at, Start start) const {
-    return {y, pixels_.to() + at, static_cast<int>(larger(0, smaller(kSide, pixels_.pixels() - at))), start};
+  static Outputs outputs(const PixelBlock<float>& pixels, float* y, std::int64_t at, Start start) {
+    return {y, pixels.to() + at, static_cast<int>(larger(0, smaller(kSide, pixels.pixels() - at))), start};
   }
 
   /// All pixels, for `tiles` tiles of output channels, kTiles at once. An output pixel is finished before the next, so that what is
   /// written lies together.
   template <int kTiles>
-  void columns(std::int64_t tiles, const Bf16* right, float* y, Start start) const {
+  void columns(const PixelBlock<float>& pixels, std::int64_t tiles, const Bf16* right, float* y, Start start) const {
     constexpr int kLefts = 4 / kTiles;
     constexpr std::int64_t kPixels = kLefts * kSide;
     Copies copies;
     Sums sums;
-    const std::int64_t count = pixels_.pixels(), panel = steps_.count * kParts * kTile;
-    Lefts here = lefts(0, kLefts);
+    const std::int64_t count = pixels.pixels(), panel = steps_.count * kParts * kTile;
+    Lefts here = lefts(pixels, 0, kLefts);
     for (int i = 0; i < kLefts; ++i) copy_left(here.left[i], steps_.from.data()[0], 0, kSide, copies.tile[0][i]);
     for (std::int64_t at = 0; at < count; at += kPixels) {
-      const Lefts after = at + kPixels < count ? lefts(at + kPixels, kLefts) : here;
+      const Lefts after = at + kPixels < count ? lefts(pixels, at + kPixels, kLefts) : here;
       for (std::int64_t j = 0; j < tiles; j += kTiles) {
         const Lefts& next = j + kTiles < tiles ? here : after;
         Outputs to[4];
         for (int i = 0; i < 4; ++i) {
-          to[i] = outputs(y + (j + i % kTiles) * kSide, at + i / kTiles * kSide, start);
+          to[i] = outputs(pixels, y + (j + i % kTiles) * kSide, at + i / kTiles * kSide, start);
           to[i].prefetch();
         }
         if constexpr (kTiles == 2) {
@@ -310,8 +326,10 @@ class Gather {
   }
 
   const GatherConv<float>& conv_;
+  Context& context_;
   const ConvSweep sweep_;
-  const PixelBlock<float> pixels_;
+  const RowRange rows_;
+  const std::int64_t block_;  ///< rows worked on together
   const std::int64_t plane_;
   const bool merged_;  ///< filter columns are neighbours in the source and in the weights: one long tap
   const std::int64_t taps_w_, length_;

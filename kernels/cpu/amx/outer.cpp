@@ -140,7 +140,7 @@ bool serves_outer(const ConvSizes& z) {
 void outer_rows(const ConvSizes& z, const ConvSweep& plain, const OuterSource<float>& source, int pairs, RowRange rows,
                 GradRows part, float* g, Start start, Context& context) {
   const ConvSweep sweep = copied(plain);
-  const std::int64_t rows_per_block = larger(1, kBlockPixels / sweep.w.out);
+  const std::int64_t rows_per_block = larger(1, smaller(kBlockPixels / sweep.w.out, rows_that_stay(sweep)));
   // Filter columns that are neighbours in the source make one long run of rows.
   const bool merged = sweep.w.tap_step == 1;
   const std::int64_t run = merged ? z.s * z.c : z.c, runs = merged ? 1 : z.s;
@@ -159,7 +159,7 @@ void outer_rows(const ConvSizes& z, const ConvSweep& plain, const OuterSource<fl
     Block block{{}, pairs, plane, pixels.from(), steps};
     for (int n = 0; n < pairs; ++n) {
       Bf16 *const x = packed.data() + n * operands, *const gy = x + kParts * plane;
-      fill_planes(pixels, source.x[n], x);
+      fill_planes(pixels, plane, source.x[n], x);
       pack_left(source.gy[n] + (row - rows.first) * z.q * z.k, pixels.pixels(), z.k, steps, gy, scratch.data());
       block.pairs[n] = {x, gy};
     }
