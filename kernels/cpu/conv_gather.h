@@ -6,6 +6,7 @@
 
 #include "kernels/conv_check.h"
 #include "kernels/cpu/conv_block.h"
+#include "kernels/cpu/past_caches.h"
 
 namespace innerloop::kernels::IL_TARGET_NAMESPACE {
 
@@ -30,6 +31,7 @@ struct GatherConv {
   T* y = nullptr;
   std::int64_t y_task = 0;
   std::int64_t y_skipped = 0;  ///< element of a task's output that y begins with
+  Stores stores = Stores::kCached;        ///< how outputs that nothing is added to may leave
   std::int64_t tasks = 1, out_tasks = 1;  ///< out_tasks is `tasks`, or 1 for the sum over them
 };
 

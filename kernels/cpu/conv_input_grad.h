@@ -96,6 +96,7 @@ class InputGradConv {
     conv.w_group = h.axis.taps * v.axis.taps * z_.group_k() * pitch_;
     conv.y = op_.gx.as<T>();
     conv.y_task = task_stride(op_.gx);
+    conv.stores = stores_for(conv.y, z_.c, z_.x_size());
     conv.tasks = z_.tasks;
     conv.out_tasks = op_.gx.shape[0];
     conv.w_tap_w = z_.group_k() * pitch_;

@@ -3,7 +3,7 @@
 //
 //   Mask<T>: greater, unordered, |, select(mask, a, b) = mask ? a : b
 //   add_to(sums, v): sums[0, kLanes) += v in float64
-//   AllLanes<T>: load and store a whole vector
+//   AllLanes<T>: load, store and stream (past the caches) a whole vector
 //   FirstLanes<T>: its first n lanes only; the others read as zero and are not written
 // A policy names the Vector that it loads and the Positions of a window that go with it (choice.h).
 // With the policy as a parameter, one kernel body serves whole vectors and the tail of a line of channels.
@@ -11,7 +11,7 @@
 
 #include <cstdint>
 
-#include "kernels/cpu/simd.h"
+#include "kernels/cpu/past_caches.h"
 
 /// For a lambda, after its parameters: inlined like IL_INLINE.
 #define IL_LAMBDA_INLINE __attribute__((always_inline))
@@ -63,6 +63,7 @@ struct FirstLanes<float> {
   explicit FirstLanes(int n) : m(static_cast<__mmask16>((1u << n) - 1)) {}
   IL_INLINE Vec<float> load(const float* p) const { return {_mm512_maskz_loadu_ps(m, p)}; }
   IL_INLINE void store(float* p, Vec<float> v) const { _mm512_mask_storeu_ps(p, m, v.v); }
+  IL_INLINE void stream(float* p, Vec<float> v) const { store(p, v); }
   IL_INLINE __m128i load_bytes(const std::uint8_t* p) const { return _mm_maskz_loadu_epi8(m, p); }
   IL_INLINE void store_bytes(std::uint8_t* p, __m128i v) const { _mm_mask_storeu_epi8(p, m, v); }
 };
@@ -74,6 +75,7 @@ struct FirstLanes<double> {
   explicit FirstLanes(int n) : m(static_cast<__mmask8>((1u << n) - 1)) {}
   IL_INLINE Vec<double> load(const double* p) const { return {_mm512_maskz_loadu_pd(m, p)}; }
   IL_INLINE void store(double* p, Vec<double> v) const { _mm512_mask_storeu_pd(p, m, v.v); }
+  IL_INLINE void stream(double* p, Vec<double> v) const { store(p, v); }
   IL_INLINE __m128i load_bytes(const std::uint8_t* p) const { return _mm_maskz_loadu_epi8(m, p); }
   IL_INLINE void store_bytes(std::uint8_t* p, __m128i v) const { _mm_mask_storeu_epi8(p, m, v); }
 };
@@ -117,6 +119,7 @@ struct FirstLanes<float> {
       : m(_mm256_cmpgt_epi32(_mm256_set1_epi32(count), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7))), n(count) {}
   IL_INLINE Vec<float> load(const float* p) const { return {_mm256_maskload_ps(p, m)}; }
   IL_INLINE void store(float* p, Vec<float> v) const { _mm256_maskstore_ps(p, m, v.v); }
+  IL_INLINE void stream(float* p, Vec<float> v) const { store(p, v); }
 };
 template <>
 struct FirstLanes<double> {
@@ -128,6 +131,7 @@ struct FirstLanes<double> {
       : m(_mm256_cmpgt_epi64(_mm256_set1_epi64x(count), _mm256_setr_epi64x(0, 1, 2, 3))), n(count) {}
   IL_INLINE Vec<double> load(const double* p) const { return {_mm256_maskload_pd(p, m)}; }
   IL_INLINE void store(double* p, Vec<double> v) const { _mm256_maskstore_pd(p, m, v.v); }
+  IL_INLINE void stream(double* p, Vec<double> v) const { store(p, v); }
 };
 
 #else
@@ -176,6 +180,7 @@ struct FirstLanes {
   IL_INLINE void store(T* p, Vec<T> v) const {
     for (int i = 0; i < n; ++i) p[i] = v.v[i];
   }
+  IL_INLINE void stream(T* p, Vec<T> v) const { store(p, v); }
 };
 
 #endif
@@ -188,6 +193,7 @@ struct AllLanes {
   using Positions = Choice<T>;
   IL_INLINE Vec<T> load(const T* p) const { return Vec<T>::load(p); }
   IL_INLINE void store(T* p, Vec<T> v) const { v.store(p); }
+  IL_INLINE void stream(T* p, Vec<T> v) const { store_past(p, v); }
 #if defined(__AVX512F__)
   IL_INLINE __m128i load_bytes(const std::uint8_t* p) const {
     if constexpr (sizeof(T) == 4) {

@@ -20,7 +20,11 @@ template <int kSide, class T>
 class NormForward {
  public:
   NormForward(const NormValues<T>& values, const NormGrid<T>& grid, Context& context)
-      : values_(values), grid_(grid), offsets_(grid), constants_(grid, context) {
+      : values_(values),
+        grid_(grid),
+        offsets_(grid),
+        constants_(grid, context),
+        stores_(stores_for(values.p, grid.channels, grid.pooled_elements())) {
     for (std::int64_t k = 0; k < grid.channels; ++k) {
       const double g = at_or(values.gamma, k, 1);
       constants_.set(kSign, k, g < 0 ? -1 : g == 0 ? 0 : 1);
@@ -41,22 +45,25 @@ class NormForward {
     using V = typename Lanes::Vector;
     const V centre = constants_.template load<V>(kMean, k), scale = constants_.template load<V>(kScale, k),
             shift = constants_.template load<V>(kShift, k);
-    each_window(maps, k, begin, end, [&](const T* window, std::int64_t to) IL_LAMBDA_INLINE {
-      V best = fma(lanes.load(window) - centre, scale, shift);
-      V nan = best;  // a NaN of the window, where has_nan
-      auto has_nan = unordered(best, best);
-      auto position = Lanes::Positions::broadcast(0);
-      for (int i = 1; i < kSide * kSide; ++i) {
-        const V z = fma(lanes.load(window + offsets_.at[i]) - centre, scale, shift);
-        const auto wins = greater(z, best);
-        const auto is_nan = unordered(z, z);
-        nan = select(is_nan, z, nan);
-        has_nan = has_nan | is_nan;
-        best = select(wins, z, best);
-        position = select(wins, Lanes::Positions::broadcast(i), position);
-      }
-      put(lanes, to, select(has_nan, nan, best), has_nan, position);
+    with_stores(stores_, [&](auto stores) IL_LAMBDA_INLINE {
+      each_window(maps, k, begin, end, [&](const T* window, std::int64_t to) IL_LAMBDA_INLINE {
+        V best = fma(lanes.load(window) - centre, scale, shift);
+        V nan = best;  // a NaN of the window, where has_nan
+        auto has_nan = unordered(best, best);
+        auto position = Lanes::Positions::broadcast(0);
+        for (int i = 1; i < kSide * kSide; ++i) {
+          const V z = fma(lanes.load(window + offsets_.at[i]) - centre, scale, shift);
+          const auto wins = greater(z, best);
+          const auto is_nan = unordered(z, z);
+          nan = select(is_nan, z, nan);
+          has_nan = has_nan | is_nan;
+          best = select(wins, z, best);
+          position = select(wins, Lanes::Positions::broadcast(i), position);
+        }
+        put_value<decltype(stores)::value>(lanes, to, select(has_nan, nan, best), has_nan, position);
+      });
     });
+    finish_stores(stores_);
   }
 
   /// The deciding y of each window of the bands [begin, end) to p, its position to choice.
@@ -86,7 +93,7 @@ class NormForward {
             shift = constants_.template load<V>(kShift, k);
     for (std::int64_t i = begin * grid_.channels + k; i < end * grid_.channels; i += grid_.channels) {
       const V z = fma(lanes.load(values_.p + i) - centre, scale, shift);
-      put(lanes, i, z, unordered(z, z), Lanes::Positions::load(lanes, values_.choice + i));
+      put_value<Stores::kCached>(lanes, i, z, unordered(z, z), Lanes::Positions::load(lanes, values_.choice + i));
     }
   }
 
@@ -103,13 +110,13 @@ class NormForward {
     }
   }
 
-  template <class Lanes, class Mask>
-  IL_INLINE void put(const Lanes& lanes, std::int64_t to, typename Lanes::Vector z, Mask is_nan,
-                     typename Lanes::Positions position) const {
+  template <Stores kStores, class Lanes, class Mask>
+  IL_INLINE void put_value(const Lanes& lanes, std::int64_t to, typename Lanes::Vector z, Mask is_nan,
+                           typename Lanes::Positions position) const {
     using V = typename Lanes::Vector;
     using Positions = typename Lanes::Positions;
     const Mask alive = greater(z, V::zero());
-    lanes.store(values_.p + to, select(is_nan, z, select(alive, z, V::zero())));
+    put<kStores>(lanes, values_.p + to, select(is_nan, z, select(alive, z, V::zero())));
     select(is_nan, Positions::broadcast(kDead), select(alive, position, Positions::broadcast(kDead)))
         .store(lanes, values_.choice + to);
   }
@@ -118,6 +125,7 @@ class NormForward {
   const NormGrid<T>& grid_;
   WindowOffsets<kSide> offsets_;
   ChannelConstants<T, kConstants> constants_;
+  const Stores stores_;  ///< of write(): what is picked is read again at once
 };
 
 }  // namespace innerloop::kernels::IL_TARGET_NAMESPACE

@@ -18,7 +18,8 @@ class NormTangent {
         offsets_(grid),
         constants_(grid, context),
         choice_(k.choice.as<std::uint8_t>() + t * grid.pooled_elements()),
-        tp_(k.tp.as<T>() + t * grid.pooled_elements()) {
+        tp_(k.tp.as<T>() + t * grid.pooled_elements()),
+        stores_(stores_for(tp_, grid.channels, grid.pooled_elements())) {
     const T* mean = line_of<T>(k.mean, t);
     for (std::int64_t c = 0; c < grid.channels; ++c) constants_.set(kMean, c, static_cast<double>(mean[c]));
   }
@@ -56,11 +57,14 @@ class NormTangent {
   template <class Lanes>
   IL_INLINE void write(const Maps<T>& maps, const Lanes& lanes, std::int64_t at, std::int64_t begin, std::int64_t end) const {
     const Line<Lanes> line(*this, at);
-    each_window(maps, at, begin, end, [&](std::int64_t window, std::int64_t pooled) IL_LAMBDA_INLINE {
-      const auto c = Lanes::Positions::load(lanes, choice_ + pooled);
-      const auto ty = maps.ty == nullptr ? line.tcentre : offsets_.pick(lanes, maps.ty + window, c);
-      lanes.store(tp_ + pooled, line.value(c, offsets_.pick(lanes, maps.y + window, c), ty));
+    with_stores(stores_, [&](auto stores) IL_LAMBDA_INLINE {
+      each_window(maps, at, begin, end, [&](std::int64_t window, std::int64_t pooled) IL_LAMBDA_INLINE {
+        const auto c = Lanes::Positions::load(lanes, choice_ + pooled);
+        const auto ty = maps.ty == nullptr ? line.tcentre : offsets_.pick(lanes, maps.ty + window, c);
+        put<decltype(stores)::value>(lanes, tp_ + pooled, line.value(c, offsets_.pick(lanes, maps.y + window, c), ty));
+      });
     });
+    finish_stores(stores_);
   }
 
   /// y and ty at the chosen pixels, to y_chosen [pooled grid] and, for the time being, tp; before finish().
@@ -118,6 +122,7 @@ class NormTangent {
   ChannelConstants<T, kConstants> constants_;
   const std::uint8_t* choice_;
   T* tp_;
+  const Stores stores_;  ///< of write(): what is picked is read again at once
 };
 
 }  // namespace innerloop::kernels::IL_TARGET_NAMESPACE

@@ -78,14 +78,18 @@ struct PairLanes {
   AllLanes<T> each;
   IL_INLINE VecPair<T> load(const T* p) const { return VecPair<T>::load(p); }
   IL_INLINE void store(T* p, VecPair<T> v) const { v.store(p); }
+  IL_INLINE void stream(T* p, VecPair<T> v) const {
+    each.stream(p, v.low);
+    each.stream(p + Vec<T>::kLanes, v.high);
+  }
 };
 
 /// body(lanes, k) for the vectors of a line of `n` channels, in pairs where a vector is a cache line, the tail last.
 template <class T, class Body>
 IL_INLINE void for_each_vector(std::int64_t n, const Body& body) {
-  constexpr std::int64_t kLanes = Vec<T>::kLanes, kCacheLine = 64;
+  constexpr std::int64_t kLanes = Vec<T>::kLanes;
   std::int64_t k = 0;
-  if constexpr (kLanes * sizeof(T) == kCacheLine)
+  if constexpr (kVectorIsALine<T>)
     for (; k + 2 * kLanes <= n; k += 2 * kLanes) body(PairLanes<T>{}, k);
   for (; k + kLanes <= n; k += kLanes) body(AllLanes<T>{}, k);
   if (k < n) body(FirstLanes<T>(static_cast<int>(n - k)), k);

@@ -163,9 +163,11 @@ struct Outputs {
   const std::int64_t* to;  ///< offset of each pixel
   int rows;                ///< pixels that count
   Start start;
+  Stores stores;
 
   /// Asks for the outputs' lines, so that they arrive during the products and the stores do not wait.
   IL_INLINE void prefetch() const {
+    if (stores == Stores::kPast) return;
     for (int r = 0; r < rows; ++r) _mm_prefetch(reinterpret_cast<const char*>(y + to[r]), _MM_HINT_T0);
   }
 };
@@ -185,6 +187,10 @@ struct Sums {
 
   IL_INLINE void give(int i, const Outputs& outputs) const {
     const float* from = tile[i];
+    if (outputs.stores == Stores::kPast) {
+      for (int r = 0; r < outputs.rows; ++r, from += kSide) _mm512_stream_ps(outputs.y + outputs.to[r], _mm512_load_ps(from));
+      return;
+    }
     for (int r = 0; r < outputs.rows; ++r, from += kSide) {
       float* const to = outputs.y + outputs.to[r];
       __m512 value = _mm512_load_ps(from);
@@ -232,6 +238,7 @@ class Gather {
       if (even > 0) columns<2>(pixels, even, right_.data(), y, start);
       if (even < tiles) columns<1>(pixels, 1, right_.data() + even * panel, y + even * kSide, start);
     }
+    finish_stores(conv_.stores);
   }
 
  private:
@@ -289,8 +296,9 @@ class Gather {
     return made;
   }
 
-  static Outputs outputs(const PixelBlock<float>& pixels, float* y, std::int64_t at, Start start) {
-    return {y, pixels.to() + at, static_cast<int>(larger(0, smaller(kSide, pixels.pixels() - at))), start};
+  Outputs outputs(const PixelBlock<float>& pixels, float* y, std::int64_t at, Start start) const {
+    const int rows = static_cast<int>(larger(0, smaller(kSide, pixels.pixels() - at)));
+    return {y, pixels.to() + at, rows, start, start == Start::kZero ? conv_.stores : Stores::kCached};
   }
 
   /// All pixels, for `tiles` tiles of output channels, kTiles at once. An output pixel is finished before the next, so that what is
