@@ -1,8 +1,8 @@
 // Moments of a block's tile (conv_moments.h), taken behind its products.
 //
-// The tile is laid down in the shared memory that the products are done with, and a thread takes a unit of one channel from there:
-// pixel by pixel, as any tile would. Taken in registers instead, the order would be that of the tile's lanes, and the large tile
-// of tf32x3 has no registers to spare.
+// The tile is laid down in the shared memory that the products are done with, and a thread takes a unit of one channel from
+// there: pixel by pixel, as any tile would. Taken in registers instead, the order would be that of the tile's lanes, and the
+// large tile of tf32x3 has no registers to spare.
 #pragma once
 
 #include "kernels/cuda/conv_gemm.cuh"

@@ -1,5 +1,5 @@
-// Our own forward convolution that leaves a norm's sums over its output in parts, and the norm that takes them from there in place
-// of the output.
+// Our own forward convolution that leaves a norm's sums over its output in parts, and the norm that takes them from there in
+// place of the output.
 //
 //   moments [T, units, lines, K], of each unit of kMomentPixels neighbouring pixels of a task (the last has what is left):
 //     of an output y     c, the mean but for its rounding;  sum (y - c);  sum (y - c)^2
