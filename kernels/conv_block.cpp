@@ -2,6 +2,8 @@
 
 #include <memory>
 
+#include "kernels/tangent_convolution.h"
+
 namespace innerloop::kernels {
 namespace {
 
@@ -63,13 +65,7 @@ void compose(const ConvBlockJvp& k, Context& context) {
     if (k.tw) with.ty = ty.view();
     return compose_with_y(with, context);
   }
-  if (k.tx || k.tw) {
-    ConvForward conv{k.geometry, {}, {}, k.ty};
-    int pairs = 0;
-    if (k.tx) conv.x[pairs] = k.tx, conv.w[pairs++] = k.w;
-    if (k.tw) conv.x[pairs] = k.x, conv.w[pairs++] = k.tw;
-    run(conv, context);
-  }
+  if (k.tx || k.tw) run(tangent_convolution(k), context);
   run(NormReluPoolJvp{k.pool, k.y, k.mean, k.rstd, k.gamma, k.choice, k.ty, k.tgamma, k.tbeta, k.tp, k.tmean, k.trstd},
       context);
 }

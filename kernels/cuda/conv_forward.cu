@@ -1,4 +1,6 @@
-// Forward convolution: rows are output pixels, k runs over taps and channels, columns are output channels.
+// Forward convolution: rows are output pixels, k runs over taps and channels, columns are output channels. It leaves the moments of
+// its output where they are asked for.
+#include "kernels/cuda/conv_moments.cuh"
 #include "kernels/cuda/conv_split.cuh"
 #include "kernels/cuda/dispatch.h"
 
@@ -11,17 +13,28 @@ struct ForwardParams {
   PixelRows a;
   DenseColumns b;
   int steps;
+  WriteMoments<T> write;
 };
 
+/// On a multiprocessor: five blocks of float64 leave no registers for the moments.
+template <class Tile>
+inline constexpr int kForwardBlocksSm = sizeof(typename Tile::Element) == 8 ? 4 : Tile::kBlocksSm;
+
 template <class Tile, int kVectorA, int kVectorB>
-__global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocksSm)
+__global__ void __launch_bounds__(Tile::kThreads, kForwardBlocksSm<Tile>)
     conv_forward_kernel(const __grid_constant__ ForwardParams<typename Tile::Element> p) {
   conv_block<Tile, kVectorA, kVectorB, kVectorB>(p.gemm, p.a.gather.pixels, p.steps, p.a, p.b,
-                                                 [&](int row) { return row * p.b.pitch; }, blockIdx.x);
+                                                 [&](int row) { return row * p.b.pitch; }, blockIdx.x, p.write);
+}
+
+/// Of `depth` terms a sum.
+std::int64_t chunks_of(std::int64_t rows, std::int64_t columns, std::int64_t groups, std::int64_t depth) {
+  return depth_chunks(rows, columns, groups, conv_ceil_div(depth, kTileK));
 }
 
 template <class T>
-void forward(const ConvForward& op, const ConvSizes& z, int pairs, ConvMath math, Context& context) {
+void forward(const ConvForward& op, const ConvMoments& moments, const ConvSizes& z, int pairs, ConvMath math,
+             Context& context) {
   const ConvGeometry& g = op.geometry;
   ForwardParams<T> params;
   ConvGemm<T>& gemm = params.gemm;
@@ -44,7 +57,8 @@ void forward(const ConvForward& op, const ConvSizes& z, int pairs, ConvMath math
   params.steps = static_cast<int>(conv_ceil_div(depth, kTileK));
 
   const std::int64_t rows = params.a.gather.pixels;
-  cut_steps(gemm, params.steps, depth_chunks(rows, gemm.columns, z.groups, params.steps));
+  cut_steps(gemm, params.steps, chunks_of(rows, gemm.columns, z.groups, depth));
+  params.write = {moments.to.as<T>(), moments.y.as<T>(), moments.mean.as<T>(), static_cast<int>(z.k)};
   const SplitSum<T> parts(gemm, op.y, z.y_size(), z.tasks, rows, context);
   const TileChoice choice =
       fit_for_join(gemm, choose_tile(math, vectors_of(vectors_a, vectors_b), rows, gemm.columns, depth,
@@ -55,16 +69,40 @@ void forward(const ConvForward& op, const ConvSizes& z, int pairs, ConvMath math
   });
 }
 
+void run_here(const ConvForwardMoments& k, Context& context) {
+  const std::int64_t units = moment_units(k.conv);
+  const Shape& y = k.conv.y.shape;
+  IL_CHECK(units > 0 && k.moments.to.shape == Shape({y[0], units, k.moments.lines(), y[4]}) && k.moments.to.dtype == k.conv.y.dtype,
+           "{}: moments {} do not fit the output {}, which has {} units a task", k.kName, k.moments.to.shape.to_string(),
+           y.to_string(), units);
+  IL_CHECK(!k.moments.y || (k.moments.y.shape == y && k.moments.mean.shape == Shape({y[0], y[4]})),
+           "{}: {} and its mean {} do not fit the tangent {}", k.kName, k.moments.y.shape.to_string(),
+           k.moments.mean.shape.to_string(), y.to_string());
+  conv_own(k.conv, k.moments, conv_math(), context);
+}
+
+IL_REGISTER_KERNEL(ConvForwardMoments);
+
 }  // namespace
 
-void conv_own(const ConvForward& op, ConvMath math, Context& context) {
+std::int64_t moment_units(const ConvForward& op) {
+  const Shape &w = op.w[0].shape, &y = op.y.shape;
+  if (w.rank() != 5 || y.rank() != 5 || op.geometry.groups < 1) return 0;  // the convolution says what is wrong
+  const std::int64_t pixels = y[1] * y[2] * y[3], groups = op.geometry.groups;
+  if (pixels < kMomentPixels || chunks_of(pixels, y[4] / groups, groups, w[1] * w[2] * w[3]) > 1) return 0;
+  return conv_ceil_div(pixels, kMomentPixels);
+}
+
+void conv_own(const ConvForward& op, ConvMath math, Context& context) { conv_own(op, {}, math, context); }
+
+void conv_own(const ConvForward& op, const ConvMoments& moments, ConvMath math, Context& context) {
   const int pairs = count_pairs(ConvForward::kName, op.x, op.w);
   const ConvSizes z = conv_sizes(
       ConvForward::kName, op.geometry, pairs, [&](int n) { return op.x[n]; }, [&](int n) { return op.w[n]; },
       [&](int) -> ConstView { return op.y; });
   if (op.y.shape.numel() == 0) return;
   check_extents(ConvForward::kName, op.geometry, z);
-  with_float(op.y.dtype, ConvForward::kName, [&]<class T>(T) { forward<T>(op, z, pairs, math, context); });
+  with_float(op.y.dtype, ConvForward::kName, [&]<class T>(T) { forward<T>(op, moments, z, pairs, math, context); });
 }
 
 }  // namespace innerloop::kernels::cuda

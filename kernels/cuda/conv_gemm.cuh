@@ -83,14 +83,14 @@ struct alignas(kCount * sizeof(T)) Together {
 
 /// What is written of a sum: the sum.
 struct WriteSum {
-  static constexpr bool kTakesStep = false;
+  static constexpr bool kTakesStep = false, kTakesMoments = false;
 };
 
 /// Or what an SGD step makes of it: the parameter at the same place less `rate` times the sum. Parameters lie as the outputs do, so
 /// one distance leads from any output to its parameter: an argument of the kernel, where a pointer would cost registers.
 template <class T>
 struct WriteStep {
-  static constexpr bool kTakesStep = true;
+  static constexpr bool kTakesStep = true, kTakesMoments = false;
   std::int64_t distance = 0;           ///< bytes from an output to its parameter
   T rate = 0;
   bool here = false, in_join = false;  ///< where the step is taken: neither writes the sums
@@ -107,7 +107,7 @@ struct WriteStep {
 template <class Tile>
 inline constexpr bool kJoins = Tile::kBlockM * Tile::kBlockN <= 64 * 32;
 
-/// Where a block's tile is, for the join. It waits in shared memory, since over the products it would cost registers.
+/// Where a block's tile is, for the join and the moments. It waits in shared memory, since over the products it would cost registers.
 struct TilePlace {
   int ticket, out_task, group_offset, first_row, first_column;
 };
@@ -142,7 +142,7 @@ __device__ __forceinline__ void join_parts(const ConvGemm<typename Tile::Element
 
 /// A block's tile over `rows` rows and `steps` steps of kTileK. kVectorA, kVectorB and kVectorOut neighbouring elements
 /// of each tensor are aligned together; `map` gives the place of an output row. `block` counts from 0 to gemm.blocks. `write` makes
-/// what is written of the whole sums.
+/// what is written of the whole sums, and beside them.
 template <class Tile, int kVectorA, int kVectorB, int kVectorOut, class OperandA, class OperandB, class RowMap,
           class Write = WriteSum>
 __device__ __forceinline__ void conv_block(const ConvGemm<typename Tile::Element>& gemm, int rows, int steps,
@@ -164,8 +164,10 @@ __device__ __forceinline__ void conv_block(const ConvGemm<typename Tile::Element
   const int piece_group = take(gemm.piece_groups);
   const int out_task = static_cast<int>(block);
   IL_SHARED(TilePlace, place, [1]);
-  if constexpr (kJoins<Tile>) {
-    if (gemm.joined != nullptr && threadIdx.x == 0) {
+  if constexpr (kJoins<Tile> || Write::kTakesMoments) {
+    bool wanted = kJoins<Tile> && gemm.joined != nullptr;
+    if constexpr (Write::kTakesMoments) wanted = wanted || write.to != nullptr;
+    if (wanted && threadIdx.x == 0) {
       const int tile = ((out_task * gemm.groups + group) * gemm.tiles_n + first_column / Tile::kBlockN) * gemm.tiles_m +
                        first_row / Tile::kBlockM;
       place[0] = {static_cast<int>(blockIdx.y) * (gemm.blocks / gemm.piece_groups) + tile, out_task,
@@ -212,6 +214,9 @@ __device__ __forceinline__ void conv_block(const ConvGemm<typename Tile::Element
         store_as(to + at, sums);
       }
     });
+    if constexpr (Write::kTakesMoments) {  // there is one piece then
+      if (write.to != nullptr) write.take(tile, place[0], rows, gemm.columns, shared);
+    }
   }
   if constexpr (kJoins<Tile>) {
     if (gemm.joined == nullptr) return;

@@ -1,8 +1,10 @@
 // Norm-ReLU-pool, forward: statistics in one pass over y, then the maximum of each window in a second.
 //
 // The statistics are sums of y - s and (y - s)^2, where s is the mean of a few pixels spread over the batch: close enough to
-// the true mean that nothing cancels, and one pass instead of two.
+// the true mean that nothing cancels, and one pass instead of two. Where the convolution has left moments of y (conv_moments.h), the
+// first pass is over those.
 #include "kernels/cuda/norm_dispatch.h"
+#include "kernels/cuda/norm_moments.cuh"
 #include "kernels/cuda/norm_passes.cuh"
 
 namespace innerloop::kernels::IL_TARGET_NAMESPACE {
@@ -132,14 +134,62 @@ struct ForwardPass {
   }
 };
 
+/// The same from moments: s is the mean of a few units' means.
+template <class T_, int kWidth_, int kSide>
+struct MomentsForwardPass : ForwardPass<T_, kWidth_, kSide> {
+  using T = T_;
+  using Base = ForwardPass<T_, kWidth_, kSide>;
+  static constexpr int kWidth = kWidth_, kUnroll = sizeof(T) == 8 ? 1 : 2;  // more would spill
+
+  MomentUnits<T, kWidth, kOutputMoments> units;
+
+  __device__ __forceinline__ MomentsForwardPass of_task(unsigned task) const {
+    return {Base::of_task(task), units.of_task(task)};
+  }
+  IL_HD unsigned terms() const { return units.count; }
+  __device__ __forceinline__ void prepare(unsigned channel, Column<T> given) const {
+    const unsigned samples = min(kSamples, units.count);
+    double sum = 0;
+    for (unsigned i = 0; i < samples; ++i) {
+      const auto at = static_cast<unsigned>((2 * i + 1) * std::uint64_t{units.count} / (2 * samples));
+      sum += static_cast<double>(*units.at(at, 0, channel));
+    }
+    given[0] = static_cast<T>(sum / samples);
+  }
+  __device__ __forceinline__ void add(unsigned unit, unsigned channel, const LineValues<T, kWidth, 1>& given,
+                                      Channels<T, kWidth>& sum, Channels<T, kWidth>& squares) const {
+    const auto middle = load_as<Channels<T, kWidth>>(units.at(unit, 0, channel));
+    const auto rest = load_as<Channels<T, kWidth>>(units.at(unit, 1, channel));
+    const auto about_it = load_as<Channels<T, kWidth>>(units.at(unit, 2, channel));
+    const T pixels = units.pixels_of(unit);
+#pragma unroll
+    for (int v = 0; v < kWidth; ++v) {
+      const T d = middle.at[v] - given.line[0].at[v], moved = fused_multiply_add(pixels, d, rest.at[v]);
+      sum.at[v] += moved;
+      squares.at[v] += fused_multiply_add(moved + rest.at[v], d, about_it.at[v]);
+    }
+  }
+};
+
+template <class T, int kWidth, int kSide>
+ForwardPass<T, kWidth, kSide> forward_pass(const NormReluPoolForward& k) {
+  return {NormGrid(k.y.shape, k.pool, k.kName), k.epsilon,        k.y.as<T>(), Line<T>(k.gamma), Line<T>(k.beta),
+          k.mean.as<T>(),                       k.rstd.as<T>(), k.p.as<T>(), k.choice.as<std::uint8_t>()};
+}
+
 void run_here(const NormReluPoolForward& k, Context& context) {
-  const NormGrid grid(k.y.shape, k.pool, k.kName);
   with_norm(k.y.dtype, k.pool, k.kName, {k.y, k.p, k.choice}, [&]<class T>(T, auto width, auto side) {
-    run_sums_and_walk(ForwardPass<T, width(), side()>{grid, k.epsilon, k.y.as<T>(), Line<T>(k.gamma), Line<T>(k.beta),
-                                                      k.mean.as<T>(), k.rstd.as<T>(), k.p.as<T>(),
-                                                      k.choice.as<std::uint8_t>()},
-                      context);
+    run_sums_and_walk(forward_pass<T, width(), side()>(k), context);
   });
+}
+
+void run_here(const NormForwardMoments& k, Context& context) {
+  check_moments(k.kName, k.moments, k.norm.y, kOutputMoments);
+  with_norm(k.norm.y.dtype, k.norm.pool, k.kName, {k.norm.y, k.norm.p, k.norm.choice, k.moments},
+            [&]<class T>(T, auto width, auto side) {
+              const auto pass = forward_pass<T, width(), side()>(k.norm);
+              run_sums_and_walk(MomentsForwardPass<T, width(), side()>{pass, {k.moments, pass.grid}}, context);
+            });
 }
 
 void run_here(const NormReluPoolApply& k, Context& context) {
@@ -152,6 +202,7 @@ void run_here(const NormReluPoolApply& k, Context& context) {
 }
 
 IL_REGISTER_KERNEL(NormReluPoolForward);
+IL_REGISTER_KERNEL(NormForwardMoments);
 IL_REGISTER_KERNEL(NormReluPoolApply);
 
 }  // namespace

@@ -3,6 +3,7 @@
 //
 //   tp = B (y - mean) + A (ty - tmean) + tbeta,  A = gamma rstd,  B = rstd (tgamma - A t),  t = mean(ty xhat)
 #include "kernels/cuda/norm_dispatch.h"
+#include "kernels/cuda/norm_moments.cuh"
 #include "kernels/cuda/norm_passes.cuh"
 
 namespace innerloop::kernels::IL_TARGET_NAMESPACE {
@@ -79,18 +80,61 @@ struct TangentPass {
   }
 };
 
+/// The same from the moments of ty.
+template <class T_, int kWidth_, int kSide>
+struct MomentsTangentPass : TangentPass<T_, kWidth_, kSide> {
+  using T = T_;
+  using Base = TangentPass<T_, kWidth_, kSide>;
+  static constexpr int kWidth = kWidth_;
+
+  MomentUnits<T, kWidth, kTangentMoments> units;
+
+  __device__ __forceinline__ MomentsTangentPass of_task(unsigned task) const {
+    return {Base::of_task(task), units.of_task(task)};
+  }
+  IL_HD unsigned terms() const { return units.count; }
+  __device__ __forceinline__ void add(unsigned unit, unsigned channel, const LineValues<T, kWidth, 1>&,
+                                      Channels<T, kWidth>& sum, Channels<T, kWidth>& dot) const {
+    const auto sums = load_as<Channels<T, kWidth>>(units.at(unit, 0, channel));
+    const auto products = load_as<Channels<T, kWidth>>(units.at(unit, 1, channel));
+#pragma unroll
+    for (int v = 0; v < kWidth; ++v) sum.at[v] += sums.at[v], dot.at[v] += products.at[v];
+  }
+};
+
+template <class T, int kWidth, int kSide>
+TangentPass<T, kWidth, kSide> tangent_pass(const NormReluPoolJvp& k) {
+  return {NormGrid(k.y.shape, k.pool, k.kName),
+          k.y.as<T>(),
+          k.ty.as<T>(),
+          Line<T>(k.mean),
+          Line<T>(k.rstd),
+          Line<T>(k.gamma),
+          Line<T>(k.tgamma),
+          Line<T>(k.tbeta),
+          k.choice.as<std::uint8_t>(),
+          k.tp.as<T>(),
+          k.tmean.as<T>(),
+          k.trstd.as<T>()};
+}
+
 void run_here(const NormReluPoolJvp& k, Context& context) {
-  const NormGrid grid(k.y.shape, k.pool, k.kName);
   with_norm(k.y.dtype, k.pool, k.kName, {k.y, k.ty, k.tp, k.choice}, [&]<class T>(T, auto width, auto side) {
-    run_sums_and_walk(
-        TangentPass<T, width(), side()>{grid, k.y.as<T>(), k.ty.as<T>(), Line<T>(k.mean), Line<T>(k.rstd),
-                                        Line<T>(k.gamma), Line<T>(k.tgamma), Line<T>(k.tbeta),
-                                        k.choice.as<std::uint8_t>(), k.tp.as<T>(), k.tmean.as<T>(), k.trstd.as<T>()},
-        context);
+    run_sums_and_walk(tangent_pass<T, width(), side()>(k), context);
   });
 }
 
+void run_here(const NormJvpMoments& k, Context& context) {
+  check_moments(k.kName, k.moments, k.norm.ty, kTangentMoments);
+  with_norm(k.norm.y.dtype, k.norm.pool, k.kName, {k.norm.y, k.norm.ty, k.norm.tp, k.norm.choice, k.moments},
+            [&]<class T>(T, auto width, auto side) {
+              const auto pass = tangent_pass<T, width(), side()>(k.norm);
+              run_sums_and_walk(MomentsTangentPass<T, width(), side()>{pass, {k.moments, pass.grid}}, context);
+            });
+}
+
 IL_REGISTER_KERNEL(NormReluPoolJvp);
+IL_REGISTER_KERNEL(NormJvpMoments);
 
 }  // namespace
 }  // namespace innerloop::kernels::IL_TARGET_NAMESPACE

@@ -1,6 +1,7 @@
 // What the norm and sampling kernels move, against what their formulas need: whole sectors, y no oftener than promised.
 #include <gtest/gtest.h>
 
+#include "kernels/conv_block.h"
 #include "kernels/cuda/host/options.h"
 #include "kernels/cuda/host/traffic.h"
 #include "kernels/norm.h"
@@ -110,6 +111,65 @@ TEST(NormTraffic, FusedForwardReadsYTwice) {
   // A block's 16 choices of a pixel are half a sector; another block has the other half.
   EXPECT_LE(moved(both.stores), kSlack * block.bytes * (0.25 + 2 * 0.0625));
   EXPECT_EQ(conflicts(both), 0u);
+}
+
+/// Operands of a block of 8 channels to `block`'s, whose convolution is our own.
+struct BlockOf {
+  BlockOf(const Block& block, const Shape& y)
+      : x(Tensor::full(y.with(4, 8), DType::kF32, 1)), w(Tensor::full({y[0], 3, 3, 8, y[4]}, DType::kF32, 1)) {
+    // y and ty are outputs here.
+    out_y = Tensor::empty(block.y.shape(), DType::kF32), out_ty = Tensor::empty(block.y.shape(), DType::kF32);
+  }
+  ConvBlockForward forward(Block& b) {
+    return {kSame, Pool::kMax2x2, 1e-5, x.view(), w.view(), {}, b.beta.view(), out_y.mutable_view(), b.mean.mutable_view(),
+            b.rstd.mutable_view(), b.p.mutable_view(), b.choice.mutable_view()};
+  }
+  ConvBlockJvp jvp(Block& b) {
+    ConvBlockJvp k;
+    k.geometry = kSame, k.x = x.view(), k.w = w.view(), k.y = out_y.view(), k.mean = b.mean.view(), k.rstd = b.rstd.view();
+    k.choice = b.choice.view(), k.tx = x.view(), k.tw = w.view(), k.tp = b.p.mutable_view(), k.ty = out_ty.mutable_view();
+    k.tmean = b.ggamma.mutable_view(), k.trstd = b.gbeta.mutable_view();
+    return k;
+  }
+  static constexpr ConvGeometry kSame{.pad_top = 1, .pad_left = 1};
+  Tensor x, w, out_y, out_ty;
+};
+
+TEST(NormTraffic, BehindAConvolutionReadsYOnce) {
+  Counting counting;
+  for (const Shape& shape : {Shape{1, 2, 64, 64, 32}, Shape{2, 5, 28, 28, 64}}) {
+    SCOPED_TRACE(shape.to_string());
+    const bool split = shape[1] * shape[2] * shape[3] > 4096;
+    Block block(shape);
+    BlockOf of(block, shape);
+    // Lines of moments in the place of 64 values; a norm's few samples, channel by channel, are asked for beside them.
+    constexpr double kMoments = 3.0 / 64, kTangentMoments = 2.0 / 64, kSamples = 0.02;
+    const auto conv = counting.of(of.forward(block), "conv_forward_kernel");
+    EXPECT_LE(moved(conv.stores), (1 + kMoments) * kSlack * block.bytes);
+    EXPECT_EQ(conflicts(conv), 0u);
+    if (split) {
+      const auto sums = counting.of(of.forward(block), "norm_partial_kernel");
+      EXPECT_LE(moved(sums.loads), (kMoments + kSamples) * kSlack * block.bytes);
+      EXPECT_LE(moved(counting.of(of.forward(block), "norm_write_kernel").loads), kSlack * block.bytes);
+    } else {
+      const auto norm = counting.of(of.forward(block), "norm_fused_kernel");
+      EXPECT_LE(moved(norm.loads), (1 + kMoments + kSamples) * kSlack * block.bytes);
+      EXPECT_EQ(conflicts(norm), 0u);
+    }
+    const auto dual = counting.of(of.jvp(block), "conv_forward_kernel");
+    EXPECT_LE(moved(dual.stores), (1 + kTangentMoments) * kSlack * block.bytes);
+    EXPECT_EQ(conflicts(dual), 0u);
+    const double walk = 2 + 0.0625;  // y, ty and the choices
+    if (split) {
+      const auto sums = counting.of(of.jvp(block), "norm_partial_kernel");
+      EXPECT_LE(moved(sums.loads), (kTangentMoments + kSamples) * kSlack * block.bytes);
+      EXPECT_LE(moved(counting.of(of.jvp(block), "norm_write_kernel").loads), walk * kSlack * block.bytes);
+    } else {
+      // A block's 16 choices of a pixel are half a sector.
+      EXPECT_LE(moved(counting.of(of.jvp(block), "norm_fused_kernel").loads),
+                (walk + 0.0625 + kTangentMoments) * kSlack * block.bytes);
+    }
+  }
 }
 
 TEST(NormTraffic, GradientsWriteOnce) {

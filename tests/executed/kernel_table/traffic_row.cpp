@@ -48,6 +48,7 @@ std::vector<TrafficRow> traffic_rows() {
   TrafficTable table;
   add_convolutions(table);
   add_norms(table);
+  add_blocks(table);
   add_heads(table);
   add_steps(table);
   add_lists(table);

@@ -1,0 +1,71 @@
+// Our own forward convolution that leaves a norm's sums over its output in parts, and the norm that takes them from there in
+// place of the output.
+//
+//   moments [T, units, lines, K], of each unit of kMomentPixels neighbouring pixels of a task (the last has what is left):
+//     of an output y     c, the mean but for its rounding;  sum (y - c);  sum (y - c)^2
+//     of a tangent ty    sum ty;  sum ty (y - mean_y), with the mean of the whole task
+//
+// About any s, a unit's sums of y - s and of its square are n d + e and q + d (2 e + n d), with d = c - s and the sums e and q about
+// c (after Chan, Golub and LeVeque, Updating formulae and a pairwise algorithm for computing sample variances, 1979). Nothing
+// cancels where s is near the means; without e, what the rounding of a large mean takes away would come back as variance.
+//
+// A unit follows from the shape alone, whichever tile it falls into, and its sums are taken pixel by pixel: so the bits depend
+// neither on the tile nor on how many tasks a call has. Dtypes: the convolution's. They are 3/64 or 2/64 of y.
+#pragma once
+
+#include "kernels/cuda/conv_own.h"
+#include "kernels/norm.h"
+
+namespace innerloop::kernels::cuda {
+
+inline constexpr std::int64_t kMomentPixels = 64, kOutputMoments = 3, kTangentMoments = 2;
+
+/// Units of a task's output, or 0 where the kernel does not leave moments: the sum of an output is cut in chunks, which blocks
+/// may have to join first, or a task has less than a unit.
+std::int64_t moment_units(const ConvForward& op);
+
+/// Where the moments go, and for those of a tangent what it is the tangent of. `to` may be absent (not wanted).
+struct ConvMoments {
+  View to;
+  ConstView y{}, mean{};
+
+  std::int64_t lines() const { return y ? kTangentMoments : kOutputMoments; }
+};
+
+// Kernels of their own, so that a profile tells them from those which read y for their sums.
+
+/// moments.to must be there, with moment_units(conv) units.
+struct ConvForwardMoments {
+  static constexpr std::string_view kName = "conv_forward_moments";
+  ConvForward conv;
+  ConvMoments moments;
+};
+inline KernelCost cost_of(const ConvForwardMoments& k) {
+  // An element: mean 1, squares 3; or sum 1, y - mean 1, products 2. (The sum about c is but a correction.)
+  return cost_of(k.conv) + KernelCost{4 * elements_of(k.conv.y), bytes_of(k.moments.to, k.moments.y, k.moments.mean)};
+}
+
+struct NormForwardMoments {
+  static constexpr std::string_view kName = "norm_relu_pool_moments";
+  NormReluPoolForward norm;
+  ConstView moments;
+};
+inline KernelCost cost_of(const NormForwardMoments& k) {
+  const KernelCost whole = cost_of(k.norm);
+  return {whole.flops - 4 * elements_of(k.norm.y) + 3 * elements_of(k.moments), whole.bytes + bytes_of(k.moments)};
+}
+
+/// norm.ty must be there.
+struct NormJvpMoments {
+  static constexpr std::string_view kName = "norm_relu_pool_jvp_moments";
+  NormReluPoolJvp norm;
+  ConstView moments;
+};
+inline KernelCost cost_of(const NormJvpMoments& k) {
+  const KernelCost whole = cost_of(k.norm);
+  return {whole.flops - 4 * elements_of(k.norm.y) + elements_of(k.moments), whole.bytes + bytes_of(k.moments)};
+}
+
+void conv_own(const ConvForward& op, const ConvMoments& moments, ConvMath math, Context& context);
+
+}  // namespace innerloop::kernels::cuda
