@@ -72,8 +72,8 @@ class NormGrad {
     sum_over_windows(grid_, source, context, sums, [this](const Maps<T>& maps, auto lanes, std::int64_t at) {
       using Lanes = decltype(lanes);
       using V = typename Lanes::Vector;
-      return [this, maps, lanes, centre = constants_.template load<V>(kMean, at)](std::int64_t window, std::int64_t pooled, V& total,
-                                                                                 V& dot) IL_LAMBDA_INLINE {
+      const V centre = constants_.template load<V>(kMean, at);
+      return [this, maps, lanes, centre](std::int64_t window, std::int64_t pooled, V& total, V& dot) IL_LAMBDA_INLINE {
         const auto c = Lanes::Positions::load(lanes, choice_ + pooled);
         const V g = select(c.chosen(kDead), V::zero(), lanes.load(gp_ + pooled));
         total = total + g;

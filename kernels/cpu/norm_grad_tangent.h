@@ -97,8 +97,9 @@ class NormGradTangent {
     sum_over_windows(grid_, source, context, sums, [this](const Maps<T>& maps, auto lanes, std::int64_t at) {
       using Lanes = decltype(lanes);
       using V = typename Lanes::Vector;
-      return [this, maps, lanes, centre = constants_.template load<V>(kMean, at), tcentre = constants_.template load<V>(kTMean, at)](
-                 std::int64_t window, std::int64_t pooled, V& total, V& dot) IL_LAMBDA_INLINE {
+      const V centre = constants_.template load<V>(kMean, at), tcentre = constants_.template load<V>(kTMean, at);
+      return [this, maps, lanes, centre, tcentre](std::int64_t window, std::int64_t pooled, V& total, V& dot)
+                 IL_LAMBDA_INLINE {
         const auto c = Lanes::Positions::load(lanes, choice_ + pooled);
         const auto dead = c.chosen(kDead);
         if (tgp_ != nullptr) {
