@@ -52,6 +52,16 @@ struct ConvSweep {
   std::int64_t tap_offset(std::int64_t a, std::int64_t b) const {
     return a * h.tap_step * row_pitch() + b * w.tap_step * channels;
   }
+  /// Elements of the padded copy of what `rows` read, where they are read through one.
+  std::int64_t copy_size(RowRange rows) const {
+    std::int64_t lines = 0;
+    for (std::int64_t row = rows.first; row < rows.last;) {
+      const std::int64_t count = smaller(rows.last - row, h.out - row % h.out);
+      lines += h.reach(count);
+      row += count;
+    }
+    return in_place() ? 0 : lines * row_pitch();
+  }
   RowRange block(std::int64_t i) const { return {i * rows_per_block, smaller(rows(), (i + 1) * rows_per_block)}; }
   /// Blocks of about `pixels` outputs, whole rows each, evenly sized.
   void cut(std::int64_t pixels) {
@@ -105,7 +115,6 @@ class PixelBlock {
       base += sweep.h.reach(count) * pitch;
       row += count;
     }
-    copied_ = base;
     for (int i = 0; i < kTableTail; ++i) {
       from[at + i] = from[at - 1];
       to[at + i] = to[at - 1];
@@ -117,7 +126,7 @@ class PixelBlock {
   const std::int64_t* from() const { return table_.data(); }
   const std::int64_t* to() const { return table_.data() + pixels() + kTableTail; }
   /// Elements that fill() writes.
-  std::int64_t copy_size() const { return sweep_.in_place() ? 0 : copied_; }
+  std::int64_t copy_size() const { return sweep_.copy_size({first_, last_}); }
 
   /// The address that from() counts from: `source` itself, or `copy`, filled with the rows and their padding.
   const T* fill(const T* source, T* copy) const {
@@ -165,7 +174,6 @@ class PixelBlock {
   const ConvSweep& sweep_;
   std::int64_t first_, last_, skipped_;
   Scratch<std::int64_t> table_;
-  std::int64_t copied_ = 0;
 };
 
 }  // namespace innerloop::kernels::IL_TARGET_NAMESPACE

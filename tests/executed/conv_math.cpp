@@ -5,6 +5,7 @@
 
 #include "kernels/conv_block.h"
 #include "kernels/cuda/conv_own.h"
+#include "tests/executed/math_scope.h"
 #include "tests/kernels/conv_harness.h"
 
 namespace innerloop::kernels {
@@ -14,24 +15,8 @@ using cuda::ConvMath;
 
 constexpr ConvMath kMaths[] = {ConvMath::kFp32, ConvMath::kTf32x3, ConvMath::kTf32};
 
-class MathScope {
- public:
-  explicit MathScope(ConvMath math) : saved_(cuda::conv_math()) { cuda::set_conv_math(math); }
-  ~MathScope() { cuda::set_conv_math(saved_); }
-  MathScope(const MathScope&) = delete;
-  MathScope& operator=(const MathScope&) = delete;
-
- private:
-  ConvMath saved_;
-};
-
 /// In float32 epsilons times the magnitude. TF32 rounds each operand by at most 2^-11 of it, so a product by 2^-10.
 double bound_of(ConvMath math) { return math == ConvMath::kTf32 ? 0x1p13 + kConvErrorBound : kConvErrorBound; }
-
-Context& device() {
-  static Context context(1, Target::kCuda);
-  return context;
-}
 
 std::vector<float> run_with(ConvMath math, const ConvCall& call, const ConvOperands& operands) {
   const MathScope scope(math);

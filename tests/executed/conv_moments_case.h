@@ -5,23 +5,13 @@
 
 #include "kernels/conv_block.h"
 #include "kernels/cuda/conv_moments.h"
+#include "tests/executed/math_scope.h"
 #include "tests/kernels/harness.h"
 
 namespace innerloop::kernels::moments {
 
 using namespace harness;
 using cuda::ConvMath;
-
-class MathScope {
- public:
-  explicit MathScope(ConvMath math) : saved_(cuda::conv_math()) { cuda::set_conv_math(math); }
-  ~MathScope() { cuda::set_conv_math(saved_); }
-  MathScope(const MathScope&) = delete;
-  MathScope& operator=(const MathScope&) = delete;
-
- private:
-  ConvMath saved_;
-};
 
 struct MomentCase {
   const char* name;
@@ -112,11 +102,6 @@ struct Block {
   ConvForward convolution() { return {geometry, {x.view(), {}}, {w.view(), {}}, y.mutable_view()}; }
   std::int64_t pixels() const { return sy[1] * sy[2] * sy[3]; }
 };
-
-inline Context& device() {
-  static Context context(1, Target::kCuda);
-  return context;
-}
 
 /// f(dtype) in every mode, and in float64, which knows none. Of many tasks, which are there for their large tiles, in two.
 template <class F>

@@ -228,7 +228,7 @@ class Gather {
     float* const y = conv_.y + out_task * conv_.y_task;
     const std::int64_t tiles = sweep_.out_channels / kSide, even = tiles / 2 * 2, panel = steps_.count * kParts * kTile;
     for (std::int64_t row = rows_.first; row < rows_.last; row += block_) {
-      const PixelBlock<float> pixels = block_from(row);
+      const PixelBlock<float> pixels(sweep_, block_from(row), conv_.skipped, conv_.y_skipped, context_);
       for (int n = 0; n < conv_.pair_count; ++n) {
         const GatherOperand<float>& pair = conv_.pairs[n];
         fill_planes(pixels, plane_, pair.x + task * pair.x_task, planes_.data() + n * kParts * plane_);
@@ -242,15 +242,14 @@ class Gather {
   }
 
  private:
-  PixelBlock<float> block_from(std::int64_t row) const {
-    return {sweep_, {row, smaller(rows_.last, row + block_)}, conv_.skipped, conv_.y_skipped, context_};
-  }
+  RowRange block_from(std::int64_t row) const { return {row, smaller(rows_.last, row + block_)}; }
 
   /// The planes of all blocks have one pitch, so that the steps' offsets hold for all.
   std::int64_t largest_plane() const {
     std::int64_t largest = 0;
-    for (std::int64_t row = rows_.first; row < rows_.last; row += block_) largest = larger(largest, plane_size(block_from(row)));
-    return largest;
+    for (std::int64_t row = rows_.first; row < rows_.last; row += block_)
+      largest = larger(largest, sweep_.copy_size(block_from(row)));
+    return plane_size(largest);
   }
 
   /// body(tap row, tap column, first product of the tap)

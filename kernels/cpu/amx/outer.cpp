@@ -152,7 +152,7 @@ void outer_rows(const ConvSizes& z, const ConvSweep& plain, const OuterSource<fl
   alignas(64) float sums[4][kSide * kSide];
   for (std::int64_t row = rows.first; row < rows.last; row += rows_per_block, start = Start::kAccumulate) {
     const PixelBlock<float> pixels(sweep, {row, smaller(rows.last, row + rows_per_block)}, 0, 0, context);
-    const std::int64_t plane = plane_size(pixels), steps = ceil_div(pixels.pixels(), kDepth), tile_steps = steps * kParts * kTile;
+    const std::int64_t plane = plane_size(pixels.copy_size()), steps = ceil_div(pixels.pixels(), kDepth), tile_steps = steps * kParts * kTile;
     const std::int64_t operands = kParts * plane + z.k / kSide * tile_steps;
     const Scratch<Bf16> packed(context, pairs * operands);
     const Scratch<float> scratch(context, z.k * steps * kDepth);

@@ -20,9 +20,9 @@ inline std::int64_t rows_that_stay(const ConvSweep& sweep) {
 }
 
 /// Elements of one plane. A tile's last step may read past a tap's end: half a row of what follows, to meet zeros.
-inline std::int64_t plane_size(const PixelBlock<float>& pixels) { return round_up(pixels.copy_size(), kDepth) + kDepth; }
+inline std::int64_t plane_size(std::int64_t copy_size) { return round_up(copy_size, kDepth) + kDepth; }
 
-/// Fills kParts planes, `pitch` >= plane_size(pixels) apart, from the batch `source`.
+/// Fills kParts planes, `pitch` >= plane_size(pixels.copy_size()) apart, from the batch `source`.
 inline void fill_planes(const PixelBlock<float>& pixels, std::int64_t pitch, const float* source, Bf16* planes) {
   const auto clear = [&](std::int64_t at, std::int64_t count) {
     for (int i = 0; i < kParts; ++i)
@@ -31,7 +31,8 @@ inline void fill_planes(const PixelBlock<float>& pixels, std::int64_t pitch, con
   pixels.for_each_stretch(source, [&](std::int64_t at, const float* from, std::int64_t count) {
     from == nullptr ? clear(at, count) : split_line(from, count, planes + at, pitch);
   });
-  clear(pixels.copy_size(), plane_size(pixels) - pixels.copy_size());
+  const std::int64_t size = pixels.copy_size();
+  clear(size, plane_size(size) - size);
 }
 
 }  // namespace innerloop::kernels::IL_TARGET_NAMESPACE::amx
