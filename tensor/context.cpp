@@ -46,6 +46,13 @@ Target detect() {
 
 }  // namespace
 
+bool winograd_wanted() {
+  const char* const said = std::getenv("IL_WINOGRAD");
+  const std::string_view answer = said == nullptr ? "" : said;
+  if (answer != "" && answer != "on" && answer != "off") fail_usage("IL_WINOGRAD={}: use on or off", answer);
+  return answer != "off";
+}
+
 std::string_view name_of(Target target) {
   switch (target) {
     case Target::kPortable: return "portable";

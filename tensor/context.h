@@ -24,6 +24,10 @@ std::string_view name_of(Target target);
 /// IL_SIMD names an unknown set or one that this CPU lacks.
 Target cpu_target();
 
+/// Whether contexts convolve with fewer products where that pays (kernels/cpu/conv_winograd.h): yes, unless IL_WINOGRAD = off.
+/// Throws UsageError when it is neither on nor off.
+bool winograd_wanted();
+
 enum class FiniteCheck { kOff, kOn };
 
 class Context {
@@ -42,6 +46,8 @@ class Context {
   /// nullptr for a context of the CPU.
   Device* device() const { return device_.get(); }
   Target target() const { return target_; }
+  bool winograd() const { return winograd_; }
+  void set_winograd(bool winograd) { winograd_ = winograd; }
 
   /// kOn: every op's outputs are scanned, and the first op that makes a NaN or an infinity is named in an Error.
   void set_finite_check(FiniteCheck check) { finite_check_ = check; }
@@ -55,6 +61,7 @@ class Context {
   std::shared_ptr<Arena> arena_, host_arena_;
   std::unique_ptr<ThreadPool> threads_;
   Target target_;
+  bool winograd_ = winograd_wanted();
   FiniteCheck finite_check_ = FiniteCheck::kOff;
 };
 

@@ -14,14 +14,36 @@ bool worth_fusing(const NormGrid<T>& grid, const ConvGeometry& geometry) {
   return geometry.groups == 1 && grid.task_elements() >= kJoinElements;
 }
 
-/// Blocks of bands, for the sweeps from x to y.
-struct BandBlocks {
-  std::int64_t each, count;
+/// Blocks of bands, for the sweeps from x to y: whole images, or bands of one image.
+class BandBlocks {
+ public:
+  std::int64_t count;
 
+  /// The rows of a block are a multiple of `row_unit`, where bands and images allow it.
   template <class T>
-  explicit BandBlocks(const NormGrid<T>& grid)
-      : each(larger(1, kBlockElements / larger(1, grid.side * grid.width * grid.channels))),
-        count(ceil_div(grid.bands, each)) {}
+  BandBlocks(const NormGrid<T>& grid, std::int64_t row_unit) : image_(grid.bands_per_image), bands_(grid.bands) {
+    const std::int64_t fit = larger(1, kBlockElements / larger(1, grid.side * grid.width * grid.channels));
+    if (fit >= image_) {
+      each_ = larger(1, fit / larger(1, image_) * image_);
+      count = ceil_div(bands_, each_);
+      return;
+    }
+    const std::int64_t unit = grid.side % row_unit == 0 ? 1 : row_unit;
+    each_ = ceil_div(ceil_div(image_, ceil_div(image_, fit)), unit) * unit;
+    per_image_ = ceil_div(image_, each_);
+    count = grid.images * per_image_;
+  }
+
+  std::int64_t first(std::int64_t i) const {
+    return per_image_ == 0 ? i * each_ : i / per_image_ * image_ + i % per_image_ * each_;
+  }
+  std::int64_t last(std::int64_t i) const {
+    return smaller(first(i) + each_, per_image_ == 0 ? bands_ : (i / per_image_ + 1) * image_);
+  }
+
+ private:
+  std::int64_t image_, bands_, each_;
+  std::int64_t per_image_ = 0;  ///< blocks of an image; 0: blocks of whole images
 };
 
 /// body(lanes, k, begin, end) for runs of pooled pixels and each vector of channels, spread over threads.
@@ -47,7 +69,7 @@ struct ImageBlocks {
   std::int64_t count, chunk, chunks;  ///< a chunk of blocks shares a partial gradient
 
   template <class T>
-  ImageBlocks(const NormGrid<T>& grid, std::int64_t coarse_rows) : coarse(coarse_rows) {
+  ImageBlocks(const NormGrid<T>& grid, std::int64_t coarse_rows, std::int64_t row_unit) : coarse(coarse_rows) {
     constexpr std::int64_t kMinRows = 4;  // fewer, and the rows around them, made twice at a chunk's ends, would weigh
     constexpr std::int64_t kMaxChunks = 16;
     const std::int64_t row = larger(1, grid.width * grid.channels);
@@ -56,7 +78,7 @@ struct ImageBlocks {
       images = larger(1, smaller(grid.images, fit / larger(1, coarse)));
     } else {
       per_image = ceil_div(coarse, fit);
-      rows = ceil_div(coarse, per_image);
+      rows = ceil_div(ceil_div(coarse, per_image), row_unit) * row_unit;
       per_image = ceil_div(coarse, rows);
     }
     count = per_image == 1 ? ceil_div(grid.images, images) : grid.images * per_image;

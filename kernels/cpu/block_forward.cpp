@@ -61,8 +61,7 @@ class BlockStatistics {
   T shift(std::int64_t block, std::int64_t k) const { return shift_.data()[block * grid_.padded + k]; }
   double sum(std::int64_t block, std::int64_t k) const { return sums_.data()[2 * block * grid_.padded + k]; }
   std::int64_t pixels(std::int64_t block) const {
-    const std::int64_t last = smaller(grid_.bands, (block + 1) * blocks_.each);
-    return (grid_.row_of(last) - grid_.row_of(block * blocks_.each)) * grid_.width;
+    return (grid_.row_of(blocks_.last(block)) - grid_.row_of(blocks_.first(block))) * grid_.width;
   }
 
   const NormGrid<T>& grid_;
@@ -79,10 +78,10 @@ void forward(const ConvBlockForward& k, const NormGrid<T>& grid, const GatherCon
                                     k.p.as<T>() + t * grid.pooled_elements(),
                                     k.choice.as<std::uint8_t>() + t * grid.pooled_elements()},
                                    grid, context);
-  const BandBlocks blocks(grid);
+  const BandBlocks blocks(grid, conv.sweep.row_unit());
   const BlockStatistics<T> statistics(grid, blocks, context);
   context.threads().parallel_for(blocks.count, [&](std::int64_t i) {
-    const std::int64_t first = i * blocks.each, last = smaller(grid.bands, first + blocks.each);
+    const std::int64_t first = blocks.first(i), last = blocks.last(i);
     const auto held = maps(first, last);
     statistics.add(i, held.maps().y + (grid.band(first).first - held.maps().skipped));
     if constexpr (kSide > 1)

@@ -39,7 +39,7 @@ class BlockBackward {
         sizes_(conv_sizes(ConvWeightGrad::kName, k.weight.geometry, k.weight_pairs, [&](int n) { return k.weight.x[n]; },
                           [&](int) -> ConstView { return k.weight.gw; }, [&](int n) { return k.weight.gy[n]; })),
         outer_(k.weight.geometry, sizes_),
-        blocks_(grid, coarse_rows()) {
+        blocks_(grid, coarse_rows(), outer_.sweep().row_unit()) {
     if (!k.input.gx) return;
     input_ = std::make_unique<InputGradConv<T>>(k.input, sizes_, k.input_pairs, context);
     for (std::int64_t a = 0; a < input_->residues_h(); ++a) {
@@ -100,6 +100,7 @@ class BlockBackward {
     }
 
     std::int64_t first_row() const { return grid_.row_of(first_); }
+    std::int64_t last_row() const { return grid_.row_of(last_); }
     const T* from_row(int source, std::int64_t row) const { return source_[source] + (row - first_row()) * row_; }
 
    private:
@@ -130,6 +131,7 @@ class BlockBackward {
         GatherConv<T> conv = residues_[r];
         for (int n = 0; n < k_.input_pairs; ++n) conv.pairs[n].x = window.from_row(n, window.first_row());
         conv.skipped = window.first_row();
+        conv.source_end = window.last_row();
         gather_rows(conv, t, {first_row(block, conv.sweep.h.out), last_row(block, conv.sweep.h.out)}, context_);
       }
       const RowRange own{first_row(block, height), last_row(block, height)};

@@ -16,13 +16,13 @@ void tangent(const ConvBlockJvp& k, const NormGrid<T>& grid, BlockMap<T> y, Bloc
   const MadeMaps<T> maps(grid, t, y, ty, context);
   const NormReluPoolJvp op{k.pool, k.y, k.mean, k.rstd, k.gamma, k.choice, k.ty, k.tgamma, k.tbeta, k.tp, k.tmean, k.trstd};
   const NormTangent<kSide, T> norm(op, grid, t, context);
-  const BandBlocks blocks(grid);
+  const BandBlocks blocks(grid, ty.conv->sweep.row_unit());
   const std::int64_t line = 2 * grid.padded;
   const Scratch<double> sums(context, blocks.count * line);
   const Scratch<T> y_chosen(context, kSide > 1 ? grid.pooled_elements() : 0);
   for (std::int64_t i = 0; i < blocks.count * line; ++i) sums.data()[i] = 0;
   context.threads().parallel_for(blocks.count, [&](std::int64_t i) {
-    const std::int64_t first = i * blocks.each, last = smaller(grid.bands, first + blocks.each);
+    const std::int64_t first = blocks.first(i), last = blocks.last(i);
     const auto held = maps(first, last);
     sum_pixel_range(grid, grid.row_of(first) * grid.width, grid.row_of(last) * grid.width, sums.data() + i * line,
                     norm.sums(held.maps()));

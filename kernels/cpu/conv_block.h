@@ -62,14 +62,36 @@ struct ConvSweep {
     }
     return in_place() ? 0 : lines * row_pitch();
   }
-  RowRange block(std::int64_t i) const { return {i * rows_per_block, smaller(rows(), (i + 1) * rows_per_block)}; }
-  /// Blocks of about `pixels` outputs, whole rows each, evenly sized.
+  /// Output rows that are best made together, by which a cut into rows should be divisible (kernels/cpu/winograd).
+  std::int64_t row_unit() const {
+    if (h.tap_step != 1) return 1;
+    if (h.taps == 3 && h.in_step <= 2) return h.in_step + 1;
+    return h.taps == 2 && h.in_step == 1 ? 3 : 1;
+  }
+  /// Blocks of about `pixels` outputs: whole images, or whole rows of one image.
   void cut(std::int64_t pixels) {
-    blocks = 0;
+    blocks = blocks_per_image = 0;
     if (rows() == 0 || w.out == 0) return;
-    blocks = ceil_div(rows(), larger(1, pixels / w.out));
-    rows_per_block = ceil_div(rows(), blocks);
-    blocks = ceil_div(rows(), rows_per_block);
+    const std::int64_t wanted = larger(1, pixels / w.out);
+    if (wanted >= h.out) {
+      rows_per_block = ceil_div(images, ceil_div(rows(), wanted)) * h.out;
+      blocks = ceil_div(rows(), rows_per_block);
+      return;
+    }
+    rows_per_block = round_up(ceil_div(h.out, ceil_div(h.out, wanted)), row_unit());
+    blocks_per_image = ceil_div(h.out, rows_per_block);
+    blocks = images * blocks_per_image;
+  }
+  RowRange block(std::int64_t i) const { return neighbours(i, i + 1); }
+  /// The rows of the blocks [first, last).
+  RowRange neighbours(std::int64_t first, std::int64_t last) const { return {first_row(first), first_row(smaller(last, blocks))}; }
+
+ private:
+  std::int64_t blocks_per_image = 0;  ///< 0: a block is whole images
+
+  std::int64_t first_row(std::int64_t block) const {
+    if (blocks_per_image == 0) return smaller(rows(), block * rows_per_block);
+    return block / blocks_per_image * h.out + block % blocks_per_image * rows_per_block;
   }
 };
 

@@ -3,6 +3,7 @@
 
 #include "kernels/cpu/conv_amx.h"
 #include "kernels/cpu/conv_depthwise.h"
+#include "kernels/cpu/conv_winograd.h"
 
 namespace innerloop::kernels::IL_TARGET_NAMESPACE {
 namespace {
@@ -17,13 +18,19 @@ bool on_tiles([[maybe_unused]] const GatherConv<T>& conv, [[maybe_unused]] const
   return false;
 }
 
-/// Blocks that one job takes. Tiles pack the weights for each call, so their calls take more pixels where there are jobs enough;
-/// no bit depends on that.
+template <class T>
+bool with_fewer_products([[maybe_unused]] const GatherConv<T>& conv, [[maybe_unused]] const Context& context) {
+  if constexpr (sizeof(T) == sizeof(float)) return context.winograd() && winograd::serves(conv);
+  return false;
+}
+
+/// Blocks that one job takes. Some ways prepare the weights for each call, so their calls take more pixels where there are jobs
+/// enough; no bit depends on that.
 template <class T>
 std::int64_t blocks_per_job(const GatherConv<T>& conv, Context& context) {
   constexpr std::int64_t kElements = 131072;  // three planes of bfloat16 of them: 768 KiB
   const std::int64_t blocks = conv.sweep.blocks;
-  if (!on_tiles(conv, context) || blocks == 0) return 1;
+  if (!(on_tiles(conv, context) || with_fewer_products(conv, context)) || blocks == 0) return 1;
   const std::int64_t block = conv.sweep.rows_per_block * conv.sweep.w.out * conv.sweep.h.in_step * conv.sweep.w.in_step;
   const std::int64_t jobs = ceil_div(4 * context.threads().threads(), conv.out_tasks);  // wanted of a task
   return larger(1, smaller(kElements / (block * conv.sweep.channels), blocks / jobs));
@@ -39,6 +46,8 @@ void gather_rows(const GatherConv<T>& conv, std::int64_t out_task, RowRange rows
   if constexpr (sizeof(T) == sizeof(float))
     if (on_tiles(conv, context)) return amx::gather_rows(conv, out_task, rows, context);
 #endif
+  if constexpr (sizeof(T) == sizeof(float))
+    if (with_fewer_products(conv, context)) return winograd::gather_rows(conv, out_task, rows, context);
   const PixelBlock<T> pixels(sweep, rows, conv.skipped, conv.y_skipped, context);
   const Scratch<T> copies(context, pixels.copy_size() * conv.pair_count);
   const bool depthwise = is_depthwise(sweep, conv.groups);
@@ -100,8 +109,8 @@ template <class T>
 void run_gather(const GatherConv<T>& conv, Context& context) {
   const std::int64_t per_job = blocks_per_job(conv, context), jobs = ceil_div(conv.sweep.blocks, per_job);
   context.threads().parallel_for(conv.out_tasks * jobs, [&](std::int64_t job) {
-    const std::int64_t first = job % jobs * per_job, last = smaller(conv.sweep.blocks, first + per_job) - 1;
-    gather_rows(conv, job / jobs, {conv.sweep.block(first).first, conv.sweep.block(last).last}, context);
+    const std::int64_t first = job % jobs * per_job;
+    gather_rows(conv, job / jobs, conv.sweep.neighbours(first, first + per_job), context);
   });
 }
 

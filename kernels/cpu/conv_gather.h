@@ -4,6 +4,8 @@
 // one task's products after the other into the same block. A fused kernel takes the rows itself, in the order that suits it.
 #pragma once
 
+#include <limits>
+
 #include "kernels/conv_check.h"
 #include "kernels/cpu/conv_block.h"
 #include "kernels/cpu/past_caches.h"
@@ -28,6 +30,7 @@ struct GatherConv {
   std::int64_t w_group = 0;               ///< elements from one group's panels to the next
   std::int64_t w_tap_h = 0, w_tap_w = 0;  ///< elements from one tap's panel to the next, negative when taps are flipped
   std::int64_t skipped = 0;  ///< row of the batch that the sources begin with
+  std::int64_t source_end = std::numeric_limits<std::int64_t>::max();  ///< row of the batch that they end before, or more
   T* y = nullptr;
   std::int64_t y_task = 0;
   std::int64_t y_skipped = 0;  ///< element of a task's output that y begins with

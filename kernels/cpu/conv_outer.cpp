@@ -3,6 +3,7 @@
 
 #include "kernels/cpu/conv_amx.h"
 #include "kernels/cpu/conv_depthwise.h"
+#include "kernels/cpu/conv_winograd.h"
 
 namespace innerloop::kernels::IL_TARGET_NAMESPACE {
 namespace {
@@ -34,6 +35,15 @@ OuterConv::OuterConv(const ConvGeometry& g, const ConvSizes& sizes) : z_(sizes) 
 }
 
 template <class T>
+bool OuterConv::takes_all_rows([[maybe_unused]] const Context& context) const {
+#if defined(IL_AMX)
+  if (context.target() == Target::kAmx && amx::serves_outer(z_)) return false;
+#endif
+  if constexpr (sizeof(T) == sizeof(float)) return context.winograd() && winograd::serves_outer(z_, sweep_);
+  return false;
+}
+
+template <class T>
 void OuterConv::run(const OuterSource<T>& source, int pairs, RowRange rows, GradRows part, T* g, Start start,
                     Context& context) const {
 #if defined(IL_AMX)
@@ -41,6 +51,8 @@ void OuterConv::run(const OuterSource<T>& source, int pairs, RowRange rows, Grad
     if (context.target() == Target::kAmx && amx::serves_outer(z_))
       return amx::outer_rows(z_, sweep_, source, pairs, rows, part, g, start, context);
 #endif
+  if constexpr (sizeof(T) == sizeof(float))
+    if (takes_all_rows<T>(context)) return winograd::outer_rows(z_, sweep_, source, pairs, rows, g, start, context);
   const std::int64_t group_c = z_.group_c(), group_k = z_.group_k();
   const std::int64_t padded = round_up(group_k, Vec<T>::kLanes);
   const bool depthwise = z_.groups > 1 && group_c == 1 && group_k == 1;
@@ -86,6 +98,8 @@ void OuterConv::run(const OuterSource<T>& source, int pairs, RowRange rows, Grad
   }
 }
 
+template bool OuterConv::takes_all_rows<float>(const Context&) const;
+template bool OuterConv::takes_all_rows<double>(const Context&) const;
 template void OuterConv::run<float>(const OuterSource<float>&, int, RowRange, GradRows, float*, Start, Context&) const;
 template void OuterConv::run<double>(const OuterSource<double>&, int, RowRange, GradRows, double*, Start, Context&) const;
 

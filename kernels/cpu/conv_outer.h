@@ -25,6 +25,10 @@ class OuterConv {
   const ConvSweep& sweep() const { return sweep_; }
   std::int64_t grad_rows() const { return z_.r * z_.s * z_.group_c(); }
 
+  /// Whether run() has to be asked for all rows of the gradient at once.
+  template <class T>
+  bool takes_all_rows(const Context& context) const;
+
   /// What the output rows `rows` contribute to `part` of the gradient g [R, S, C/groups, K]: added to it, or in its place.
   template <class T>
   void run(const OuterSource<T>& source, int pairs, RowRange rows, GradRows part, T* g, Start start, Context& context) const;
@@ -34,6 +38,8 @@ class OuterConv {
   ConvSweep sweep_;
 };
 
+extern template bool OuterConv::takes_all_rows<float>(const Context&) const;
+extern template bool OuterConv::takes_all_rows<double>(const Context&) const;
 extern template void OuterConv::run<float>(const OuterSource<float>&, int, RowRange, GradRows, float*, Start, Context&) const;
 extern template void OuterConv::run<double>(const OuterSource<double>&, int, RowRange, GradRows, double*, Start,
                                             Context&) const;

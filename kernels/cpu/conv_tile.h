@@ -136,11 +136,11 @@ template <class T, int kVectors>
 void gather_block(const GatherWork<T>& work) {
   constexpr int kFull = kAccumulators / kVectors, kHalf = (kFull + 1) / 2, kQuarter = (kFull + 3) / 4;
   // A tile one vector wide has more pixels than there are address registers. It reads their offsets from the table as
-  // it goes, and each then serves three products: every filter row of a 3-wide filter divides by three.
-  constexpr int kUnroll = kFull > 12 ? 3 : 1;
+  // it goes, and each then serves three products, since every filter row of a 3-wide filter divides by three, or four.
   std::int64_t at = 0;
-  if (kUnroll > 1 && work.length % kUnroll == 0) {
-    for (; at + kFull <= work.pixels; at += kFull) gather_tile<T, kFull, kVectors, kUnroll>(work, at, kFull);
+  if constexpr (kFull > 12) {
+    for (; work.length % 3 == 0 && at + kFull <= work.pixels; at += kFull) gather_tile<T, kFull, kVectors, 3>(work, at, kFull);
+    for (; work.length % 4 == 0 && at + kFull <= work.pixels; at += kFull) gather_tile<T, kFull, kVectors, 4>(work, at, kFull);
   }
   for (; at < work.pixels; at += kFull) {
     const std::int64_t left = work.pixels - at;
@@ -211,7 +211,16 @@ void outer_tile(const OuterWork<T>& work, std::int64_t at, int valid) {
 /// All rows of `work`, for one block of kVectors vectors of output channels.
 template <class T, int kVectors>
 void outer_block(const OuterWork<T>& work) {
-  constexpr int kFull = kAccumulators / kVectors, kHalf = (kFull + 1) / 2, kQuarter = (kFull + 3) / 4;
+  constexpr int kFull = kAccumulators / kVectors, kShort = kFull * 2 / 3, kHalf = (kFull + 1) / 2, kQuarter = (kFull + 3) / 4;
+  // 16 or 32 rows are whole tiles of 8, not of 12.
+  if (work.row_count % kShort == 0 && kFull - 1 - (work.row_count - 1) % kFull > work.row_count / 16) {
+    for (std::int64_t at = 0; at < work.row_count; at += kShort) {
+      const bool adjacent = work.rows[at + kShort - 1] - work.rows[at] == kShort - 1;
+      adjacent ? outer_tile<T, kShort, kVectors, Rows::kAdjacent>(work, at, kShort)
+               : outer_tile<T, kShort, kVectors>(work, at, kShort);
+    }
+    return;
+  }
   for (std::int64_t at = 0; at < work.row_count; at += kFull) {
     const std::int64_t left = work.row_count - at;
     if (left >= kFull) {

@@ -20,19 +20,18 @@ struct WeightGrad {
   int pairs;
   Context& context;
   OuterConv conv;
-  std::int64_t chunks = 1, rows_per_chunk = 0;
+  std::int64_t chunks = 1, blocks_per_chunk = 1;
 
   WeightGrad(const ConvWeightGrad& k, const ConvSizes& sizes, int pair_count, Context& c)
       : op(k), z(sizes), pairs(pair_count), context(c), conv(k.geometry, sizes) {
     const ConvSweep& sweep = conv.sweep();
-    const std::int64_t blocks_per_chunk = larger(kBlocksPerChunk, ceil_div(sweep.blocks, kMaxChunks));
+    blocks_per_chunk = larger(kBlocksPerChunk, ceil_div(sweep.blocks, kMaxChunks));
     chunks = larger(1, ceil_div(sweep.blocks, blocks_per_chunk));
-    rows_per_chunk = blocks_per_chunk * sweep.rows_per_block;
   }
 
   /// A part of one chunk's partial gradient.
   void piece(std::int64_t task, std::int64_t chunk, GradRows part, T* g) const {
-    const RowRange rows{chunk * rows_per_chunk, smaller(conv.sweep().rows(), (chunk + 1) * rows_per_chunk)};
+    const RowRange rows = conv.sweep().neighbours(chunk * blocks_per_chunk, (chunk + 1) * blocks_per_chunk);
     OuterSource<T> source;
     for (int n = 0; n < pairs; ++n) {
       source.x[n] = op.x[n].as<T>() + task * task_stride(op.x[n]);
@@ -64,7 +63,7 @@ struct WeightGrad {
     }
     // Pieces side by side, each cut further by rows when there are too few of them.
     const std::int64_t jobs = out_tasks * pieces;
-    const std::int64_t cuts_wanted = ceil_div(4 * threads, jobs);
+    const std::int64_t cuts_wanted = conv.template takes_all_rows<T>(context) ? 1 : ceil_div(4 * threads, jobs);
     const std::int64_t rows_per_cut = smaller(rows, round_up(ceil_div(rows, cuts_wanted), kCutRows));
     const std::int64_t cuts = ceil_div(rows, rows_per_cut);
     const Scratch<T> partials(context, (pieces - 1) * out_tasks * size);

@@ -85,6 +85,16 @@ double conv_error(const ConvResult& want, const std::vector<T>& got) {
   return worst;
 }
 
+/// Root mean square of the errors, in epsilons of the magnitude of an output's products.
+inline double typical_error(const ConvResult& want, const std::vector<float>& got) {
+  double sum = 0;
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    const double error = (static_cast<double>(got[i]) - want.value[i]) / want.magnitude[i];
+    sum += error * error;
+  }
+  return std::sqrt(sum / static_cast<double>(got.size())) / std::numeric_limits<float>::epsilon();
+}
+
 /// Checks `call` on every target in both dtypes.
 inline void check_conv(const ConvCall& call, unsigned seed) {
   const ConvOperands operands(call, seed);
