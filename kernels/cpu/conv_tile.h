@@ -142,6 +142,9 @@ void gather_block(const GatherWork<T>& work) {
     for (; work.length % 3 == 0 && at + kFull <= work.pixels; at += kFull) gather_tile<T, kFull, kVectors, 3>(work, at, kFull);
     for (; work.length % 4 == 0 && at + kFull <= work.pixels; at += kFull) gather_tile<T, kFull, kVectors, 4>(work, at, kFull);
   }
+  if constexpr (kFull == 12) {
+    for (; work.length % 2 == 0 && at + kFull <= work.pixels; at += kFull) gather_tile<T, kFull, kVectors, 2>(work, at, kFull);
+  }
   for (; at < work.pixels; at += kFull) {
     const std::int64_t left = work.pixels - at;
     if (left >= kFull) gather_tile<T, kFull, kVectors>(work, at, kFull);
@@ -208,30 +211,34 @@ void outer_tile(const OuterWork<T>& work, std::int64_t at, int valid) {
   store_tile<T>(acc, valid, work.last_lanes, work.start, [&](int m) { return work.g + (at + m) * work.g_pitch; });
 }
 
+/// All rows of `work`, kRows at a time.
+template <class T, int kRows, int kVectors>
+void outer_tiles(const OuterWork<T>& work) {
+  for (std::int64_t at = 0; at < work.row_count; at += kRows) {
+    const bool adjacent = work.rows[at + kRows - 1] - work.rows[at] == kRows - 1;  // offsets rise by one or more
+    adjacent ? outer_tile<T, kRows, kVectors, Rows::kAdjacent>(work, at, kRows) : outer_tile<T, kRows, kVectors>(work, at, kRows);
+  }
+}
+
 /// All rows of `work`, for one block of kVectors vectors of output channels.
 template <class T, int kVectors>
 void outer_block(const OuterWork<T>& work) {
-  constexpr int kFull = kAccumulators / kVectors, kShort = kFull * 2 / 3, kHalf = (kFull + 1) / 2, kQuarter = (kFull + 3) / 4;
-  // 16 or 32 rows are whole tiles of 8, not of 12.
-  if (work.row_count % kShort == 0 && kFull - 1 - (work.row_count - 1) % kFull > work.row_count / 16) {
-    for (std::int64_t at = 0; at < work.row_count; at += kShort) {
-      const bool adjacent = work.rows[at + kShort - 1] - work.rows[at] == kShort - 1;
-      adjacent ? outer_tile<T, kShort, kVectors, Rows::kAdjacent>(work, at, kShort)
-               : outer_tile<T, kShort, kVectors>(work, at, kShort);
-    }
-    return;
+  constexpr int kFull = kAccumulators / kVectors, kHalf = (kFull + 1) / 2, kQuarter = (kFull + 3) / 4;
+  // Sizes that leave no rows over, where whole tiles would: 16 and 32 channels, and filters of 3x3 over 1 and 3.
+  constexpr int kShort = kFull * 2 / 3, kFilter = 9;
+  const std::int64_t unused = kFull - 1 - (work.row_count - 1) % kFull;
+  if (unused * 16 > work.row_count) {
+    if (work.row_count % kShort == 0) return outer_tiles<T, kShort, kVectors>(work);
+    if constexpr (kFull > kFilter)
+      if (work.row_count % kFilter == 0) return outer_tiles<T, kFilter, kVectors>(work);
   }
-  for (std::int64_t at = 0; at < work.row_count; at += kFull) {
-    const std::int64_t left = work.row_count - at;
-    if (left >= kFull) {
-      const bool adjacent = work.rows[at + kFull - 1] - work.rows[at] == kFull - 1;  // offsets rise by one or more
-      adjacent ? outer_tile<T, kFull, kVectors, Rows::kAdjacent>(work, at, kFull)
-               : outer_tile<T, kFull, kVectors>(work, at, kFull);
-    }
-    else if (left > kHalf) outer_tile<T, kFull, kVectors>(work, at, static_cast<int>(left));
-    else if (left > kQuarter) outer_tile<T, kHalf, kVectors>(work, at, static_cast<int>(left));
-    else outer_tile<T, kQuarter, kVectors>(work, at, static_cast<int>(left));
-  }
+  OuterWork<T> whole = work;
+  whole.row_count -= work.row_count % kFull;
+  outer_tiles<T, kFull, kVectors>(whole);
+  const std::int64_t at = whole.row_count, left = work.row_count - at;
+  if (left > kHalf) outer_tile<T, kFull, kVectors>(work, at, static_cast<int>(left));
+  else if (left > kQuarter) outer_tile<T, kHalf, kVectors>(work, at, static_cast<int>(left));
+  else if (left > 0) outer_tile<T, kQuarter, kVectors>(work, at, static_cast<int>(left));
 }
 
 /// Cuts `channels` output channels into balanced blocks of at most kMaxVectors vectors and calls
