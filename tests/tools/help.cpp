@@ -1,5 +1,6 @@
 // Help that teaches: every example works, every key is listed, a slip is met with a suggestion.
 #include <algorithm>
+#include <cstdlib>
 
 #include "io/config.h"
 #include "io/safetensors.h"
@@ -101,6 +102,15 @@ TEST(Doctor, SaysWhatThereIs) {
   EXPECT_GT(doctor["memory_bytes"], 0);
   EXPECT_EQ(innerloop_in(folder.path(), split("doctor --device auto")).code, 0);
   expect_error(innerloop_in(folder.path(), split("doctor --device cuda")), 1, {"device cuda", "--device cpu"});
+}
+
+TEST(Doctor, RefusesWhatAnEnvironmentVariableCannotMean) {
+  TempFolder folder;
+  for (const char* name : {"IL_SIMD", "IL_WINOGRAD"}) {
+    setenv(name, "perhaps", 1);
+    expect_error(innerloop_in(folder.path(), split("doctor")), 2, {name, "perhaps"});
+    unsetenv(name);
+  }
 }
 
 TEST(Check, EveryTruthHolds) {

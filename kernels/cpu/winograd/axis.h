@@ -14,6 +14,7 @@
 #pragma once
 
 #include "kernels/cpu/conv_block.h"
+#include "kernels/cpu/lanes.h"
 
 namespace innerloop::kernels::IL_TARGET_NAMESPACE::winograd {
 
@@ -168,6 +169,58 @@ struct Strided {
     g[2] = even[1];
   }
 };
+
+/// An algorithm's maps, each with what it takes and gives.
+template <class Algorithm>
+struct Source {
+  static constexpr int kIn = Algorithm::kWindow, kOut = Algorithm::kPoints;
+  IL_INLINE static void apply(const Vec<float>* from, Vec<float>* to) { Algorithm::source(from, to); }
+};
+template <class Algorithm>
+struct Weight {
+  static constexpr int kIn = Algorithm::kTaps, kOut = Algorithm::kWeights;
+  IL_INLINE static void apply(const Vec<float>* from, Vec<float>* to) { Algorithm::weight(from, to); }
+};
+template <class Algorithm>
+struct Result {
+  static constexpr int kIn = Algorithm::kPoints, kOut = Algorithm::kOutputs;
+  IL_INLINE static void apply(const Vec<float>* from, Vec<float>* to) { Algorithm::result(from, to); }
+};
+template <class Algorithm>
+struct Spread {
+  static constexpr int kIn = Algorithm::kOutputs, kOut = Algorithm::kPoints;
+  IL_INLINE static void apply(const Vec<float>* from, Vec<float>* to) { Algorithm::spread(from, to); }
+};
+template <class Algorithm>
+struct Collect {
+  static constexpr int kIn = Algorithm::kWeights, kOut = Algorithm::kTaps;
+  IL_INLINE static void apply(const Vec<float>* from, Vec<float>* to) { Algorithm::collect(from, to); }
+};
+
+/// A map of both axes: rows first, then the columns of what they give. load(row, column) is a value, store(row, column, value) takes one.
+template <template <class> class Map, class H, class W, class Load, class Store>
+IL_INLINE void on_both_axes(const Load& load, const Store& store) {
+  using V = Vec<float>;
+  using Down = Map<H>;
+  using Across = Map<W>;
+  V half_way[Down::kIn][Across::kOut];
+#pragma GCC unroll 8
+  for (int i = 0; i < Down::kIn; ++i) {
+    V row[Across::kIn];
+#pragma GCC unroll 8
+    for (int j = 0; j < Across::kIn; ++j) row[j] = load(i, j);
+    Across::apply(row, half_way[i]);
+  }
+#pragma GCC unroll 8
+  for (int j = 0; j < Across::kOut; ++j) {
+    V column[Down::kIn], out[Down::kOut];
+#pragma GCC unroll 8
+    for (int i = 0; i < Down::kIn; ++i) column[i] = half_way[i][j];
+    Down::apply(column, out);
+#pragma GCC unroll 8
+    for (int i = 0; i < Down::kOut; ++i) store(i, j, out[i]);
+  }
+}
 
 template <class Algorithm>
 bool fits(const Axis& axis) {

@@ -67,25 +67,10 @@ class Gather {
   /// To [weight][channel in][channel out].
   void transform_weights(const float* w, float* to) const {
     for (std::int64_t c = 0; c < sweep_.channels; ++c, w += conv_.w_pitch) {
-      for (std::int64_t k = 0; k < sweep_.out_channels; k += V::kLanes, to += V::kLanes) {
-        V half_way[H::kTaps][W::kWeights];
-#pragma GCC unroll 8
-        for (int i = 0; i < H::kTaps; ++i) {
-          V g[W::kTaps];
-#pragma GCC unroll 8
-          for (int j = 0; j < W::kTaps; ++j) g[j] = V::load(w + i * conv_.w_tap_h + j * conv_.w_tap_w + k);
-          W::weight(g, half_way[i]);
-        }
-#pragma GCC unroll 8
-        for (int b = 0; b < W::kWeights; ++b) {
-          V g[H::kTaps], u[H::kWeights];
-#pragma GCC unroll 8
-          for (int i = 0; i < H::kTaps; ++i) g[i] = half_way[i][b];
-          H::weight(g, u);
-#pragma GCC unroll 8
-          for (int a = 0; a < H::kWeights; ++a) u[a].store(to + (a * W::kWeights + b) * panel_);
-        }
-      }
+      for (std::int64_t k = 0; k < sweep_.out_channels; k += V::kLanes, to += V::kLanes)
+        on_both_axes<Weight, H, W>(
+            [&](int i, int j) IL_LAMBDA_INLINE { return V::load(w + i * conv_.w_tap_h + j * conv_.w_tap_w + k); },
+            [&](int a, int b, V value) IL_LAMBDA_INLINE { value.store(to + (a * W::kWeights + b) * panel_); });
     }
   }
 
@@ -103,8 +88,6 @@ class Gather {
     });
   }
 
-  int columns_of(const Place& place) const { return static_cast<int>(smaller(W::kOutputs, sweep_.w.out - place.column)); }
-
   /// The first output of row i of a tile.
   IL_INLINE float* output(const Place& place, int i, float* y) const {
     const std::int64_t row = sweep_.h.out_first + (place.row + i) * sweep_.h.out_step;
@@ -114,41 +97,19 @@ class Gather {
 
   /// A tile's outputs from its sums.
   IL_INLINE void write(const Place& place, const float* sums, Start start, Stores stores, float* y) const {
-    const int columns = columns_of(place);
+    const int columns = static_cast<int>(smaller(W::kOutputs, sweep_.w.out - place.column));
     float* to[H::kOutputs];
     for (int i = place.first; i < place.last; ++i) to[i] = output(place, i, y);
     const std::int64_t next = sweep_.w.out_step * sweep_.out_channels;
-    for (std::int64_t k = 0; k < sweep_.out_channels; k += V::kLanes) {
-      V half_way[H::kPoints][W::kOutputs], out[W::kOutputs][H::kOutputs];
-#pragma GCC unroll 8
-      for (int a = 0; a < H::kPoints; ++a) {
-        V m[W::kPoints];
-#pragma GCC unroll 8
-        for (int b = 0; b < W::kPoints; ++b) m[b] = V::load(sums + (a * W::kPoints + b) * sum_pitch_ + k);
-        W::result(m, half_way[a]);
-      }
-#pragma GCC unroll 8
-      for (int j = 0; j < W::kOutputs; ++j) {
-        V m[H::kPoints];
-#pragma GCC unroll 8
-        for (int a = 0; a < H::kPoints; ++a) m[a] = half_way[a][j];
-        H::result(m, out[j]);
-      }
-#pragma GCC unroll 4
-      for (int i = 0; i < H::kOutputs; ++i) {
-        if (i < place.first || i >= place.last) continue;
-#pragma GCC unroll 4
-        for (int j = 0; j < W::kOutputs; ++j) {
-          if (j >= columns) continue;
-          float* const at = to[i] + j * next + k;
-          if (stores == Stores::kPast) {
-            store_past(at, out[j][i]);
-          } else {
-            (start == Start::kAccumulate ? V::load(at) + out[j][i] : out[j][i]).store(at);
-          }
-        }
-      }
-    }
+    for (std::int64_t k = 0; k < sweep_.out_channels; k += V::kLanes)
+      on_both_axes<Result, H, W>(
+          [&](int a, int b) IL_LAMBDA_INLINE { return V::load(sums + (a * W::kPoints + b) * sum_pitch_ + k); },
+          [&](int i, int j, V value) IL_LAMBDA_INLINE {
+            if (i < place.first || i >= place.last || j >= columns) return;
+            float* const at = to[i] + j * next + k;
+            if (stores == Stores::kPast) return store_past(at, value);
+            (start == Start::kAccumulate ? V::load(at) + value : value).store(at);
+          });
   }
 
   const GatherConv<float>& conv_;

@@ -87,25 +87,10 @@ class Outer {
 
   template <class Load>
   IL_INLINE void spread_pixels(float* to, const Load& load) const {
-    for (std::int64_t k = 0; k < z_.k; k += V::kLanes) {
-      V half_way[H::kOutputs][W::kPoints];
-#pragma GCC unroll 4
-      for (int i = 0; i < H::kOutputs; ++i) {
-        V y[W::kOutputs];
-#pragma GCC unroll 4
-        for (int j = 0; j < W::kOutputs; ++j) y[j] = load(i, j, k);
-        W::spread(y, half_way[i]);
-      }
-#pragma GCC unroll 8
-      for (int b = 0; b < W::kPoints; ++b) {
-        V y[H::kOutputs], m[H::kPoints];
-#pragma GCC unroll 4
-        for (int i = 0; i < H::kOutputs; ++i) y[i] = half_way[i][b];
-        H::spread(y, m);
-#pragma GCC unroll 8
-        for (int a = 0; a < H::kPoints; ++a) m[a].store(to + (a * W::kPoints + b) * gy_pitch_ + k);
-      }
-    }
+    for (std::int64_t k = 0; k < z_.k; k += V::kLanes)
+      on_both_axes<Spread, H, W>(
+          [&](int i, int j) IL_LAMBDA_INLINE { return load(i, j, k); },
+          [&](int a, int b, V value) IL_LAMBDA_INLINE { value.store(to + (a * W::kPoints + b) * gy_pitch_ + k); });
   }
 
   void multiply(int count, std::int64_t channels, bool first) const {
@@ -127,28 +112,13 @@ class Outer {
   /// The sums to rows (tap, c) of g.
   void collect(float* g, std::int64_t channels, Start start) const {
     const std::int64_t tap = z_.c * z_.k;
-    for (std::int64_t at = 0; at < channels * z_.k; at += V::kLanes) {
-      V half_way[H::kWeights][W::kTaps];
-#pragma GCC unroll 8
-      for (int a = 0; a < H::kWeights; ++a) {
-        V u[W::kWeights];
-#pragma GCC unroll 8
-        for (int b = 0; b < W::kWeights; ++b) u[b] = V::load(sums_.data() + (a * W::kWeights + b) * sum_pitch_ + at);
-        W::collect(u, half_way[a]);
-      }
-#pragma GCC unroll 4
-      for (int j = 0; j < W::kTaps; ++j) {
-        V u[H::kWeights], out[H::kTaps];
-#pragma GCC unroll 8
-        for (int a = 0; a < H::kWeights; ++a) u[a] = half_way[a][j];
-        H::collect(u, out);
-#pragma GCC unroll 4
-        for (int i = 0; i < H::kTaps; ++i) {
-          float* const to = g + (i * W::kTaps + j) * tap + at;
-          (start == Start::kAccumulate ? V::load(to) + out[i] : out[i]).store(to);
-        }
-      }
-    }
+    for (std::int64_t at = 0; at < channels * z_.k; at += V::kLanes)
+      on_both_axes<Collect, H, W>(
+          [&](int a, int b) IL_LAMBDA_INLINE { return V::load(sums_.data() + (a * W::kWeights + b) * sum_pitch_ + at); },
+          [&](int i, int j, V value) IL_LAMBDA_INLINE {
+            float* const to = g + (i * W::kTaps + j) * tap + at;
+            (start == Start::kAccumulate ? V::load(to) + value : value).store(to);
+          });
   }
 
   const ConvSizes& z_;

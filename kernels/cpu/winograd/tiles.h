@@ -1,7 +1,6 @@
 // Tiles of a sweep: neighbouring outputs that are made together, and the window of the source that they read.
 #pragma once
 
-#include "kernels/cpu/lanes.h"
 #include "kernels/cpu/winograd/axis.h"
 
 namespace innerloop::kernels::IL_TARGET_NAMESPACE::winograd {
@@ -110,25 +109,10 @@ class Windows {
   template <class Pixel>
   IL_INLINE static void transform_pixels(std::int64_t channels, float* to, std::int64_t pitch, const Pixel& pixel) {
     using V = Vec<float>;
-    for (std::int64_t c = 0; c < channels; c += V::kLanes) {
-      V half_way[H::kWindow][W::kPoints];
-#pragma GCC unroll 8
-      for (int i = 0; i < H::kWindow; ++i) {
-        V d[W::kWindow];
-#pragma GCC unroll 8
-        for (int j = 0; j < W::kWindow; ++j) d[j] = V::load(pixel(i, j) + c);
-        W::source(d, half_way[i]);
-      }
-#pragma GCC unroll 8
-      for (int b = 0; b < W::kPoints; ++b) {
-        V d[H::kWindow], p[H::kPoints];
-#pragma GCC unroll 8
-        for (int i = 0; i < H::kWindow; ++i) d[i] = half_way[i][b];
-        H::source(d, p);
-#pragma GCC unroll 8
-        for (int a = 0; a < H::kPoints; ++a) p[a].store(to + (a * W::kPoints + b) * pitch + c);
-      }
-    }
+    for (std::int64_t c = 0; c < channels; c += V::kLanes)
+      on_both_axes<Source, H, W>(
+          [&](int i, int j) IL_LAMBDA_INLINE { return V::load(pixel(i, j) + c); },
+          [&](int a, int b, V value) IL_LAMBDA_INLINE { value.store(to + (a * W::kPoints + b) * pitch + c); });
   }
 
   const ConvSweep& sweep_;
