@@ -82,7 +82,6 @@ struct ConvSweep {
     blocks_per_image = ceil_div(h.out, rows_per_block);
     blocks = images * blocks_per_image;
   }
-  RowRange block(std::int64_t i) const { return neighbours(i, i + 1); }
   /// The rows of the blocks [first, last).
   RowRange neighbours(std::int64_t first, std::int64_t last) const { return {first_row(first), first_row(smaller(last, blocks))}; }
 

@@ -69,7 +69,7 @@ void make_positive(ConvOperands& operands) {
       for (double& v : side[i]) v = std::abs(v);
 }
 
-/// Forward and input gradient sum over channels alone in one chain, which is ninth as long: their errors are smaller. The weight
+/// Forward and input gradient sum over channels alone in one chain, a ninth as long: their errors are smaller. The weight
 /// gradient's chains are as long as before, and its tiles add differences.
 TEST_P(ConvWinograd, IsAsExactAsMultiplyAdds) {
   for_each_call([&](ConvKind kind, int pairs) {
