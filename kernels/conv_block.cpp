@@ -20,35 +20,22 @@ class LikeY {
   View view_;
 };
 
-/// Calls compose() with y computed again; k.y has a shape alone.
+/// y is read, or for the forward pass written, where it lies.
 template <class K>
-void compose_with_y(K k, Context& context) {
-  const LikeY y(k.y, context);
-  run(ConvForward{k.geometry, {k.x, {}}, {k.w, {}}, y.view()}, context);
-  k.y = y.view();
-  compose(k, context);
+void check_stored(const K& k) {
+  IL_CHECK(k.y, "{}: y {} has no address; it is needed here, and moments do not replace it", K::kName, k.y.shape.to_string());
 }
 
 }  // namespace
 
-bool better_without_y(const Shape& w, const Shape& y) {
-  constexpr std::int64_t kFewProducts = 16;
-  return w[1] * w[2] * w[3] <= kFewProducts && y.numel() / y[0] >= kJoinElements;
-}
-
 void compose(const ConvBlockForward& k, Context& context) {
-  if (!k.y) {
-    const LikeY y(k.y, context);
-    ConvBlockForward with = k;
-    with.y = y.view();
-    return compose(with, context);
-  }
+  check_stored(k);
   run(ConvForward{k.geometry, {k.x, {}}, {k.w, {}}, k.y}, context);
   run(NormReluPoolForward{k.pool, k.epsilon, k.y, k.gamma, k.beta, k.mean, k.rstd, k.p, k.choice}, context);
 }
 
 void compose(const ConvBlockGrad& k, Context& context) {
-  if (!k.y) return compose_with_y(k, context);
+  check_stored(k);
   const LikeY gy(k.y, context);
   run(NormReluPoolGrad{k.pool, k.y, k.mean, k.rstd, k.gamma, k.choice, k.gp, gy.view(), k.ggamma, k.gbeta}, context);
   const ConvWeightGrad weight{k.geometry, {k.x, {}}, {gy.view(), {}}, k.gw};
@@ -59,27 +46,14 @@ void compose(const ConvBlockGrad& k, Context& context) {
 }
 
 void compose(const ConvBlockJvp& k, Context& context) {
-  if (!k.y) {
-    const LikeY ty(k.y, context);
-    ConvBlockJvp with = k;
-    if (k.tw) with.ty = ty.view();
-    return compose_with_y(with, context);
-  }
+  check_stored(k);
   if (k.tx || k.tw) run(tangent_convolution(k), context);
   run(NormReluPoolJvp{k.pool, k.y, k.mean, k.rstd, k.gamma, k.choice, k.ty, k.tgamma, k.tbeta, k.tp, k.tmean, k.trstd},
       context);
 }
 
 void compose(const ConvBlockGradJvp& k, Context& context) {
-  if (!k.y) {
-    const LikeY ty(k.y, context);
-    ConvBlockGradJvp with = k;
-    if (k.tw) {
-      run(ConvForward{k.geometry, {k.x, {}}, {k.tw, {}}, ty.view()}, context);
-      with.ty = ty.view();
-    }
-    return compose_with_y(with, context);
-  }
+  check_stored(k);
   const bool second_w = k.tgx && k.tw, second_x = static_cast<bool>(k.tx);
   // gy again, for the second pairs alone.
   std::unique_ptr<LikeY> gy;

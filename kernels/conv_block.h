@@ -13,24 +13,29 @@
 // Determinism: the same bits at any number of threads, and for a task alone or beside others. Aliasing: none.
 // Scratch: gy and tgy, where a target keeps them, come from the context's arena and go back to it.
 //
-// A block whose images have neither gradient nor tangent need not store y: where y's view has a shape and no address, it is
-// computed again from x and w wherever it is needed, and so is its tangent from tw, if there is one. gx, tx and tgx are absent then.
+// A block whose images have neither gradient nor tangent need not store y: where y's view has a shape and no address (and then
+// ty's, too), gx, tx and tgx are absent and the moments of the images' patches (kernels/patch_moments.h) take y's place. Sums over
+// all pixels follow from them for any weights, and what is left lives on the pooled grid (docs/mathematics.md, section 4). Every
+// CPU target does this; a device stores y.
 //
-// Costs (kernels/cost.h): the FLOPs of the parts, with those of a y that is made again; the bytes of what enters and leaves the
-// block, as if all between stayed.
+// Costs (kernels/cost.h): the FLOPs of the parts; the bytes of what enters and leaves the block, as if all between stayed.
 //
-// compose() is what every target can do: the kernels of the two families, one after another. A target that can do better
+// compose() is what every target can do where y is stored: the kernels of the two families, one after another. A target that can do better
 // registers its own for the cases in which it is better and calls compose() for the others.
 #pragma once
 
 #include "kernels/conv.h"
 #include "kernels/norm.h"
+#include "kernels/patch_moments.h"
 
 namespace innerloop::kernels {
 
-/// The bytes of y or ty in memory, and the FLOPs of making it again where it is not there.
+/// The bytes of y or ty in memory.
 inline std::int64_t stored_bytes(const ConstView& y) { return y ? bytes_of(y) : 0; }
-inline std::int64_t again_flops(const ConstView& y, std::int64_t conv) { return y ? 0 : conv; }
+/// The FLOPs of a product with each tap of the patches that the pooled grid chooses.
+inline std::int64_t chosen_flops(const ConstView& w, const ConstView& p) {
+  return 2 * w.shape[1] * w.shape[2] * w.shape[3] * elements_of(p);
+}
 
 /// Traffic, ideal: x, w read and y, p, choice written once.
 struct ConvBlockForward {
@@ -40,10 +45,12 @@ struct ConvBlockForward {
   double epsilon = 1e-5;
   ConstView x, w, gamma, beta;
   View y, mean, rstd, p, choice;
+  ConstView moments = {};  ///< in place of y; so below
 };
 inline KernelCost cost_of(const ConvBlockForward& k) {
-  return {conv_flops(k.x, k.w, k.y) + 7 * elements_of(k.y),
-          stored_bytes(k.y) + bytes_of(k.x, k.w, k.gamma, k.beta, k.mean, k.rstd, k.p, k.choice)};
+  // An element of y: mean 1, variance 3, z 3.
+  return {conv_flops(k.x, k.w, k.y) + (k.y ? 7 : 3) * elements_of(k.y),
+          stored_bytes(k.y) + bytes_of(k.x, k.w, k.gamma, k.beta, k.mean, k.rstd, k.p, k.choice, k.moments)};
 }
 
 /// Traffic, ideal: x, w, y, choice, gp read and gx, gw written once.
@@ -54,11 +61,14 @@ struct ConvBlockGrad {
   ConstView x, w, gamma, y, mean, rstd, choice, gp;
   View gx;  ///< may be absent (not wanted)
   View gw, ggamma, gbeta;
+  ConstView moments = {};
 };
 inline KernelCost cost_of(const ConvBlockGrad& k) {
   const std::int64_t conv = conv_flops(k.x, k.w, k.y);
-  return {(elements_of(k.gx) > 0 ? 2 : 1) * conv + again_flops(k.y, conv) + 5 * elements_of(k.gp) + 6 * elements_of(k.y),
-          stored_bytes(k.y) + bytes_of(k.x, k.w, k.gamma, k.mean, k.rstd, k.choice, k.gp, k.gx, k.gw, k.ggamma, k.gbeta)};
+  const std::int64_t dense = (elements_of(k.gx) > 0 ? 2 : 1) * conv + 5 * elements_of(k.gp) + 6 * elements_of(k.y);
+  return {k.y ? dense : chosen_flops(k.w, k.gp) + elements_of(k.gp),
+          stored_bytes(k.y) +
+              bytes_of(k.x, k.w, k.gamma, k.mean, k.rstd, k.choice, k.gp, k.gx, k.gw, k.ggamma, k.gbeta, k.moments)};
 }
 
 /// tx, tw, tgamma and tbeta may each be absent (zero). ty is absent where tx and tw are: it is zero then.
@@ -69,13 +79,15 @@ struct ConvBlockJvp {
   ConstView x, w, gamma, y, mean, rstd, choice;
   ConstView tx, tw, tgamma, tbeta;
   View tp, ty, tmean, trstd;
+  ConstView moments = {};
 };
 inline KernelCost cost_of(const ConvBlockJvp& k) {
   const bool moves = elements_of(k.tx) + elements_of(k.tw) > 0;
   const std::int64_t conv = conv_flops(k.x, k.w, k.y);
-  return {conv * ((elements_of(k.tx) > 0 ? 1 : 0) + (elements_of(k.tw) > 0 ? 1 : 0)) + again_flops(k.y, conv) +
-              (moves ? 5 : 0) * elements_of(k.y) + (moves ? 10 : 4) * elements_of(k.tp),
-          stored_bytes(k.y) + stored_bytes(k.ty) + bytes_of(k.x, k.w, k.gamma, k.mean, k.rstd, k.choice) +
+  const std::int64_t dense = conv * ((elements_of(k.tx) > 0 ? 1 : 0) + (elements_of(k.tw) > 0 ? 1 : 0)) +
+                             (moves ? 5 : 0) * elements_of(k.y) + (moves ? 10 : 4) * elements_of(k.tp);
+  return {k.y ? dense : chosen_flops(k.w, k.tp),
+          stored_bytes(k.y) + stored_bytes(k.ty) + bytes_of(k.x, k.w, k.gamma, k.mean, k.rstd, k.choice, k.moments) +
               bytes_of(k.tx, k.tw, k.tgamma, k.tbeta, k.tp, k.tmean, k.trstd)};
 }
 
@@ -88,14 +100,16 @@ struct ConvBlockGradJvp {
   ConstView tx, tw, tgamma, ty, tmean, trstd, tgp;
   View tgx;  ///< may be absent (not wanted)
   View tgw, tggamma, tgbeta;
+  ConstView moments = {};
 };
 inline KernelCost cost_of(const ConvBlockGradJvp& k) {
   const std::int64_t conv = conv_flops(k.x, k.w, k.y);
   const std::int64_t input_pairs = elements_of(k.tgx) == 0 ? 0 : elements_of(k.tw) > 0 ? 2 : 1;
   const std::int64_t weight_pairs = elements_of(k.tx) > 0 ? 2 : 1;
-  const std::int64_t again = again_flops(k.y, conv) * (elements_of(k.tw) > 0 ? 2 : 1);
-  return {(input_pairs + weight_pairs) * conv + again + 12 * elements_of(k.gp) + 19 * elements_of(k.y),
-          stored_bytes(k.y) + stored_bytes(k.ty) +
+  const std::int64_t dense = (input_pairs + weight_pairs) * conv + 12 * elements_of(k.gp) + 19 * elements_of(k.y);
+  const std::int64_t maps = elements_of(k.tgp) > 0 ? 2 : 1;
+  return {k.y ? dense : maps * (chosen_flops(k.w, k.gp) + elements_of(k.gp)),
+          stored_bytes(k.y) + stored_bytes(k.ty) + bytes_of(k.moments) +
               bytes_of(k.x, k.w, k.gamma, k.mean, k.rstd, k.choice, k.gp, k.ggamma, k.gbeta) +
               bytes_of(k.tx, k.tw, k.tgamma, k.tmean, k.trstd, k.tgp) +
               bytes_of(k.tgx, k.tgw, k.tggamma, k.tgbeta)};
@@ -104,10 +118,6 @@ inline KernelCost cost_of(const ConvBlockGradJvp& k) {
 /// Elements of a task's y below which a CPU does not join the kernels: its maps stay in the caches anyway, and to cut them finely
 /// would only take the work from the threads inside a task.
 inline constexpr std::int64_t kJoinElements = 300'000;
-
-/// Whether a CPU had better not store y [T, N, P, Q, K] for weights [T, R, S, C/groups, K] and images without derivatives: its
-/// few products for an element cost less than the way to memory and back.
-bool better_without_y(const Shape& w, const Shape& y);
 
 /// Both gradients of one convolution: independent of each other, and most of what they read is the same.
 struct ConvGrads {

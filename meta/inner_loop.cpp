@@ -26,10 +26,11 @@ std::vector<Tensor> for_each_task(const std::vector<Tensor>& params, std::int64_
 std::vector<Tensor> adapt(const nn::ConvNet& net, const std::vector<Tensor>& params, const Tensor& support_x,
                           const Tensor& support_y, const InnerOptions& options, std::vector<Tensor>* losses) {
   std::vector<Tensor> theta = for_each_task(params, support_x.shape()[0]);
+  const nn::Images support = net.images(support_x);
   for (int k = 0; k < options.steps; ++k) {
     Vars at;
     for (const Tensor& p : theta) at.push_back(autograd::variable(p));
-    const nn::ParameterStep step = net.step(at, support_x, support_y, options.loss, options.rate, Record::kValues);
+    const nn::ParameterStep step = net.step(at, support, support_y, options.loss, options.rate, Record::kValues);
     if (losses != nullptr) losses->push_back(step.loss);
     theta = autograd::values(step.next);
   }

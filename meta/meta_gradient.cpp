@@ -42,18 +42,24 @@ Var loss_of(const Var& logits, const Tensor& labels, LossReduction reduction) {
   return autograd::softmax_cross_entropy(logits, labels, reduction);
 }
 
+/// The support images, which every step meets again; counted to the first.
+nn::Images known_images(const nn::ConvNet& net, const Tensor& support_x) {
+  const InnerStepScope here(0);
+  return net.images(support_x);
+}
+
 /// The record of one inner step: the parameters before it, and after it as a function of these.
 struct StepRecord {
   Vars theta, next;
   Tensor loss;
 };
 
-StepRecord record_step(const nn::ConvNet& net, const std::vector<Tensor>& theta, const TaskBatch& tasks,
+StepRecord record_step(const nn::ConvNet& net, const std::vector<Tensor>& theta, const nn::Images& support, const Tensor& labels,
                        const InnerOptions& inner) {
   const WorkPhase phase("inner step");
   StepRecord r;
   r.theta = variables(theta);
-  nn::ParameterStep step = net.step(r.theta, tasks.support_x, tasks.support_y, inner.loss, inner.rate, Record::kGraph);
+  nn::ParameterStep step = net.step(r.theta, support, labels, inner.loss, inner.rate, Record::kGraph);
   r.loss = step.loss;
   r.next = std::move(step.next);
   return r;
@@ -98,9 +104,10 @@ ProgramResult run_mixed(const nn::ConvNet& net, const std::vector<Tensor>& param
   const auto steps = static_cast<std::size_t>(options.inner.steps);
   std::vector<std::vector<Tensor>> thetas{for_each_task(params, tasks.tasks())};
   std::vector<StepRecord> records(steps);
+  const nn::Images support = known_images(net, tasks.support_x);
   for (std::size_t k = 0; k < steps; ++k) {
     const InnerStepScope here(static_cast<int>(k));
-    StepRecord step = record_step(net, thetas[k], tasks, options.inner);
+    StepRecord step = record_step(net, thetas[k], support, tasks.support_y, options.inner);
     result.support_loss.push_back(step.loss);
     thetas.push_back(autograd::values(step.next));
     for (Var& v : step.next) v = v.without_value();  // the record need not keep it beside `thetas`
@@ -112,7 +119,7 @@ ProgramResult run_mixed(const nn::ConvNet& net, const std::vector<Tensor>& param
   for (std::size_t k = steps; k-- > 0;) {
     const InnerStepScope here(static_cast<int>(k));
     thetas[k + 1].clear();
-    if (records[k].theta.empty()) records[k] = record_step(net, thetas[k], tasks, options.inner);
+    if (records[k].theta.empty()) records[k] = record_step(net, thetas[k], support, tasks.support_y, options.inner);
     apply_transposed_step(records[k], result.lambda);
     records[k] = {};
   }
@@ -124,9 +131,10 @@ ProgramResult run_reverse(const nn::ConvNet& net, const std::vector<Tensor>& par
   ProgramResult result;
   const Vars start = variables(for_each_task(params, tasks.tasks()));
   Vars theta = start;
+  const nn::Images support = known_images(net, tasks.support_x);
   for (int k = 0; k < options.inner.steps; ++k) {
     const InnerStepScope here(k);
-    const Var loss = loss_of(net.logits(theta, tasks.support_x), tasks.support_y, options.inner.loss);
+    const Var loss = loss_of(net.logits(theta, support), tasks.support_y, options.inner.loss);
     result.support_loss.push_back(loss.value());
     const Vars g = autograd::grad(loss, theta, options.order == Order::kSecond ? Record::kGraph : Record::kValues);
     for (std::size_t i = 0; i < theta.size(); ++i) theta[i] = theta[i] - autograd::scale(g[i], options.inner.rate);

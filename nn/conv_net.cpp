@@ -12,6 +12,13 @@
 namespace innerloop::nn {
 namespace {
 
+/// The shape of a parameter with the task axis that it has in a list of parameters.
+Shape for_one_task(const Shape& parameter) {
+  Shape s{1};
+  for (int a = 0; a < parameter.rank(); ++a) s = s.append(parameter[a]);
+  return s;
+}
+
 /// TensorFlow's SAME: output = ceil(in / stride), and an odd pixel of padding goes to the end.
 void same_padding(std::int64_t in, std::int64_t kernel, std::int64_t stride, std::int64_t& before, std::int64_t& after) {
   const std::int64_t out = (in + stride - 1) / stride;
@@ -88,8 +95,7 @@ std::int64_t ConvNet::parameter_count() const {
 std::vector<Tensor> ConvNet::init(std::uint64_t seed) const {
   std::vector<Tensor> params;
   for (std::size_t i = 0; i < names_.size(); ++i) {
-    Shape s{1};
-    for (int a = 0; a < shapes_[i].rank(); ++a) s = s.append(shapes_[i][a]);
+    const Shape s = for_one_task(shapes_[i]);
     const bool weight = names_[i].ends_with(".weight");
     if (!weight) {
       params.push_back(Tensor::full(s, DType::kF32, names_[i].ends_with(".scale") ? 1 : 0));
@@ -133,22 +139,34 @@ Var ConvNet::scale_of(const Vars& params, const Block& b) const {
   return options_.norm_scale == NormScale::kYes ? params[b.scale] : Var();
 }
 
-std::vector<autograd::ConvBlockResult> ConvNet::block_results(const Vars& params, const Var& x) const {
-  check_input(params.size(), x.shape());
+Images ConvNet::images(const Var& x) const {
+  check_input(names_.size(), x.shape());
+  if (options_.form == BlockForm::kReference) return x;
+  const Block& first = blocks_.front();
+  const autograd::LayerScope layer(first.name.c_str());
+  return {x, autograd::conv_block_moments(x, for_one_task(shapes_[first.weight]), first.options)};
+}
+
+std::vector<autograd::ConvBlockResult> ConvNet::block_results(const Vars& params, const Images& x) const {
+  check_input(params.size(), x.x.shape());
   std::vector<autograd::ConvBlockResult> results;
   for (const Block& b : blocks_) {
     const autograd::LayerScope layer(b.name.c_str());
-    const Var a = results.empty() ? x : results.back().p, scale = scale_of(params, b);
-    results.push_back(options_.form == BlockForm::kFused
-                          ? autograd::conv_block(a, params[b.weight], scale, params[b.shift], b.options)
-                          : autograd::conv_block_reference(a, params[b.weight], scale, params[b.shift], b.options));
+    const bool first = results.empty();
+    const Var a = first ? x.x : results.back().p, scale = scale_of(params, b);
+    if (options_.form == BlockForm::kReference)
+      results.push_back(autograd::conv_block_reference(a, params[b.weight], scale, params[b.shift], b.options));
+    else if (first && x.moments.defined())
+      results.push_back(autograd::conv_block_with_moments(a, params[b.weight], scale, params[b.shift], b.options, x.moments));
+    else
+      results.push_back(autograd::conv_block(a, params[b.weight], scale, params[b.shift], b.options));
   }
   return results;
 }
 
-Var ConvNet::logits(const Vars& params, const Var& x) const { return head(params, blocks(params, x)); }
+Var ConvNet::logits(const Vars& params, const Images& x) const { return head(params, blocks(params, x)); }
 
-LossGradient ConvNet::loss_gradient(const Vars& params, const Var& x, const Tensor& labels,
+LossGradient ConvNet::loss_gradient(const Vars& params, const Images& x, const Tensor& labels,
                                     autograd::LossReduction reduction, autograd::Record record,
                                     autograd::HeadFigures figures) const {
   const Var p = blocks(params, x);

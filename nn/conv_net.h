@@ -61,6 +61,16 @@ struct ParameterStep {
   Vars next;    ///< the parameters after it
 };
 
+/// Images [T|1, N, H, W, C] and what the first block keeps of them whatever its parameters are (ConvNet::images()), or nothing.
+struct Images {
+  Var x;
+  Tensor moments;
+
+  Images(const Var& images) : x(images) {}     // NOLINT: images are images, known already or not
+  Images(const Tensor& images) : x(images) {}  // NOLINT
+  Images(const Var& images, const Tensor& known) : x(images), moments(known) {}
+};
+
 class ConvNet {
  public:
   /// Throws, naming the key, when the image is too small for the blocks.
@@ -80,19 +90,22 @@ class ConvNet {
   /// Glorot's uniform, bias 0. [1, ...] float32, a pure function of the seed.
   std::vector<Tensor> init(std::uint64_t seed) const;
 
+  /// x with what is worth knowing of images that meet several parameters.
+  Images images(const Var& x) const;
+
   /// Logits [T, N, ways] of images [T|1, N, H, W, C], normalised by the statistics of these N images.
-  Var logits(const Vars& params, const Var& x) const;
+  Var logits(const Vars& params, const Images& x) const;
 
   /// The loss of these images and its gradient in all parameters, which have the T of the images. With Record::kGraph the
   /// gradient can be differentiated. The head is one kernel (autograd/ops/head.h).
-  LossGradient loss_gradient(const Vars& params, const Var& x, const Tensor& labels, autograd::LossReduction reduction,
+  LossGradient loss_gradient(const Vars& params, const Images& x, const Tensor& labels, autograd::LossReduction reduction,
                              autograd::Record record,
                              autograd::HeadFigures figures = autograd::HeadFigures::kLoss) const;
 
   /// params - rate * gradient of the loss of these images; parameters as in loss_gradient(). With Record::kGraph the step can be
   /// differentiated: its tangent along lambda is lambda - rate H lambda. Each layer's gradient is used where it is made
   /// (autograd/ops/inner_step.h).
-  ParameterStep step(const Vars& params, const Var& x, const Tensor& labels, autograd::LossReduction reduction, double rate,
+  ParameterStep step(const Vars& params, const Images& x, const Tensor& labels, autograd::LossReduction reduction, double rate,
                      autograd::Record record) const;
 
   /// The statistics that `logits` would use, and the logits.
@@ -116,8 +129,8 @@ class ConvNet {
     std::size_t weight, scale, shift;  ///< places in the parameter list; scale unused without norm_scale
   };
   /// What each block makes of the one before; the last one's p is [T, N, H, W, C].
-  std::vector<autograd::ConvBlockResult> block_results(const Vars& params, const Var& x) const;
-  Var blocks(const Vars& params, const Var& x) const { return block_results(params, x).back().p; }
+  std::vector<autograd::ConvBlockResult> block_results(const Vars& params, const Images& x) const;
+  Var blocks(const Vars& params, const Images& x) const { return block_results(params, x).back().p; }
   /// Undefined where the blocks have no scale.
   Var scale_of(const Vars& params, const Block& b) const;
   /// What the head's linear layer reads: [T, N, F].

@@ -5,7 +5,7 @@
 
 namespace innerloop::nn {
 
-ParameterStep ConvNet::step(const Vars& params, const Var& x, const Tensor& labels, autograd::LossReduction reduction,
+ParameterStep ConvNet::step(const Vars& params, const Images& x, const Tensor& labels, autograd::LossReduction reduction,
                             double rate, autograd::Record record) const {
   if (options_.form == BlockForm::kReference) {
     const LossGradient g = loss_gradient(params, x, labels, reduction, record);
@@ -35,7 +35,7 @@ ParameterStep ConvNet::step(const Vars& params, const Var& x, const Tensor& labe
     const Block& b = blocks_[i];
     const autograd::LayerScope layer(b.name.c_str());
     const autograd::ConvBlockStepResult moved = autograd::conv_block_step(
-        i == 0 ? x : results[i - 1].p, params[b.weight], scale_of(params, b), params[b.shift], results[i], gp, b.options, rate,
+        i == 0 ? x.x : results[i - 1].p, params[b.weight], scale_of(params, b), params[b.shift], results[i], gp, b.options, rate,
         i == 0 ? autograd::InputGradient::kUnwanted : autograd::InputGradient::kWanted);
     result.next[b.weight] = moved.w;
     if (moved.gamma.defined()) result.next[b.scale] = moved.gamma;

@@ -46,11 +46,13 @@ Target detect() {
 
 }  // namespace
 
-bool winograd_wanted() {
+Winograd winograd_wanted() {
   const char* const said = std::getenv("IL_WINOGRAD");
   const std::string_view answer = said == nullptr ? "" : said;
-  if (answer != "" && answer != "on" && answer != "off") fail_usage("IL_WINOGRAD={}: use on or off", answer);
-  return answer != "off";
+  if (answer == "off") return Winograd::kOff;
+  if (answer == "small") return Winograd::kSmallTiles;
+  if (answer != "" && answer != "on") fail_usage("IL_WINOGRAD={}: use on, small or off", answer);
+  return Winograd::kOn;
 }
 
 std::string_view name_of(Target target) {

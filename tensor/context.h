@@ -24,9 +24,11 @@ std::string_view name_of(Target target);
 /// IL_SIMD names an unknown set or one that this CPU lacks.
 Target cpu_target();
 
-/// Whether contexts convolve with fewer products where that pays (kernels/cpu/conv_winograd.h): yes, unless IL_WINOGRAD = off.
-/// Throws UsageError when it is neither on nor off.
-bool winograd_wanted();
+/// Whether contexts convolve with fewer products where that pays (kernels/cpu/conv_winograd.h), and in what tiles of outputs: all that
+/// there are, or only those whose errors are no larger than a direct sum's.
+enum class Winograd : std::uint8_t { kOff, kSmallTiles, kOn };
+/// kOn, or what IL_WINOGRAD = on | small | off says. Throws UsageError when it says anything else.
+Winograd winograd_wanted();
 
 enum class FiniteCheck { kOff, kOn };
 
@@ -46,8 +48,8 @@ class Context {
   /// nullptr for a context of the CPU.
   Device* device() const { return device_.get(); }
   Target target() const { return target_; }
-  bool winograd() const { return winograd_; }
-  void set_winograd(bool winograd) { winograd_ = winograd; }
+  Winograd winograd() const { return winograd_; }
+  void set_winograd(Winograd winograd) { winograd_ = winograd; }
 
   /// kOn: every op's outputs are scanned, and the first op that makes a NaN or an infinity is named in an Error.
   void set_finite_check(FiniteCheck check) { finite_check_ = check; }
@@ -61,7 +63,7 @@ class Context {
   std::shared_ptr<Arena> arena_, host_arena_;
   std::unique_ptr<ThreadPool> threads_;
   Target target_;
-  bool winograd_ = winograd_wanted();
+  Winograd winograd_ = winograd_wanted();
   FiniteCheck finite_check_ = FiniteCheck::kOff;
 };
 

@@ -109,7 +109,10 @@ int run(const Options& options) {
   fmt::print("innerloop   {} (compiler {})\n", IL_VERSION, __VERSION__);
   fmt::print("cpu         {}, kernels {} (IL_SIMD chooses others)\n", model.empty() ? "unknown" : model,
              name_of(cpu_target()));
-  fmt::print("products    {}\n", winograd_wanted() ? "fewer where that pays (IL_WINOGRAD=off: all)" : "all (IL_WINOGRAD=off)");
+  const Winograd products = winograd_wanted();
+  fmt::print("products    {}\n", products == Winograd::kOff          ? "all (IL_WINOGRAD=off)"
+                                 : products == Winograd::kSmallTiles ? "fewer where that pays, in small tiles (IL_WINOGRAD=small)"
+                                                                     : "fewer where that pays (IL_WINOGRAD=small: in small tiles; off: all)");
   fmt::print("threads     {} of {} cores\n", context.threads().threads(), std::thread::hardware_concurrency());
   fmt::print("memory      {:.1f} GiB, {:.1f} GiB available", gib(total), gib(available));
   if (limit != 0) fmt::print(", limited to {:.1f} GiB", gib(limit));

@@ -24,10 +24,6 @@ Var channel_sum(const Var& v) {
 
 double count(const Shape& y) { return static_cast<double>(y[1] * y[2] * y[3]); }
 
-/// Whether a block stores y. Where nobody asks for the derivative of its images it need not: then y and its tangent are undefined
-/// in what follows, and computed again from images and weights.
-enum class Store { kY, kNothing };
-
 /// The decisions of a block in the form that plain ops take: window positions, and 1 where the maximum lives, else 0.
 struct Decisions {
   Tensor position, alive;
@@ -88,7 +84,7 @@ class ConvBlockGradJvp final : public Op {
 // --- gradient
 // -----------------------------------------------------------------------------------------------------------------
 
-// inputs: x, w, gamma?, y, mean, rstd, choice, gp; outputs: gx?, gw, ggamma [T, K], gbeta [T, K].
+// inputs: x, w, gamma?, map, mean, rstd, choice, gp; outputs: gx?, gw, ggamma [T, K], gbeta [T, K].
 //   gz = gp at the chosen places;  gbeta = sum gz;  ggamma = sum gz xhat
 //   gy = gamma rstd (gz - gbeta/M - xhat ggamma/M);  gx = D(gy, w);  gw = W(x, gy)
 class ConvBlockGrad final : public Op, public std::enable_shared_from_this<ConvBlockGrad> {
@@ -112,7 +108,7 @@ class ConvBlockGrad final : public Op, public std::enable_shared_from_this<ConvB
 
   Vars reference(const Vars& in) const override {
     const Var &x = in[0], &w = in[1], &gamma = in[2], &mean = in[4], &rstd = in[5], &gp = in[7];
-    const Var y = in[3].defined() ? in[3] : conv(x, w, o_.conv);
+    const Var y = is_y(in[3].value()) ? in[3] : conv(x, w, o_.conv);
     const Decisions d = decode(in[6].value(), x.dtype());
     const Var live = gp * Var(d.alive);
     const Var gz = o_.pool == Pool::kNone ? live : pool_scatter(live, d.position, y.shape(), {});
@@ -144,72 +140,62 @@ class ConvBlockGrad final : public Op, public std::enable_shared_from_this<ConvB
 // --- tangent
 // ------------------------------------------------------------------------------------------------------------------
 
-// inputs: x, w, gamma?, beta; y, mean, rstd, choice (caches); tangents of x, w, gamma, beta. outputs: tp, ty, tmean,
+// inputs: x, w, gamma?, beta; map, mean, rstd, choice (caches); tangents of x, w, gamma, beta. outputs: tp, ty?, tmean,
 // trstd.
 class ConvBlockJvp final : public Op {
  public:
-  ConvBlockJvp(std::shared_ptr<const Op> forward, const ConvBlockOptions& options, Store store)
-      : forward_(std::move(forward)), o_(options), store_(store) {}
+  ConvBlockJvp(std::shared_ptr<const Op> forward, const ConvBlockOptions& options)
+      : forward_(std::move(forward)), o_(options) {}
   std::string_view name() const override { return "conv_block_jvp"; }
 
   std::vector<Tensor> forward(std::span<const Tensor> in) const override {
-    const Tensor &y = in[4], &choice = in[7];
+    const Tensor& choice = in[7];
     const DType dtype = in[0].dtype();
     const Shape shape = conv_output_shape(in[0].shape(), in[1].shape(), o_.conv), channels{shape[0], shape[4]};
     const bool moves = in[8].defined() || in[9].defined();
-    Tensor ty = moves && store_ == Store::kY ? Tensor::empty(shape, dtype) : Tensor();
+    Tensor ty = moves && is_y(in[4]) ? Tensor::empty(shape, dtype) : Tensor();
     Tensor tp = Tensor::empty(choice.shape(), dtype), tmean = Tensor::empty(channels, dtype),
            trstd = Tensor::empty(channels, dtype);
-    kernels::run(kernels::ConvBlockJvp{.geometry = o_.conv.geometry(),
-                                       .pool = o_.pool,
-                                       .x = in[0].view(),
-                                       .w = in[1].view(),
-                                       .gamma = view_or_none(in[2]),
-                                       .y = y.defined() ? y.view() : shape_only(shape, dtype),
-                                       .mean = in[5].view(),
-                                       .rstd = in[6].view(),
-                                       .choice = choice.view(),
-                                       .tx = view_or_none(in[8]),
-                                       .tw = view_or_none(in[9]),
-                                       .tgamma = view_or_none(in[10]),
-                                       .tbeta = view_or_none(in[11]),
-                                       .tp = tp.mutable_view(),
-                                       .ty = ty.defined() ? ty.mutable_view() : moves ? shape_only(shape, dtype) : View{},
-                                       .tmean = tmean.mutable_view(),
-                                       .trstd = trstd.mutable_view()},
-                 Context::current());
-    if (!ty.defined() && store_ == Store::kY) ty = Tensor::zeros(shape, dtype);
+    kernels::ConvBlockJvp k;
+    k.geometry = o_.conv.geometry(), k.pool = o_.pool;
+    set_map(k, in[4], shape, dtype);
+    k.x = in[0].view(), k.w = in[1].view(), k.gamma = view_or_none(in[2]);
+    k.mean = in[5].view(), k.rstd = in[6].view(), k.choice = choice.view();
+    k.tx = view_or_none(in[8]), k.tw = view_or_none(in[9]), k.tgamma = view_or_none(in[10]), k.tbeta = view_or_none(in[11]);
+    k.tp = tp.mutable_view(), k.tmean = tmean.mutable_view(), k.trstd = trstd.mutable_view();
+    if (ty.defined()) k.ty = ty.mutable_view();
+    kernels::run(k, Context::current());
+    if (!ty.defined() && is_y(in[4])) ty = Tensor::zeros(shape, dtype);
     return {tp, ty, tmean, trstd};
   }
 
   Vars reference(const Vars& in) const override {
-    const Vars primals(in.begin(), in.begin() + 4);
-    Vars out = forward_->Op::jvp({primals, {}, {}}, {in[8], in[9], in[10], in[11]});
+    const Vars primals{in[0], in[1], in[2], in[3], Var()};
+    Vars out = forward_->Op::jvp({primals, {}, {}}, {in[8], in[9], in[10], in[11], Var()});
     out.resize(4);
-    if (store_ == Store::kNothing) out[1] = Var();
+    if (!is_y(in[4].value())) out[1] = Var();
     return out;
   }
 
  private:
   std::shared_ptr<const Op> forward_;
   ConvBlockOptions o_;
-  Store store_;
 };
 
 // --- forward
 // ------------------------------------------------------------------------------------------------------------------
 
-// inputs: x, w, gamma?, beta; outputs: p, y, mean, rstd, choice.
+// inputs: x, w, gamma?, beta, moments?; outputs: p, y? (where there are no moments), mean, rstd, choice.
 class ConvBlock final : public Op, public std::enable_shared_from_this<ConvBlock> {
  public:
-  ConvBlock(const ConvBlockOptions& options, Store store) : o_(options), store_(store) {}
+  explicit ConvBlock(const ConvBlockOptions& options) : o_(options) {}
   std::string_view name() const override { return "conv_block"; }
 
   std::vector<Tensor> forward(std::span<const Tensor> in) const override {
     const Tensor &x = in[0], &w = in[1];
     const DType dtype = x.dtype();
     const Shape shape = conv_output_shape(x.shape(), w.shape(), o_.conv), channels{shape[0], shape[4]};
-    Tensor y = store_ == Store::kY ? Tensor::empty(shape, dtype) : Tensor();
+    Tensor y = in[4].defined() ? Tensor() : Tensor::empty(shape, dtype);
     Tensor mean = Tensor::empty(channels, dtype), rstd = Tensor::empty(channels, dtype);
     Tensor p = Tensor::empty(pooled(shape, o_.pool), dtype), choice = Tensor::empty(p.shape(), DType::kU8);
     kernels::run(kernels::ConvBlockForward{.geometry = o_.conv.geometry(),
@@ -223,7 +209,8 @@ class ConvBlock final : public Op, public std::enable_shared_from_this<ConvBlock
                                            .mean = mean.mutable_view(),
                                            .rstd = rstd.mutable_view(),
                                            .p = p.mutable_view(),
-                                           .choice = choice.mutable_view()},
+                                           .choice = choice.mutable_view(),
+                                           .moments = view_or_none(in[4])},
                  Context::current());
     return {p, y, mean, rstd, choice};
   }
@@ -247,16 +234,16 @@ class ConvBlock final : public Op, public std::enable_shared_from_this<ConvBlock
     if (gy[1].defined() || gy[2].defined() || gy[3].defined()) return Op::vjp(call, gy);
     const Vars &in = call.inputs, &out = call.outputs;
     const Vars g = apply_op(std::make_shared<ConvBlockGrad>(o_, call.wanted[0]),
-                            {in[0], in[1], in[2], y_of(out), out[2], out[3], out[4], gy[0]});
+                            {in[0], in[1], in[2], map_of(call), out[2], out[3], out[4], gy[0]});
     return {call.wanted[0] ? g[0] : Var(), g[1], in[2].defined() ? sum_to(g[2], in[2].shape()) : Var(),
-            sum_to(g[3], in[3].shape())};
+            sum_to(g[3], in[3].shape()), Var()};
   }
 
   Vars jvp(const Call& call, const Vars& t) const override {
     const Vars &in = call.inputs, &out = call.outputs;
     Vars tangents = apply_op(
-        std::make_shared<ConvBlockJvp>(shared_from_this(), o_, store_),
-        {in[0], in[1], in[2], in[3], detach(y_of(out)), detach(out[2]), detach(out[3]), out[4], t[0], t[1], t[2], t[3]});
+        std::make_shared<ConvBlockJvp>(shared_from_this(), o_),
+        {in[0], in[1], in[2], in[3], detach(map_of(call)), detach(out[2]), detach(out[3]), out[4], t[0], t[1], t[2], t[3]});
     tangents.emplace_back();
     return tangents;
   }
@@ -264,10 +251,9 @@ class ConvBlock final : public Op, public std::enable_shared_from_this<ConvBlock
   Keep keep() const override { return {.outputs = 0b11110}; }
 
  private:
-  Var y_of(const Vars& out) const { return store_ == Store::kY ? out[1] : Var(); }
+  static const Var& map_of(const Call& call) { return call.inputs[4].defined() ? call.inputs[4] : call.outputs[1]; }
 
   ConvBlockOptions o_;
-  Store store_;
 };
 
 void check_block(const Var& x, const Var& w, const Var& gamma, const Var& beta, const ConvBlockOptions& options) {
@@ -290,13 +276,31 @@ void check_block(const Var& x, const Var& w, const Var& gamma, const Var& beta, 
 
 }  // namespace
 
-ConvBlockResult conv_block(const Var& x, const Var& w, const Var& gamma, const Var& beta,
-                           const ConvBlockOptions& options) {
+Tensor conv_block_moments(const Var& x, const Shape& w, const ConvBlockOptions& options) {
+  const kernels::ConvGeometry geometry = options.conv.geometry();
+  if (x.tracked() || Context::current().device() != nullptr || !kernels::moments_suffice(geometry, w)) return {};
+  const DerivativeScope derivative(Derivative::kForward);
+  Tensor moments = Tensor::empty(kernels::moments_shape(x.shape(), w), DType::kF64);
+  kernels::run(kernels::PatchMoments{.geometry = geometry,
+                                     .w = w,
+                                     .y = conv_output_shape(x.shape(), w, options.conv),
+                                     .x = x.value().view(),
+                                     .moments = moments.mutable_view()},
+               Context::current());
+  return moments;
+}
+
+ConvBlockResult conv_block(const Var& x, const Var& w, const Var& gamma, const Var& beta, const ConvBlockOptions& options) {
   check_block(x, w, gamma, beta, options);
-  const bool constant = !x.tracked() && Context::current().device() == nullptr;
-  const bool without = constant && kernels::better_without_y(w.shape(), conv_output_shape(x.shape(), w.shape(), options.conv));
-  const Vars out = apply_op(std::make_shared<ConvBlock>(options, without ? Store::kNothing : Store::kY), {x, w, gamma, beta});
-  return {out[0], out[2], out[3], without ? Var() : out[1], out[4]};
+  return conv_block_with_moments(x, w, gamma, beta, options, conv_block_moments(x, w.shape(), options));
+}
+
+ConvBlockResult conv_block_with_moments(const Var& x, const Var& w, const Var& gamma, const Var& beta,
+                                        const ConvBlockOptions& options, const Tensor& moments) {
+  check_block(x, w, gamma, beta, options);
+  const Var constant = moments.defined() ? Var(moments) : Var();
+  const Vars out = apply_op(std::make_shared<ConvBlock>(options), {x, w, gamma, beta, constant});
+  return {out[0], out[2], out[3], moments.defined() ? constant : out[1], out[4]};
 }
 
 Vars conv_block_gradient(const ConvBlockOptions& options, InputGradient input, const Vars& operands) {
@@ -306,7 +310,7 @@ Vars conv_block_gradient(const ConvBlockOptions& options, InputGradient input, c
 ConvBlockResult conv_block_reference(const Var& x, const Var& w, const Var& gamma, const Var& beta,
                                      const ConvBlockOptions& options) {
   check_block(x, w, gamma, beta, options);
-  const Vars out = ConvBlock(options, Store::kY).reference({x, w, gamma, beta});
+  const Vars out = ConvBlock(options).reference({x, w, gamma, beta, Var()});
   return {out[0], out[2], out[3], out[1], out[4]};
 }
 

@@ -55,7 +55,7 @@ class ConvBlockStepJvp final : public Op {
   double rate_;
 };
 
-// inputs 0..7 as ConvBlockGrad: x, w, gamma?, y?, mean, rstd, choice, gp; 8: beta. outputs: gx?, w', gamma'?, beta'; ggamma, gbeta
+// inputs 0..7 as ConvBlockGrad: x, w, gamma?, map, mean, rstd, choice, gp; 8: beta. outputs: gx?, w', gamma'?, beta'; ggamma, gbeta
 // (caches).
 class ConvBlockStep final : public Op, public std::enable_shared_from_this<ConvBlockStep> {
  public:
@@ -199,7 +199,7 @@ ConvBlockStepResult conv_block_step(const Var& x, const Var& w, const Var& gamma
   IL_CHECK(gp.shape() == block.p.shape(), "conv_block_step: the cotangent {} for an output {}", gp.shape().to_string(),
            block.p.shape().to_string());
   const Vars out = apply_op(std::make_shared<ConvBlockStep>(options, input, rate),
-                            {x, w, gamma, block.y, block.mean, block.rstd, block.choice, gp, beta});
+                            {x, w, gamma, block.map, block.mean, block.rstd, block.choice, gp, beta});
   return {out[0], out[1], out[2], out[3]};
 }
 

@@ -1,9 +1,8 @@
 // The conv block, forward: the convolution block by block, and while a block of y is in the cache its statistics and the
-// deciding pixel of each of its windows. y is written once and, with a pool, never read again. A y without an address is not
-// written at all: without a pool, its blocks are made again for p.
+// deciding pixel of each of its windows. y is written once and, with a pool, never read again.
 #include "kernels/conv_block.h"
 #include "kernels/cpu/block_cut.h"
-#include "kernels/cpu/block_maps.h"
+#include "kernels/cpu/block_of_images.h"
 #include "kernels/cpu/conv_forward.h"
 #include "kernels/cpu/norm_forward.h"
 
@@ -73,7 +72,7 @@ class BlockStatistics {
 template <int kSide, class T>
 void forward(const ConvBlockForward& k, const NormGrid<T>& grid, const GatherConv<T>& conv, std::int64_t t,
              Context& context) {
-  const MadeMaps<T> maps(grid, t, {k.y.as<T>(), &conv}, {}, context);
+  const T* const y = stored_maps(grid, t, k.y).y;
   const NormForward<kSide, T> norm({line_of<T>(k.gamma, t), line_of<T>(k.beta, t),
                                     k.p.as<T>() + t * grid.pooled_elements(),
                                     k.choice.as<std::uint8_t>() + t * grid.pooled_elements()},
@@ -82,11 +81,11 @@ void forward(const ConvBlockForward& k, const NormGrid<T>& grid, const GatherCon
   const BlockStatistics<T> statistics(grid, blocks, context);
   context.threads().parallel_for(blocks.count, [&](std::int64_t i) {
     const std::int64_t first = blocks.first(i), last = blocks.last(i);
-    const auto held = maps(first, last);
-    statistics.add(i, held.maps().y + (grid.band(first).first - held.maps().skipped));
+    gather_rows(conv, t, {grid.row_of(first), grid.row_of(last)}, context);
+    statistics.add(i, y + grid.band(first).first);
     if constexpr (kSide > 1)
       for_each_group_of(grid, first, last, [&](auto lanes, std::int64_t c, std::int64_t begin, std::int64_t end) {
-        norm.pick(held.maps(), lanes, c, begin, end);
+        norm.pick(y, lanes, c, begin, end);
       });
   });
   T *const mean = k.mean.as<T>() + t * grid.channels, *const rstd = k.rstd.as<T>() + t * grid.channels;
@@ -97,17 +96,14 @@ void forward(const ConvBlockForward& k, const NormGrid<T>& grid, const GatherCon
       norm.write_picked(lanes, c, begin, end);
     });
   } else {
-    const auto write = [&](const Maps<T>& here, auto lanes, std::int64_t c, std::int64_t begin, std::int64_t end) {
-      norm.write(here, lanes, c, begin, end);
-    };
-    if (k.y)
-      for_each_group<Sweep::kBackward>(grid, stored_maps(grid, t, k.y), context, write);
-    else
-      for_each_group<Sweep::kBackward>(grid, maps, context, write);
+    for_each_group<Sweep::kBackward>(grid, context, [&](auto lanes, std::int64_t c, std::int64_t begin, std::int64_t end) {
+      norm.write(y, 0, lanes, c, begin, end);
+    });
   }
 }
 
 void run_here(const ConvBlockForward& k, Context& context) {
+  if (!k.y) return block_of_images(k, context);
   with_float(k.y.dtype, ConvBlockForward::kName.data(), [&](auto tag) {
     using T = decltype(tag);
     const NormGrid<T> grid(k.y.shape, k.pool, "conv_block");

@@ -1,28 +1,25 @@
 // The conv block, gradient: channel sums on the pooled grid, then gy, gx and gw block by block (block_gradient.h).
 #include "kernels/cpu/block_gradient.h"
-#include "kernels/cpu/block_maps.h"
-#include "kernels/cpu/conv_forward.h"
+#include "kernels/cpu/block_of_images.h"
 #include "kernels/cpu/norm_grad.h"
 
 namespace innerloop::kernels::IL_TARGET_NAMESPACE {
 namespace {
 
-/// With the bands of y from `source`.
-template <class T, class Source>
-void grad(const NormReluPoolGrad& op, const NormGrid<T>& grid, const BlockBackward<T>& backward, const Source& source,
-          std::int64_t t, Context& context) {
+template <class T>
+void grad(const NormReluPoolGrad& op, const NormGrid<T>& grid, const BlockBackward<T>& backward, std::int64_t t, Context& context) {
   with_side(op.pool, [&](auto side) {
-    const NormGrad<decltype(side)::value, T> norm(op, grid, source, t, context);
+    const NormGrad<decltype(side)::value, T> norm(op, grid, t, context);
     backward.run(t, [&](std::int64_t first, std::int64_t last, T* out, T*, std::int64_t skipped) {
-      const auto& held = source(first, last);
       for_each_group_of(grid, first, last, [&](auto lanes, std::int64_t c, std::int64_t begin, std::int64_t end) {
-        norm.write(held.maps(), lanes, c, begin, end, out, skipped);
+        norm.write(lanes, c, begin, end, out, skipped);
       });
     });
   });
 }
 
 void run_here(const ConvBlockGrad& k, Context& context) {
+  if (!k.y) return block_of_images(k, context);
   with_float(k.y.dtype, ConvBlockGrad::kName.data(), [&](auto tag) {
     using T = decltype(tag);
     const NormGrid<T> grid(k.y.shape, k.pool, "conv_block_grad");
@@ -31,17 +28,7 @@ void run_here(const ConvBlockGrad& k, Context& context) {
     if (!BlockBackward<T>::possible(pair, grid)) return compose(k, context);
     const BlockBackward<T> backward(pair, grid, context);
     const NormReluPoolGrad op{k.pool, k.y, k.mean, k.rstd, k.gamma, k.choice, k.gp, {}, k.ggamma, k.gbeta};
-    if (k.y) {
-      context.threads().parallel_for(grid.tasks, [&](std::int64_t t) {
-        grad(op, grid, backward, stored_maps(grid, t, k.y), t, context);
-      });
-      return;
-    }
-    const ConvForward again{k.geometry, {k.x, {}}, {k.w, {}}, {nullptr, k.y.dtype, k.y.shape}};
-    const ForwardConv<T> conv(again, backward.sizes(), 1, context);
-    context.threads().parallel_for(grid.tasks, [&](std::int64_t t) {
-      grad(op, grid, backward, MadeMaps<T>(grid, t, {nullptr, &conv.gather()}, {}, context), t, context);
-    });
+    context.threads().parallel_for(grid.tasks, [&](std::int64_t t) { grad(op, grid, backward, t, context); });
   });
 }
 

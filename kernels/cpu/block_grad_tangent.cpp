@@ -1,29 +1,27 @@
 // The conv block, tangent of the gradient: channel sums on the pooled grid, then tgy (and gy again, where a second pair of
 // operands needs it), tgx and tgw block by block (block_gradient.h).
 #include "kernels/cpu/block_gradient.h"
-#include "kernels/cpu/block_maps.h"
-#include "kernels/cpu/conv_forward.h"
+#include "kernels/cpu/block_of_images.h"
 #include "kernels/cpu/norm_grad_tangent.h"
 
 namespace innerloop::kernels::IL_TARGET_NAMESPACE {
 namespace {
 
-/// With the bands of y and ty from `source`.
-template <class T, class Source>
-void grad_tangent(const NormReluPoolGradJvp& op, const NormGrid<T>& grid, const BlockBackward<T>& backward,
-                  const Source& source, std::int64_t t, Context& context) {
+template <class T>
+void grad_tangent(const NormReluPoolGradJvp& op, const NormGrid<T>& grid, const BlockBackward<T>& backward, std::int64_t t,
+                  Context& context) {
   with_side(op.pool, [&](auto side) {
-    const NormGradTangent<decltype(side)::value, T> norm(op, grid, source, t, context);
+    const NormGradTangent<decltype(side)::value, T> norm(op, grid, t, context);
     backward.run(t, [&](std::int64_t first, std::int64_t last, T* tgy, T* gy, std::int64_t skipped) {
-      const auto& held = source(first, last);
       for_each_group_of(grid, first, last, [&](auto lanes, std::int64_t c, std::int64_t begin, std::int64_t end) {
-        norm.write(held.maps(), lanes, c, begin, end, gy, tgy, skipped);
+        norm.write(lanes, c, begin, end, gy, tgy, skipped);
       });
     });
   });
 }
 
 void run_here(const ConvBlockGradJvp& k, Context& context) {
+  if (!k.y) return block_of_images(k, context);
   with_float(k.y.dtype, ConvBlockGradJvp::kName.data(), [&](auto tag) {
     using T = decltype(tag);
     const NormGrid<T> grid(k.y.shape, k.pool, "conv_block_grad_jvp");
@@ -55,21 +53,7 @@ void run_here(const ConvBlockGradJvp& k, Context& context) {
                                  .tgy = {},
                                  .tggamma = k.tggamma,
                                  .tgbeta = k.tgbeta};
-    if (k.y) {
-      context.threads().parallel_for(grid.tasks, [&](std::int64_t t) {
-        grad_tangent(op, grid, backward, stored_maps(grid, t, k.y, k.ty), t, context);
-      });
-      return;
-    }
-    const View made{nullptr, k.y.dtype, k.y.shape};
-    const ConvForward y_again{k.geometry, {k.x, {}}, {k.w, {}}, made}, ty_again{k.geometry, {k.x, {}}, {k.tw, {}}, made};
-    const ForwardConv<T> y(y_again, backward.sizes(), 1, context);
-    std::unique_ptr<ForwardConv<T>> ty;
-    if (k.tw) ty = std::make_unique<ForwardConv<T>>(ty_again, backward.sizes(), 1, context);
-    context.threads().parallel_for(grid.tasks, [&](std::int64_t t) {
-      const MadeMaps<T> maps(grid, t, {nullptr, &y.gather()}, {nullptr, ty ? &ty->gather() : nullptr}, context);
-      grad_tangent(op, grid, backward, maps, t, context);
-    });
+    context.threads().parallel_for(grid.tasks, [&](std::int64_t t) { grad_tangent(op, grid, backward, t, context); });
   });
 }
 

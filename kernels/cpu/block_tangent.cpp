@@ -1,9 +1,8 @@
 // The conv block, tangent: the dual convolution block by block, and while a block of ty is in the cache the sums over it and
-// y and ty at its chosen pixels. ty is written once and, with a pool, never read again. Where y and ty have no
-// address, both are made here, and with no pool made again for tp.
+// y and ty at its chosen pixels. ty is written once and, with a pool, never read again.
 #include "kernels/conv_block.h"
 #include "kernels/cpu/block_cut.h"
-#include "kernels/cpu/block_maps.h"
+#include "kernels/cpu/block_of_images.h"
 #include "kernels/cpu/conv_forward.h"
 #include "kernels/cpu/norm_tangent.h"
 
@@ -11,24 +10,22 @@ namespace innerloop::kernels::IL_TARGET_NAMESPACE {
 namespace {
 
 template <int kSide, class T>
-void tangent(const ConvBlockJvp& k, const NormGrid<T>& grid, BlockMap<T> y, BlockMap<T> ty, std::int64_t t,
-             Context& context) {
-  const MadeMaps<T> maps(grid, t, y, ty, context);
+void tangent(const ConvBlockJvp& k, const NormGrid<T>& grid, const GatherConv<T>& ty, std::int64_t t, Context& context) {
   const NormReluPoolJvp op{k.pool, k.y, k.mean, k.rstd, k.gamma, k.choice, k.ty, k.tgamma, k.tbeta, k.tp, k.tmean, k.trstd};
   const NormTangent<kSide, T> norm(op, grid, t, context);
-  const BandBlocks blocks(grid, ty.conv->sweep.row_unit());
+  const BandBlocks blocks(grid, ty.sweep.row_unit());
   const std::int64_t line = 2 * grid.padded;
   const Scratch<double> sums(context, blocks.count * line);
   const Scratch<T> y_chosen(context, kSide > 1 ? grid.pooled_elements() : 0);
   for (std::int64_t i = 0; i < blocks.count * line; ++i) sums.data()[i] = 0;
   context.threads().parallel_for(blocks.count, [&](std::int64_t i) {
     const std::int64_t first = blocks.first(i), last = blocks.last(i);
-    const auto held = maps(first, last);
+    gather_rows(ty, t, {grid.row_of(first), grid.row_of(last)}, context);
     sum_pixel_range(grid, grid.row_of(first) * grid.width, grid.row_of(last) * grid.width, sums.data() + i * line,
-                    norm.sums(held.maps()));
+                    norm.sums());
     if constexpr (kSide > 1)
       for_each_group_of(grid, first, last, [&](auto lanes, std::int64_t c, std::int64_t begin, std::int64_t end) {
-        norm.pick(held.maps(), lanes, c, begin, end, y_chosen.data());
+        norm.pick(lanes, c, begin, end, y_chosen.data());
       });
   });
   for (std::int64_t b = 1; b < blocks.count; ++b) add_in_place(sums.data(), sums.data() + b * line, line);
@@ -38,17 +35,14 @@ void tangent(const ConvBlockJvp& k, const NormGrid<T>& grid, BlockMap<T> y, Bloc
       norm.write_picked(lanes, c, begin, end, y_chosen.data());
     });
   } else {
-    const auto write = [&](const Maps<T>& here, auto lanes, std::int64_t c, std::int64_t begin, std::int64_t end) {
-      norm.write(here, lanes, c, begin, end);
-    };
-    if (k.y)
-      for_each_group<Sweep::kBackward>(grid, stored_maps(grid, t, k.y, k.ty), context, write);
-    else
-      for_each_group<Sweep::kBackward>(grid, maps, context, write);
+    for_each_group<Sweep::kBackward>(grid, context, [&](auto lanes, std::int64_t c, std::int64_t begin, std::int64_t end) {
+      norm.write(lanes, c, begin, end);
+    });
   }
 }
 
 void run_here(const ConvBlockJvp& k, Context& context) {
+  if (!k.y) return block_of_images(k, context);
   with_float(k.y.dtype, ConvBlockJvp::kName.data(), [&](auto tag) {
     using T = decltype(tag);
     const NormGrid<T> grid(k.y.shape, k.pool, "conv_block_jvp");
@@ -61,16 +55,8 @@ void run_here(const ConvBlockJvp& k, Context& context) {
                                    [&](int n) { return op.w[n]; }, [&](int) -> ConstView { return op.y; });
     if (z.tasks != grid.tasks) return compose(k, context);
     const ForwardConv<T> conv(op, z, pairs, context);
-    const BlockMap<T> ty{k.ty.as<T>(), &conv.gather()};
-    const ConvForward again{k.geometry, {k.x, {}}, {k.w, {}}, {nullptr, k.y.dtype, k.y.shape}};
-    std::unique_ptr<ForwardConv<T>> y_again;
-    BlockMap<T> y{const_cast<T*>(k.y.as<T>()), nullptr};  // stored: it is only read
-    if (!k.y) {
-      y_again = std::make_unique<ForwardConv<T>>(again, z, 1, context);
-      y.conv = &y_again->gather();
-    }
     context.threads().parallel_for(grid.tasks, [&](std::int64_t t) {
-      with_side(k.pool, [&](auto side) { tangent<decltype(side)::value>(k, grid, y, ty, t, context); });
+      with_side(k.pool, [&](auto side) { tangent<decltype(side)::value>(k, grid, conv.gather(), t, context); });
     });
   });
 }

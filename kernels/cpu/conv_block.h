@@ -65,7 +65,7 @@ struct ConvSweep {
   /// Output rows that are best made together, by which a cut into rows should be divisible (kernels/cpu/winograd).
   std::int64_t row_unit() const {
     if (h.tap_step != 1) return 1;
-    if (h.taps == 3 && h.in_step <= 2) return h.in_step + 1;
+    if (h.taps == 3 && h.in_step <= 2) return h.in_step == 1 ? 4 : 3;
     return h.taps == 2 && h.in_step == 1 ? 3 : 1;
   }
   /// Blocks of about `pixels` outputs: whole images, or whole rows of one image.

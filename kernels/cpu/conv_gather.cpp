@@ -20,7 +20,7 @@ bool on_tiles([[maybe_unused]] const GatherConv<T>& conv, [[maybe_unused]] const
 
 template <class T>
 bool with_fewer_products([[maybe_unused]] const GatherConv<T>& conv, [[maybe_unused]] const Context& context) {
-  if constexpr (sizeof(T) == sizeof(float)) return context.winograd() && winograd::serves(conv);
+  if constexpr (sizeof(T) == sizeof(float)) return winograd::serves(conv, context.winograd());
   return false;
 }
 

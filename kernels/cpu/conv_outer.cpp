@@ -39,7 +39,7 @@ bool OuterConv::takes_all_rows([[maybe_unused]] const Context& context) const {
 #if defined(IL_AMX)
   if (context.target() == Target::kAmx && amx::serves_outer(z_)) return false;
 #endif
-  if constexpr (sizeof(T) == sizeof(float)) return context.winograd() && winograd::serves_outer(z_, sweep_);
+  if constexpr (sizeof(T) == sizeof(float)) return winograd::serves_outer(z_, sweep_, context.winograd());
   return false;
 }
 

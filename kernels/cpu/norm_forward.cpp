@@ -44,11 +44,10 @@ void apply(const K& k, const NormGrid<T>& grid, std::int64_t t, const T* mean, c
                                     k.choice.template as<std::uint8_t>() + t * grid.pooled_elements()},
                                    grid, context);
   norm.normalise(mean, rstd);
-  for_each_group<Sweep::kBackward>(
-      grid, stored_maps(grid, t, k.y), context,
-      [&](const Maps<T>& maps, auto lanes, std::int64_t c, std::int64_t begin, std::int64_t end) {
-        norm.write(maps, lanes, c, begin, end);
-      });
+  const T* const y = stored_maps(grid, t, k.y).y;
+  for_each_group<Sweep::kBackward>(grid, context, [&](auto lanes, std::int64_t c, std::int64_t begin, std::int64_t end) {
+    norm.write(y, 0, lanes, c, begin, end);
+  });
 }
 
 template <class T>

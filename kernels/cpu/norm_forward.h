@@ -41,12 +41,12 @@ class NormForward {
 
   /// The bands [begin, end) for a vector of channels.
   template <class Lanes>
-  IL_INLINE void write(const Maps<T>& maps, const Lanes& lanes, std::int64_t k, std::int64_t begin, std::int64_t end) const {
+  IL_INLINE void write(const T* y, std::int64_t skipped, const Lanes& lanes, std::int64_t k, std::int64_t begin, std::int64_t end) const {
     using V = typename Lanes::Vector;
     const V centre = constants_.template load<V>(kMean, k), scale = constants_.template load<V>(kScale, k),
             shift = constants_.template load<V>(kShift, k);
     with_stores(stores_, [&](auto stores) IL_LAMBDA_INLINE {
-      each_window(maps, k, begin, end, [&](const T* window, std::int64_t to) IL_LAMBDA_INLINE {
+      each_window(y, skipped, k, begin, end, [&](const T* window, std::int64_t to) IL_LAMBDA_INLINE {
         V best = fma(lanes.load(window) - centre, scale, shift);
         V nan = best;  // a NaN of the window, where has_nan
         auto has_nan = unordered(best, best);
@@ -68,10 +68,10 @@ class NormForward {
 
   /// The deciding y of each window of the bands [begin, end) to p, its position to choice.
   template <class Lanes>
-  IL_INLINE void pick(const Maps<T>& maps, const Lanes& lanes, std::int64_t k, std::int64_t begin, std::int64_t end) const {
+  IL_INLINE void pick(const T* y, const Lanes& lanes, std::int64_t k, std::int64_t begin, std::int64_t end) const {
     using V = typename Lanes::Vector;
     const V sign = constants_.template load<V>(kSign, k);
-    each_window(maps, k, begin, end, [&](const T* window, std::int64_t to) IL_LAMBDA_INLINE {
+    each_window(y, 0, k, begin, end, [&](const T* window, std::int64_t to) IL_LAMBDA_INLINE {
       V best = lanes.load(window) * sign;
       auto position = Lanes::Positions::broadcast(0);
       for (int i = 1; i < kSide * kSide; ++i) {
@@ -101,12 +101,13 @@ class NormForward {
   enum Constant { kMean, kScale, kShift, kSign, kConstants };
 
   template <class Body>
-  IL_INLINE void each_window(const Maps<T>& maps, std::int64_t k, std::int64_t begin, std::int64_t end, const Body& body) const {
+  IL_INLINE void each_window(const T* y, std::int64_t skipped, std::int64_t k, std::int64_t begin, std::int64_t end,
+                             const Body& body) const {
     for (std::int64_t b = begin; b < end; ++b) {
       const auto band = grid_.band(b);
       if (!band.windowed) continue;
       for (std::int64_t q = 0; q < grid_.window_columns; ++q)
-        body(maps.y + (band.first + q * kSide * grid_.channels + k - maps.skipped), band.pooled + q * grid_.channels + k);
+        body(y + (band.first + q * kSide * grid_.channels + k - skipped), band.pooled + q * grid_.channels + k);
     }
   }
 

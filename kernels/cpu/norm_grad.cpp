@@ -6,13 +6,11 @@ namespace {
 
 template <int kSide, class T>
 void grad(const NormReluPoolGrad& k, const NormGrid<T>& grid, std::int64_t t, Context& context) {
-  const StoredMaps<T> maps = stored_maps(grid, t, k.y);
-  const NormGrad<kSide, T> norm(k, grid, maps, t, context);
+  const NormGrad<kSide, T> norm(k, grid, t, context);
   T* const gy = k.gy.as<T>() + t * grid.task_elements();
-  for_each_group<Sweep::kBackward>(
-      grid, maps, context, [&](const Maps<T>& here, auto lanes, std::int64_t at, std::int64_t begin, std::int64_t end) {
-        norm.write(here, lanes, at, begin, end, gy, 0);
-      });
+  for_each_group<Sweep::kBackward>(grid, context, [&](auto lanes, std::int64_t at, std::int64_t begin, std::int64_t end) {
+    norm.write(lanes, at, begin, end, gy, 0);
+  });
 }
 
 void run_here(const NormReluPoolGrad& k, Context& context) {

@@ -12,9 +12,9 @@ namespace innerloop::kernels::IL_TARGET_NAMESPACE {
 template <int kSide, class T>
 class NormGrad {
  public:
-  template <class Source>
-  NormGrad(const NormReluPoolGrad& k, const NormGrid<T>& grid, const Source& source, std::int64_t t, Context& context)
+  NormGrad(const NormReluPoolGrad& k, const NormGrid<T>& grid, std::int64_t t, Context& context)
       : grid_(grid),
+        y_(stored_maps(grid, t, k.y).y),
         offsets_(grid),
         constants_(grid, context),
         gp_(k.gp.as<T>() + t * grid.pooled_elements()),
@@ -23,7 +23,7 @@ class NormGrad {
     T *ggamma = k.ggamma.as<T>() + t * grid.channels, *gbeta = k.gbeta.as<T>() + t * grid.channels;
     for (std::int64_t c = 0; c < grid.channels; ++c) constants_.set(kMean, c, static_cast<double>(mean[c]));
     const Scratch<double> sums(context, 2 * grid.padded);
-    sum(source, sums.data(), context);
+    sum(sums.data(), context);
     for (std::int64_t c = 0; c < grid.channels; ++c) {
       const double s = static_cast<double>(rstd[c]), a = at_or(gamma, c, 1) * s;
       const double gb = sums.data()[c], gg = s * sums.data()[grid.padded + c];
@@ -37,13 +37,12 @@ class NormGrad {
 
   /// gy of the bands [begin, end) for a vector of channels, to gy[offset in the task's y - skipped].
   template <class Lanes>
-  IL_INLINE void write(const Maps<T>& maps, const Lanes& lanes, std::int64_t at, std::int64_t begin, std::int64_t end, T* gy,
-                       std::int64_t skipped) const {
+  IL_INLINE void write(const Lanes& lanes, std::int64_t at, std::int64_t begin, std::int64_t end, T* gy, std::int64_t skipped) const {
     using V = typename Lanes::Vector;
     const auto constant = [&](Constant line) IL_LAMBDA_INLINE { return constants_.template load<V>(line, at); };
     const V centre = constant(kMean), a = constant(kA), b = constant(kB), c = constant(kC);
     const auto put = [&](std::int64_t i, V g) IL_LAMBDA_INLINE {
-      lanes.store(gy + (i - skipped), fma(lanes.load(maps.y + (i - maps.skipped)) - centre, b, g));
+      lanes.store(gy + (i - skipped), fma(lanes.load(y_ + i) - centre, b, g));
     };
     for (std::int64_t i = begin; i < end; ++i) {
       const auto band = grid_.band(i);
@@ -67,22 +66,22 @@ class NormGrad {
   enum Constant { kMean, kA, kB, kC, kConstants };
 
   /// sums: gz, and gz (y - mean).
-  template <class Source>
-  void sum(const Source& source, double* sums, Context& context) const {
-    sum_over_windows(grid_, source, context, sums, [this](const Maps<T>& maps, auto lanes, std::int64_t at) {
+  void sum(double* sums, Context& context) const {
+    sum_over_windows(grid_, context, sums, [this](auto lanes, std::int64_t at) {
       using Lanes = decltype(lanes);
       using V = typename Lanes::Vector;
       const V centre = constants_.template load<V>(kMean, at);
-      return [this, maps, lanes, centre](std::int64_t window, std::int64_t pooled, V& total, V& dot) IL_LAMBDA_INLINE {
+      return [this, lanes, centre](std::int64_t window, std::int64_t pooled, V& total, V& dot) IL_LAMBDA_INLINE {
         const auto c = Lanes::Positions::load(lanes, choice_ + pooled);
         const V g = select(c.chosen(kDead), V::zero(), lanes.load(gp_ + pooled));
         total = total + g;
-        dot = fma(g, offsets_.pick(lanes, maps.y + window, c) - centre, dot);
+        dot = fma(g, offsets_.pick(lanes, y_ + window, c) - centre, dot);
       };
     });
   }
 
   const NormGrid<T>& grid_;
+  const T* y_;
   WindowOffsets<kSide> offsets_;
   ChannelConstants<T, kConstants> constants_;
   const T* gp_;

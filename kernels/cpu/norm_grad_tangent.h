@@ -14,10 +14,9 @@ namespace innerloop::kernels::IL_TARGET_NAMESPACE {
 template <int kSide, class T>
 class NormGradTangent {
  public:
-  template <class Source>
-  NormGradTangent(const NormReluPoolGradJvp& k, const NormGrid<T>& grid, const Source& source, std::int64_t t,
-                  Context& context)
+  NormGradTangent(const NormReluPoolGradJvp& k, const NormGrid<T>& grid, std::int64_t t, Context& context)
       : grid_(grid),
+        maps_(stored_maps(grid, t, k.y, k.ty)),
         offsets_(grid),
         constants_(grid, context),
         gp_(k.gp.as<T>() + t * grid.pooled_elements()),
@@ -31,7 +30,7 @@ class NormGradTangent {
       constants_.set(kTMean, c, at_or(tmean, c, 0));
     }
     const Scratch<double> sums(context, 2 * grid_.padded);
-    sum(source, sums.data(), context);
+    sum(sums.data(), context);
     for (std::int64_t c = 0; c < grid_.channels; ++c) {
       const double s = static_cast<double>(rstd[c]), ts = at_or(trstd, c, 0), g = at_or(gamma, c, 1);
       const double gg = static_cast<double>(ggamma[c]), gb = static_cast<double>(gbeta[c]), m = grid_.per_pixel;
@@ -51,7 +50,7 @@ class NormGradTangent {
 
   /// gy (unless it is null) and tgy of the bands [begin, end) for a vector of channels, to places counted as by NormGrad.
   template <class Lanes>
-  IL_INLINE void write(const Maps<T>& maps, const Lanes& lanes, std::int64_t at, std::int64_t begin, std::int64_t end, T* gy, T* tgy,
+  IL_INLINE void write(const Lanes& lanes, std::int64_t at, std::int64_t begin, std::int64_t end, T* gy, T* tgy,
                        std::int64_t skipped) const {
     using V = typename Lanes::Vector;
     const auto constant = [&](Constant line) IL_LAMBDA_INLINE { return constants_.template load<V>(line, at); };
@@ -59,8 +58,8 @@ class NormGradTangent {
             c = constant(kC), d = constant(kD), e = constant(kE);
     // One pixel; `g` is A gz + C there and `tg` is P gz + A tgz + E.
     const auto put = [&](std::int64_t i, V g, V tg) IL_LAMBDA_INLINE {
-      const V dy = lanes.load(maps.y + (i - maps.skipped)) - mean;
-      const V dty = (maps.ty == nullptr ? V::zero() : lanes.load(maps.ty + (i - maps.skipped))) - tmean;
+      const V dy = lanes.load(maps_.y + i) - mean;
+      const V dty = (maps_.ty == nullptr ? V::zero() : lanes.load(maps_.ty + i)) - tmean;
       if (gy != nullptr) lanes.store(gy + (i - skipped), fma(dy, x, g));
       lanes.store(tgy + (i - skipped), fma(dty, x, fma(dy, d, tg)));
     };
@@ -92,29 +91,29 @@ class NormGradTangent {
   enum Constant { kMean, kTMean, kA, kP, kX, kC, kD, kE, kConstants };
 
   /// sums: tgz, and tgz (y - mean) + gz (ty - tmean).
-  template <class Source>
-  void sum(const Source& source, double* sums, Context& context) const {
-    sum_over_windows(grid_, source, context, sums, [this](const Maps<T>& maps, auto lanes, std::int64_t at) {
+  void sum(double* sums, Context& context) const {
+    sum_over_windows(grid_, context, sums, [this](auto lanes, std::int64_t at) {
       using Lanes = decltype(lanes);
       using V = typename Lanes::Vector;
       const V centre = constants_.template load<V>(kMean, at), tcentre = constants_.template load<V>(kTMean, at);
-      return [this, maps, lanes, centre, tcentre](std::int64_t window, std::int64_t pooled, V& total, V& dot)
+      return [this, lanes, centre, tcentre](std::int64_t window, std::int64_t pooled, V& total, V& dot)
                  IL_LAMBDA_INLINE {
         const auto c = Lanes::Positions::load(lanes, choice_ + pooled);
         const auto dead = c.chosen(kDead);
         if (tgp_ != nullptr) {
           const V tg = select(dead, V::zero(), lanes.load(tgp_ + pooled));
           total = total + tg;
-          dot = fma(tg, offsets_.pick(lanes, maps.y + window, c) - centre, dot);
+          dot = fma(tg, offsets_.pick(lanes, maps_.y + window, c) - centre, dot);
         }
         const V g = select(dead, V::zero(), lanes.load(gp_ + pooled));
-        const V ty = maps.ty == nullptr ? V::zero() : offsets_.pick(lanes, maps.ty + window, c);
+        const V ty = maps_.ty == nullptr ? V::zero() : offsets_.pick(lanes, maps_.ty + window, c);
         dot = fma(g, ty - tcentre, dot);
       };
     });
   }
 
   const NormGrid<T>& grid_;
+  Maps<T> maps_;
   WindowOffsets<kSide> offsets_;
   ChannelConstants<T, kConstants> constants_;
   const T *gp_, *tgp_;  // tgp_ null: zero

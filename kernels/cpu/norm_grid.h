@@ -93,25 +93,16 @@ IL_INLINE void with_side(Pool pool, const F& f) {
   }
 }
 
-/// y and ty of some bands: the task's element i is at y[i - skipped]. What is not there is null; a null ty is zero.
+/// y and ty of a task; a null ty is zero.
 template <class T>
 struct Maps {
   const T *y, *ty;
-  std::int64_t skipped;
 };
 
-/// Where the passes get a range of bands from, as source(first band, last band).maps(). Here: from memory, where a task's maps
-/// lie as a whole.
 template <class T>
-struct StoredMaps {
-  Maps<T> whole;
-  IL_INLINE const StoredMaps& operator()(std::int64_t, std::int64_t) const { return *this; }
-  IL_INLINE Maps<T> maps() const { return whole; }
-};
-template <class T>
-IL_INLINE StoredMaps<T> stored_maps(const NormGrid<T>& grid, std::int64_t t, const ConstView& y, const ConstView& ty = {}) {
+IL_INLINE Maps<T> stored_maps(const NormGrid<T>& grid, std::int64_t t, const ConstView& y, const ConstView& ty = {}) {
   const std::int64_t first = t * grid.task_elements();
-  return {{y.as<T>() + first, ty ? ty.as<T>() + first : nullptr, 0}};
+  return {y.as<T>() + first, ty ? ty.as<T>() + first : nullptr};
 }
 
 /// The order in which a thread takes the chunks. The second pass over a task goes backward: it starts with what the
@@ -126,38 +117,32 @@ IL_INLINE void for_each_group_of(const NormGrid<T>& grid, std::int64_t first, st
                        [&](auto lanes, std::int64_t k) { body(lanes, k, b, smaller(last, b + grid.group)); });
 }
 
-/// body(maps, lanes, k, begin, end) for all bands, chunks spread over threads.
-template <Sweep kSweep, class T, class Source, class Body>
-IL_INLINE void for_each_group(const NormGrid<T>& grid, const Source& source, Context& context, const Body& body) {
+/// body(lanes, k, begin, end) for all bands, chunks spread over threads.
+template <Sweep kSweep, class T, class Body>
+IL_INLINE void for_each_group(const NormGrid<T>& grid, Context& context, const Body& body) {
   context.threads().parallel_for(grid.chunks, [&](std::int64_t i) {
     const std::int64_t c = kSweep == Sweep::kForward ? i : grid.chunks - 1 - i;
-    const std::int64_t first = c * grid.chunk, last = smaller(grid.bands, first + grid.chunk);
-    const auto& held = source(first, last);
-    for_each_group_of(grid, first, last, [&](auto lanes, std::int64_t k, std::int64_t begin, std::int64_t end) {
-      body(held.maps(), lanes, k, begin, end);
-    });
+    for_each_group_of(grid, c * grid.chunk, smaller(grid.bands, (c + 1) * grid.chunk), body);
   });
 }
 
 /// Two sums over windows for each channel, into sums[0, channels) and sums[padded, padded + channels).
-/// body(maps, lanes, k) returns a functor (offset of a window in the maps, pooled offset, sum0&, sum1&) that adds the window's terms.
-template <class T, class Source, class Body>
-IL_INLINE void sum_over_windows(const NormGrid<T>& grid, const Source& source, Context& context, double* sums,
-                                const Body& body) {
+/// body(lanes, k) returns a functor (offset of a window in y, pooled offset, sum0&, sum1&) that adds the window's terms.
+template <class T, class Body>
+IL_INLINE void sum_over_windows(const NormGrid<T>& grid, Context& context, double* sums, const Body& body) {
   const std::int64_t line = 2 * grid.padded;
   const Scratch<double> scratch(context, larger(1, grid.chunks) * line);
   double* partial = scratch.data();
   for (std::int64_t i = 0; i < larger(1, grid.chunks) * line; ++i) partial[i] = 0;
-  for_each_group<Sweep::kForward>(grid, source, context, [&](const Maps<T>& maps, auto lanes, std::int64_t k,
-                                                             std::int64_t begin, std::int64_t end) {
-    const auto add = body(maps, lanes, k);
+  for_each_group<Sweep::kForward>(grid, context, [&](auto lanes, std::int64_t k, std::int64_t begin, std::int64_t end) {
+    const auto add = body(lanes, k);
     using V = typename decltype(lanes)::Vector;
     V sum0 = V::zero(), sum1 = V::zero();
     for (std::int64_t b = begin; b < end; ++b) {
       const auto band = grid.band(b);
       if (!band.windowed) continue;
       for (std::int64_t q = 0; q < grid.window_columns; ++q)
-        add(band.first + q * grid.side * grid.channels + k - maps.skipped, band.pooled + q * grid.channels + k, sum0, sum1);
+        add(band.first + q * grid.side * grid.channels + k, band.pooled + q * grid.channels + k, sum0, sum1);
     }
     double* to = partial + begin / grid.chunk * line + k;
     add_to(to, sum0);

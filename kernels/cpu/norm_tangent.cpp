@@ -9,14 +9,11 @@ void jvp(const NormReluPoolJvp& k, const NormGrid<T>& grid, std::int64_t t, Cont
   const NormTangent<kSide, T> norm(k, grid, t, context);
   const Scratch<double> sums(context, 2 * grid.padded);
   for (std::int64_t c = 0; c < 2 * grid.padded; ++c) sums.data()[c] = 0;
-  const StoredMaps<T> maps = stored_maps(grid, t, k.y, k.ty);
-  if (k.ty) sum_over_pixels(grid, context, sums.data(), norm.sums(maps.maps()));
+  if (k.ty) sum_over_pixels(grid, context, sums.data(), norm.sums());
   norm.finish(sums.data());
-  for_each_group<Sweep::kBackward>(
-      grid, maps, context,
-      [&](const Maps<T>& here, auto lanes, std::int64_t at, std::int64_t begin, std::int64_t end) {
-        norm.write(here, lanes, at, begin, end);
-      });
+  for_each_group<Sweep::kBackward>(grid, context, [&](auto lanes, std::int64_t at, std::int64_t begin, std::int64_t end) {
+    norm.write(lanes, at, begin, end);
+  });
 }
 
 void run_here(const NormReluPoolJvp& k, Context& context) {

@@ -14,6 +14,7 @@ class NormTangent {
   NormTangent(const NormReluPoolJvp& k, const NormGrid<T>& grid, std::int64_t t, Context& context)
       : k_(k),
         grid_(grid),
+        maps_(stored_maps(grid, t, k.y, k.ty)),
         task_(t),
         offsets_(grid),
         constants_(grid, context),
@@ -25,13 +26,13 @@ class NormTangent {
   }
 
   /// The body of sum_over_pixels() and sum_pixel_range(); ty must be there.
-  auto sums(const Maps<T>& maps) const {
-    return [this, maps](auto lanes, std::int64_t at) {
+  auto sums() const {
+    return [this](auto lanes, std::int64_t at) {
       using V = typename decltype(lanes)::Vector;
-      return [maps, lanes, centre = constants_.template load<V>(kMean, at)](std::int64_t i, V& sum, V& dot) IL_LAMBDA_INLINE {
-        const V v = lanes.load(maps.ty + (i - maps.skipped));
+      return [maps = maps_, lanes, centre = constants_.template load<V>(kMean, at)](std::int64_t i, V& sum, V& dot) IL_LAMBDA_INLINE {
+        const V v = lanes.load(maps.ty + i);
         sum = sum + v;
-        dot = fma(v, lanes.load(maps.y + (i - maps.skipped)) - centre, dot);
+        dot = fma(v, lanes.load(maps.y + i) - centre, dot);
       };
     };
   }
@@ -55,13 +56,13 @@ class NormTangent {
 
   /// tp of the bands [begin, end) for a vector of channels; after finish().
   template <class Lanes>
-  IL_INLINE void write(const Maps<T>& maps, const Lanes& lanes, std::int64_t at, std::int64_t begin, std::int64_t end) const {
+  IL_INLINE void write(const Lanes& lanes, std::int64_t at, std::int64_t begin, std::int64_t end) const {
     const Line<Lanes> line(*this, at);
     with_stores(stores_, [&](auto stores) IL_LAMBDA_INLINE {
-      each_window(maps, at, begin, end, [&](std::int64_t window, std::int64_t pooled) IL_LAMBDA_INLINE {
+      each_window(at, begin, end, [&](std::int64_t window, std::int64_t pooled) IL_LAMBDA_INLINE {
         const auto c = Lanes::Positions::load(lanes, choice_ + pooled);
-        const auto ty = maps.ty == nullptr ? line.tcentre : offsets_.pick(lanes, maps.ty + window, c);
-        put<decltype(stores)::value>(lanes, tp_ + pooled, line.value(c, offsets_.pick(lanes, maps.y + window, c), ty));
+        const auto ty = maps_.ty == nullptr ? line.tcentre : offsets_.pick(lanes, maps_.ty + window, c);
+        put<decltype(stores)::value>(lanes, tp_ + pooled, line.value(c, offsets_.pick(lanes, maps_.y + window, c), ty));
       });
     });
     finish_stores(stores_);
@@ -69,11 +70,11 @@ class NormTangent {
 
   /// y and ty at the chosen pixels, to y_chosen [pooled grid] and, for the time being, tp; before finish().
   template <class Lanes>
-  IL_INLINE void pick(const Maps<T>& maps, const Lanes& lanes, std::int64_t at, std::int64_t begin, std::int64_t end, T* y_chosen) const {
-    each_window(maps, at, begin, end, [&](std::int64_t window, std::int64_t pooled) IL_LAMBDA_INLINE {
+  IL_INLINE void pick(const Lanes& lanes, std::int64_t at, std::int64_t begin, std::int64_t end, T* y_chosen) const {
+    each_window(at, begin, end, [&](std::int64_t window, std::int64_t pooled) IL_LAMBDA_INLINE {
       const auto c = Lanes::Positions::load(lanes, choice_ + pooled);
-      lanes.store(y_chosen + pooled, offsets_.pick(lanes, maps.y + window, c));
-      lanes.store(tp_ + pooled, offsets_.pick(lanes, maps.ty + window, c));
+      lanes.store(y_chosen + pooled, offsets_.pick(lanes, maps_.y + window, c));
+      lanes.store(tp_ + pooled, offsets_.pick(lanes, maps_.ty + window, c));
     });
   }
 
@@ -106,17 +107,18 @@ class NormTangent {
   };
 
   template <class Body>
-  IL_INLINE void each_window(const Maps<T>& maps, std::int64_t at, std::int64_t begin, std::int64_t end, const Body& body) const {
+  IL_INLINE void each_window(std::int64_t at, std::int64_t begin, std::int64_t end, const Body& body) const {
     for (std::int64_t i = begin; i < end; ++i) {
       const auto band = grid_.band(i);
       if (!band.windowed) continue;
       for (std::int64_t q = 0; q < grid_.window_columns; ++q)
-        body(band.first + q * kSide * grid_.channels + at - maps.skipped, band.pooled + q * grid_.channels + at);
+        body(band.first + q * kSide * grid_.channels + at, band.pooled + q * grid_.channels + at);
     }
   }
 
   const NormReluPoolJvp& k_;
   const NormGrid<T>& grid_;
+  Maps<T> maps_;
   std::int64_t task_;
   WindowOffsets<kSide> offsets_;
   ChannelConstants<T, kConstants> constants_;

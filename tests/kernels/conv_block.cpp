@@ -1,5 +1,6 @@
 // The fused conv block against the composition of its kernels (compose(), which tests of its own hold against oracles), at sizes
-// where a CPU does fuse: the same values on every target, the same bits at any number of threads and for a task alone.
+// where a CPU does fuse: the same values on every target, the same bits at any number of threads and for a task alone. The
+// composition stores y; the block of constant images has the moments of their patches instead.
 #include "kernels/conv_block.h"
 
 #include <algorithm>
@@ -21,6 +22,7 @@ struct BlockCase {
   Operand gamma = Operand::kPresent;
   Operand inner = Operand::kPresent;  ///< x has a gradient and a tangent, as in all blocks but the first
   Operand y = Operand::kPresent;      ///< y and ty are stored
+  std::int64_t dilation = 1;
 };
 
 std::vector<BlockCase> cases() {
@@ -34,8 +36,17 @@ std::vector<BlockCase> cases() {
       {"no padding", 1, 6, 62, 62, 4, 16, 3, 1, 0},
       {"wide filter, strided", 2, 2, 190, 122, 3, 32, 5, 2, 2},
       {"filter of one pixel", 1, 6, 60, 60, 16, 16, 1, 1, 0},
-      {"first, no y", 1, 4, 61, 63, 1, 20, 3, 1, 1, Pool::kMax2x2, yes, no, no},
-      {"first, no y, strided, no pool", 2, 2, 125, 125, 1, 48, 3, 2, 1, Pool::kNone, yes, no, no},
+      {"images, odd sides, channels that fill no vector", 1, 4, 61, 63, 1, 20, 3, 1, 1, Pool::kMax2x2, yes, no, no},
+      {"images, strided, no pool", 2, 2, 125, 125, 1, 48, 3, 2, 1, Pool::kNone, yes, no, no},
+      {"images, strided, pooled, two colours", 1, 3, 66, 61, 2, 33, 3, 2, 1, Pool::kMax2x2, no, no, no},
+      {"images in colour", 2, 5, 29, 84, 3, 32, 3, 1, 1, Pool::kMax2x2, yes, no, no},
+      {"images, small", 3, 5, 28, 28, 1, 64, 3, 1, 1, Pool::kMax2x2, yes, no, no},
+      {"images, one window", 2, 1, 2, 3, 1, 5, 3, 1, 1, Pool::kMax2x2, yes, no, no},
+      {"images, wide filter, no padding", 1, 3, 40, 37, 1, 7, 5, 1, 0, Pool::kMax2x2, yes, no, no},
+      {"images, filter of one pixel", 1, 3, 20, 20, 3, 16, 1, 1, 0, Pool::kNone, yes, no, no},
+      {"images, dilated", 1, 2, 40, 41, 1, 24, 3, 1, 2, Pool::kMax2x2, yes, no, no, 2},
+      {"images, dilated and strided", 1, 2, 41, 40, 2, 8, 3, 3, 1, Pool::kMax2x2, yes, no, no, 2},
+      {"images, padding wider than they are", 1, 2, 3, 2, 1, 8, 3, 1, 4, Pool::kMax2x2, yes, no, no},
       {"more rows than filters reach", 1, 2, 130, 131, 6, 40, 3, 2, 0, Pool::kNone},
   };
 }
@@ -44,7 +55,7 @@ std::vector<BlockCase> cases() {
 struct Block {
   BlockCase c;
   ConvGeometry geometry;
-  Array x, w, gamma, beta, y, mean, rstd, p, choice;
+  Array x, w, gamma, beta, y, mean, rstd, p, choice, moments;
   Array gp, gx, gw, ggamma, gbeta;
   Array tx, tw, tgamma, tbeta, ty, tp, tmean, trstd;
   Array tgp, tgx, tgw, tggamma, tgbeta;
@@ -52,7 +63,8 @@ struct Block {
   Block(const BlockCase& block_case, DType t) : c(block_case) {
     geometry.stride_h = geometry.stride_w = c.stride;
     geometry.pad_top = geometry.pad_left = c.pad;
-    const auto out = [&](std::int64_t in) { return (in + 2 * c.pad - c.filter) / c.stride + 1; };
+    geometry.dilation_h = geometry.dilation_w = c.dilation;
+    const auto out = [&](std::int64_t in) { return (in + 2 * c.pad - (c.filter - 1) * c.dilation - 1) / c.stride + 1; };
     const std::int64_t side = c.pool == Pool::kNone ? 1 : 2;
     const Shape sx{c.tasks, c.images, c.height, c.width, c.channels}, sw{c.tasks, c.filter, c.filter, c.channels, c.filters};
     const Shape sy{c.tasks, c.images, out(c.height), out(c.width), c.filters};
@@ -66,8 +78,12 @@ struct Block {
     tw = random_array(sw, t, 8), tbeta = random_array(line, t, 9), tgp = random_array(sp, t, 10);
     ty = Array(sy, t), tp = Array(sp, t), tmean = Array(line, t), trstd = Array(line, t);
     tgw = Array(sw, t), tggamma = Array(line, t), tgbeta = Array(line, t);
+    if (c.y == Operand::kAbsent) moments = Array(moments_shape(sx, sw), DType::kF64);
   }
 
+  PatchMoments patch_moments() {
+    return {.geometry = geometry, .w = w.shape(), .y = y.shape(), .x = x.view(), .moments = moments.mutable_view()};
+  }
   View of_y(Array& map) {
     View view = map.mutable_view();
     if (c.y == Operand::kAbsent) view.data = nullptr;
@@ -75,21 +91,21 @@ struct Block {
   }
   ConvBlockForward forward() {
     return {geometry, c.pool, 1e-5, x.view(), w.view(), gamma.view(), beta.view(), of_y(y), mean.mutable_view(),
-            rstd.mutable_view(), p.mutable_view(), choice.mutable_view()};
+            rstd.mutable_view(), p.mutable_view(), choice.mutable_view(), moments.view()};
   }
   ConvBlockGrad grad() {
     return {geometry, c.pool, x.view(), w.view(), gamma.view(), of_y(y), mean.view(), rstd.view(), choice.view(), gp.view(),
-            gx.mutable_view(), gw.mutable_view(), ggamma.mutable_view(), gbeta.mutable_view()};
+            gx.mutable_view(), gw.mutable_view(), ggamma.mutable_view(), gbeta.mutable_view(), moments.view()};
   }
   ConvBlockJvp jvp() {
     return {geometry, c.pool, x.view(), w.view(), gamma.view(), of_y(y), mean.view(), rstd.view(), choice.view(), tx.view(),
             tw.view(), tgamma.view(), tbeta.view(), tp.mutable_view(), of_y(ty), tmean.mutable_view(),
-            trstd.mutable_view()};
+            trstd.mutable_view(), moments.view()};
   }
   ConvBlockGradJvp grad_jvp() {
     return {geometry, c.pool, x.view(), w.view(), gamma.view(), of_y(y), mean.view(), rstd.view(), choice.view(), gp.view(),
             ggamma.view(), gbeta.view(), tx.view(), tw.view(), tgamma.view(), of_y(ty), tmean.view(), trstd.view(),
-            tgp.view(), tgx.mutable_view(), tgw.mutable_view(), tggamma.mutable_view(), tgbeta.mutable_view()};
+            tgp.view(), tgx.mutable_view(), tgw.mutable_view(), tggamma.mutable_view(), tgbeta.mutable_view(), moments.view()};
   }
   std::vector<Array*> outputs_of(const ConvBlockForward&) { return with(y, {&mean, &rstd, &p, &choice}); }
   std::vector<Array*> outputs_of(const ConvBlockGrad&) { return with(gx, {&gw, &ggamma, &gbeta}); }
@@ -119,6 +135,10 @@ template <class Make>
 void compare(Block& block, const Make& make, const char* what) {
   SCOPED_TRACE(what);
   const auto kernel = make(block);
+  const Operand kept = block.c.y;
+  block.c.y = Operand::kPresent;
+  const auto stored = make(block);
+  block.c.y = kept;
   const std::vector<Array*> outputs = block.outputs_of(kernel);
   run_everywhere(
       outputs, [&](Context& context) { run(kernel, context); },
@@ -127,11 +147,14 @@ void compare(Block& block, const Make& make, const char* what) {
         for (const Array* a : outputs) got.push_back(a->values());
         for (Array* a : outputs) a->reset();
         Context context(1, one_target());
-        compose(kernel, context);
+        compose(stored, context);
         wait_for_device();
         for (std::size_t i = 0; i < outputs.size(); ++i) {
           if (outputs[i]->dtype() == DType::kU8) {
-            EXPECT_EQ(got[i], outputs[i]->values()) << "choice";
+            // The two compare y and z: a tie to the last bit in one may be none in the other.
+            std::size_t others = 0;
+            for (std::size_t j = 0; j < got[i].size(); ++j) others += got[i][j] != (*outputs[i])[j] ? 1 : 0;
+            EXPECT_LE(others, got[i].size() / 100'000) << "choice";
             continue;
           }
           const std::vector<double> expected = outputs[i]->values();
@@ -149,7 +172,13 @@ TEST_P(ConvBlocks, FusedIsTheComposition) {
   for (const DType dtype : {DType::kF64, DType::kF32}) {
     SCOPED_TRACE(std::string(name_of(dtype)));
     Block block(GetParam(), dtype);
-    ASSERT_GE(block.y.shape().numel() / GetParam().tasks, kJoinElements) << "compares the composition with itself";
+    if (block.moments) {
+      Context context(1, one_target());
+      run(block.patch_moments(), context);
+    }
+    if (GetParam().y == Operand::kPresent) {
+      ASSERT_GE(block.y.shape().numel() / GetParam().tasks, kJoinElements) << "compares the composition with itself";
+    }
     compare(block, [](Block& b) { return b.forward(); }, "forward");
     compare(block, [](Block& b) { return b.grad(); }, "gradient");
     compare(block, [](Block& b) { return b.jvp(); }, "tangent");

@@ -28,7 +28,7 @@ class ConvTiles : public ::testing::Test {
 
 TEST_F(ConvTiles, AreAsExactAsMultiplyAdds) {
   Context tiles(1, Target::kAmx), vectors(1, Target::kAvx512);
-  vectors.set_winograd(false);
+  vectors.set_winograd(Winograd::kOff);
   for (const ConvKind kind : kConvKinds) {
     for (const std::int64_t channels : {32, 64}) {
       const ConvCall here = call(kind, channels);
@@ -45,7 +45,7 @@ TEST_F(ConvTiles, AreAsExactAsMultiplyAdds) {
 /// packing of the weights for all.
 TEST_F(ConvTiles, TakeASourceThatNoCacheHoldsPieceByPiece) {
   Context tiles(1, Target::kAmx), vectors(1, Target::kAvx512);
-  vectors.set_winograd(false);
+  vectors.set_winograd(Winograd::kOff);
   for (const ConvKind kind : kConvKinds) {
     ConvCall here = call(kind, 32);
     here.z = {2, 20, 130, 128, 32, 3, 3, 10, 65, {.stride_h = 2, .stride_w = 2, .pad_top = 1, .pad_left = 1}};
@@ -62,7 +62,7 @@ TEST_F(ConvTiles, TakeASourceThatNoCacheHoldsPieceByPiece) {
 /// add up.
 TEST_F(ConvTiles, KeepSmallAndLargeValues) {
   Context tiles(1, Target::kAmx), vectors(1, Target::kAvx512);
-  vectors.set_winograd(false);
+  vectors.set_winograd(Winograd::kOff);
   for (const ConvKind kind : kConvKinds) {
     const ConvCall here = call(kind, 32);
     for (const double scale : {1e-15, 1.0, 1e15}) {

@@ -7,8 +7,8 @@
 //   spread(y, m)   m = A y           collect(u, g)  g = G^T u        the adjoints of result and weight: the weight gradient is
 //                                                                    G^T [ (A y) . (B^T d) ], summed over tiles
 //
-// All interpolate at 0, 1, -1 and infinity, so that transforms are additions and halves: errors stay those of float32 sums (the
-// points 2 and 1/2 of larger tiles would cost an order of magnitude). Points may share a weight: weight_of(point) < kWeights.
+// All but Wide interpolate at 0, 1, -1 and infinity, so that transforms are additions and halves: errors stay below those of direct
+// float32 sums. Points may share a weight: weight_of(point) < kWeights.
 // Source: A. Lavin and S. Gray, Fast Algorithms for Convolutional Neural Networks, 2016; S. Winograd, Arithmetic Complexity of
 // Computations, 1980.
 #pragma once
@@ -17,6 +17,9 @@
 #include "kernels/cpu/lanes.h"
 
 namespace innerloop::kernels::IL_TARGET_NAMESPACE::winograd {
+
+/// Values of a map half made that stay in registers beside their operands.
+inline constexpr int kHeld = kAccumulators - 4;
 
 template <class V>
 IL_INLINE V half(V v) {
@@ -61,6 +64,70 @@ struct Three {
     g[0] = u[0] + even;
     g[1] = half(u[1] - u[2]);
     g[2] = even + u[3];
+  }
+};
+
+/// F(4, 3): three taps, stride 1; 6 products for 12. It interpolates at 0, 5/8, -5/8, 3/2, -3/2 and infinity: of all pairs of
+/// sixteenths about the best; errors are some twice those of a direct float32 sum where the usual 1 and 2 have five times. The
+/// constants of `source`, `result` and `spread` are exact in float32.
+struct Wide {
+  static constexpr int kTaps = 3, kStep = 1, kOutputs = 4, kWindow = 6, kPoints = 6, kWeights = 6;
+  static constexpr int weight_of(int point) { return point; }
+
+  template <class V>
+  IL_INLINE static void source(const V* d, V* p) {
+    const V near = number<V>(-kA * kA), far = number<V>(-kB * kB), both = number<V>(kA * kA * kB * kB);
+    const V sum = number<V>(-(kA * kA + kB * kB));
+    p[0] = fma(both, d[0], fma(sum, d[2], d[4]));
+    pair(number<V>(kA), fma(far, d[2], d[4]), fma(far, d[1], d[3]), p + 1);
+    pair(number<V>(kB), fma(near, d[2], d[4]), fma(near, d[1], d[3]), p + 3);
+    p[5] = fma(both, d[1], fma(sum, d[3], d[5]));
+  }
+  template <class V>
+  IL_INLINE static void weight(const V* g, V* u) {
+    u[0] = number<V>(kWeight0) * g[0];
+    pair(number<V>(kA * kWeightA), fma(number<V>(kA * kA * kWeightA), g[2], number<V>(kWeightA) * g[0]), g[1], u + 1);
+    pair(number<V>(kB * kWeightB), fma(number<V>(kB * kB * kWeightB), g[2], number<V>(kWeightB) * g[0]), g[1], u + 3);
+    u[5] = g[2];
+  }
+  template <class V>
+  IL_INLINE static void result(const V* m, V* y) {
+    const V even_a = m[1] + m[2], odd_a = m[1] - m[2], even_b = m[3] + m[4], odd_b = m[3] - m[4];
+    y[0] = m[0] + (even_a + even_b);
+    y[1] = fma(number<V>(kB), odd_b, number<V>(kA) * odd_a);
+    y[2] = fma(number<V>(kB * kB), even_b, number<V>(kA * kA) * even_a);
+    y[3] = fma(number<V>(kB * kB * kB), odd_b, fma(number<V>(kA * kA * kA), odd_a, m[5]));
+  }
+  template <class V>
+  IL_INLINE static void spread(const V* y, V* m) {
+    m[0] = y[0];
+    pair(number<V>(kA), fma(number<V>(kA * kA), y[2], y[0]), fma(number<V>(kA * kA), y[3], y[1]), m + 1);
+    pair(number<V>(kB), fma(number<V>(kB * kB), y[2], y[0]), fma(number<V>(kB * kB), y[3], y[1]), m + 3);
+    m[5] = y[3];
+  }
+  template <class V>
+  IL_INLINE static void collect(const V* u, V* g) {
+    const V even_a = number<V>(kWeightA) * (u[1] + u[2]), even_b = number<V>(kWeightB) * (u[3] + u[4]);
+    g[0] = fma(number<V>(kWeight0), u[0], even_a + even_b);
+    g[1] = fma(number<V>(kA * kWeightA), u[1] - u[2], number<V>(kB * kWeightB) * (u[3] - u[4]));
+    g[2] = fma(number<V>(kA * kA), even_a, fma(number<V>(kB * kB), even_b, u[5]));
+  }
+
+ private:
+  static constexpr double kA = 0.625, kB = 1.5;
+  // 1 over the product of a point's distances to the others: the weights of Lagrange's polynomials.
+  static constexpr double kWeight0 = 1 / (kA * kA * kB * kB);
+  static constexpr double kWeightA = 1 / (2 * kA * kA * (kA * kA - kB * kB)), kWeightB = 1 / (2 * kB * kB * (kB * kB - kA * kA));
+
+  template <class V>
+  IL_INLINE static V number(double x) {
+    return V::broadcast(static_cast<float>(x));
+  }
+  /// even + x odd, even - x odd.
+  template <class V>
+  IL_INLINE static void pair(V x, V even, V odd, V* to) {
+    to[0] = fma(x, odd, even);
+    to[1] = fma(V::zero() - x, odd, even);
   }
 };
 
@@ -198,27 +265,36 @@ struct Collect {
 };
 
 /// A map of both axes: rows first, then the columns of what they give. load(row, column) is a value, store(row, column, value) takes one.
+/// Columns are made in parts that the registers hold: to load a row again costs less than to put its map aside.
 template <template <class> class Map, class H, class W, class Load, class Store>
 IL_INLINE void on_both_axes(const Load& load, const Store& store) {
   using V = Vec<float>;
   using Down = Map<H>;
   using Across = Map<W>;
-  V half_way[Down::kIn][Across::kOut];
+  constexpr int kColumns = kHeld > Down::kIn ? kHeld / Down::kIn : 1, kParts = (Across::kOut + kColumns - 1) / kColumns;
+  constexpr int kPart = (Across::kOut + kParts - 1) / kParts;
 #pragma GCC unroll 8
-  for (int i = 0; i < Down::kIn; ++i) {
-    V row[Across::kIn];
+  for (int part = 0; part < kParts; ++part) {
+    const int first = part * kPart, count = Across::kOut - first < kPart ? Across::kOut - first : kPart;
+    V half_way[Down::kIn][kPart];
 #pragma GCC unroll 8
-    for (int j = 0; j < Across::kIn; ++j) row[j] = load(i, j);
-    Across::apply(row, half_way[i]);
-  }
+    for (int i = 0; i < Down::kIn; ++i) {
+      V row[Across::kIn], mapped[Across::kOut];
 #pragma GCC unroll 8
-  for (int j = 0; j < Across::kOut; ++j) {
-    V column[Down::kIn], out[Down::kOut];
+      for (int j = 0; j < Across::kIn; ++j) row[j] = load(i, j);
+      Across::apply(row, mapped);  // of which all but a part is not made
 #pragma GCC unroll 8
-    for (int i = 0; i < Down::kIn; ++i) column[i] = half_way[i][j];
-    Down::apply(column, out);
+      for (int j = 0; j < count; ++j) half_way[i][j] = mapped[first + j];
+    }
 #pragma GCC unroll 8
-    for (int i = 0; i < Down::kOut; ++i) store(i, j, out[i]);
+    for (int j = 0; j < count; ++j) {
+      V column[Down::kIn], out[Down::kOut];
+#pragma GCC unroll 8
+      for (int i = 0; i < Down::kIn; ++i) column[i] = half_way[i][j];
+      Down::apply(column, out);
+#pragma GCC unroll 8
+      for (int i = 0; i < Down::kOut; ++i) store(i, first + j, out[i]);
+    }
   }
 }
 
@@ -227,10 +303,19 @@ bool fits(const Axis& axis) {
   return axis.taps == Algorithm::kTaps && axis.in_step == Algorithm::kStep && axis.tap_step == 1;
 }
 
-/// Calls f(h, w) with the algorithms of both axes, if there are any worth it; returns whether there are.
+/// Products for each pair of channels that an image takes.
+template <class H, class W>
+std::int64_t products(const ConvSweep& sweep) {
+  return ceil_div(sweep.h.out, H::kOutputs) * ceil_div(sweep.w.out, W::kOutputs) * H::kPoints * W::kPoints;
+}
+
+/// Calls f(h, w) with the algorithms of both axes, if there are any; returns whether there are.
 template <class F>
-IL_INLINE bool with_algorithms(const ConvSweep& sweep, const F& f) {
-  if (fits<Three>(sweep.h) && fits<Three>(sweep.w)) return f(Three{}, Three{}), true;
+IL_INLINE bool with_algorithms(const ConvSweep& sweep, Winograd tiles, const F& f) {
+  if (fits<Three>(sweep.h) && fits<Three>(sweep.w)) {
+    if (tiles == Winograd::kOn && products<Wide, Wide>(sweep) < products<Three, Three>(sweep)) return f(Wide{}, Wide{}), true;
+    return f(Three{}, Three{}), true;
+  }
   if (fits<Strided>(sweep.h) && fits<Strided>(sweep.w)) return f(Strided{}, Strided{}), true;
   if (fits<Two>(sweep.h) && fits<Two>(sweep.w)) return f(Two{}, Two{}), true;
   if (fits<Two>(sweep.h) && fits<One>(sweep.w)) return f(Two{}, One{}), true;
@@ -239,13 +324,12 @@ IL_INLINE bool with_algorithms(const ConvSweep& sweep, const F& f) {
 }
 
 /// Whether a sweep over whole vectors of channels makes so many fewer products that the transforms are worth their time.
-inline bool pays(const ConvSweep& sweep) {
+inline bool pays(const ConvSweep& sweep, Winograd tiles) {
   constexpr std::int64_t kMinSaved = 256;  // products of a channel pair: the filter's own transforms cost as much as some tens
   bool yes = false;
-  with_algorithms(sweep, [&](auto h, auto w) {
+  with_algorithms(sweep, tiles, [&](auto h, auto w) {
     const std::int64_t direct = sweep.h.out * sweep.w.out * sweep.h.taps * sweep.w.taps;
-    const std::int64_t tiles = ceil_div(sweep.h.out, h.kOutputs) * ceil_div(sweep.w.out, w.kOutputs);
-    const std::int64_t fewer = tiles * h.kPoints * w.kPoints;
+    const std::int64_t fewer = products<decltype(h), decltype(w)>(sweep);
     yes = 5 * fewer <= 4 * direct && sweep.images * (direct - fewer) >= kMinSaved;
   });
   constexpr int kLanes = Vec<float>::kLanes;

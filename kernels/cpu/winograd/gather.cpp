@@ -124,10 +124,10 @@ class Gather {
 
 }  // namespace
 
-bool serves(const GatherConv<float>& conv) { return conv.groups == 1 && pays(conv.sweep); }
+bool serves(const GatherConv<float>& conv, Winograd tiles) { return tiles != Winograd::kOff && conv.groups == 1 && pays(conv.sweep, tiles); }
 
 void gather_rows(const GatherConv<float>& conv, std::int64_t out_task, RowRange rows, Context& context) {
-  with_algorithms(conv.sweep, [&](auto h, auto w) {
+  with_algorithms(conv.sweep, context.winograd(), [&](auto h, auto w) {
     const Gather<decltype(h), decltype(w)> gather(conv, context);
     for (std::int64_t i = 0; i < conv.tasks / conv.out_tasks; ++i)
       gather.run(out_task, out_task + i, rows, i == 0 ? Start::kZero : Start::kAccumulate);

@@ -60,13 +60,13 @@ class Outer {
 
   /// Input channels worked on together: their sums stay in the second-level cache.
   static std::int64_t channels_at_once(const ConvSizes& z) {
-    constexpr std::int64_t kElements = 65536;
+    constexpr std::int64_t kElements = 163840;
     const std::int64_t most = larger(V::kLanes, kElements / (kWeights * z.k) / V::kLanes * V::kLanes);
     return round_up(ceil_div(z.c, ceil_div(z.c, most)), V::kLanes);
   }
 
   int batch_size() const {
-    constexpr std::int64_t kElements = 98304, kLeast = 8, kMost = 64;  // no more than outer tiles take in one go
+    constexpr std::int64_t kElements = 131072, kLeast = 8, kMost = 64;  // no more than outer tiles take in one go
     return static_cast<int>(larger(kLeast, smaller(kMost, kElements / (kPoints * pairs_ * (channels_ + z_.k)))));
   }
 
@@ -136,11 +136,13 @@ class Outer {
 
 }  // namespace
 
-bool serves_outer(const ConvSizes& z, const ConvSweep& sweep) { return z.groups == 1 && pays(sweep); }
+bool serves_outer(const ConvSizes& z, const ConvSweep& sweep, Winograd tiles) {
+  return tiles != Winograd::kOff && z.groups == 1 && pays(sweep, tiles);
+}
 
 void outer_rows(const ConvSizes& z, const ConvSweep& sweep, const OuterSource<float>& source, int pairs, RowRange rows, float* g,
                 Start start, Context& context) {
-  with_algorithms(sweep, [&](auto h, auto w) {
+  with_algorithms(sweep, context.winograd(), [&](auto h, auto w) {
     Outer<decltype(h), decltype(w)>(z, sweep, source, pairs, rows, context).run(g, start);
   });
 }
