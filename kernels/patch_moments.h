@@ -1,16 +1,19 @@
-// Mean and covariance of the patches of a task's images: what a convolution of constant images with any filters has for statistics.
+// Mean and covariance of the patches of a task's images: what a convolution of constant images with any filters has for
+// statistics.
 //
-// A patch u of a pixel of y is the D = R*S*C inputs that the pixel is the weighted sum of, y_k = w_k . u. Over all pixels of a task's
-// images:
+// A patch u of a pixel of y is the D = R*S*C inputs that the pixel is the weighted sum of, y_k = w_k . u. Over all
+// pixels of a task's images:
 //
 //   m = mean u,   S = mean (u - m)(u - m)^T;   then   mean y_k = w_k . m,   var y_k = w_k^T S w_k,
 //                                              mean (y_k - mean)(v . u) = (S w_k) . v
 //
-// Shapes: x [T, N, H, W, C]; w [T|1, R, S, C, K] and y [T, N, P, Q, K], of which the shapes alone matter; moments [T, 1 + D, D]: m,
-//   then the rows of S. Dtypes: x f32 or f64, moments f64, in which all is summed: filters that look for edges meet images whose
-//   neighbouring pixels are nearly alike, and w^T S w is then a small difference of large terms.
-// Determinism: the same bits at any number of threads, and for a task alone or beside others; other bits on other targets.
-// Errors: operands that do not fit; groups, or D above kMomentTaps (moments_suffice()). CPU targets alone have it.
+// Shapes: x [T, N, H, W, C]; w [T|1, R, S, C, K] and y [T, N, P, Q, K], of which the shapes alone matter;
+//   moments [T, 1 + D, D]: m, then the rows of S.
+// Dtypes: x f32 or f64, moments f64, in which all is summed: filters that look for edges meet images whose neighbouring
+//   pixels are nearly alike, and w^T S w is then a small difference of large terms.
+// Determinism: the same bits at any number of threads, and for a task alone or beside others; other bits on other
+//   targets. Errors: operands that do not fit; groups, or D above kMomentTaps (moments_suffice()). CPU targets alone
+//   have it.
 #pragma once
 
 #include "kernels/conv.h"

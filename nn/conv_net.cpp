@@ -7,6 +7,7 @@
 #include "autograd/ops/matmul.h"
 #include "autograd/ops/pool.h"
 #include "autograd/ops/reduce.h"
+#include "kernels/patch_moments.h"
 #include "tensor/philox.h"
 
 namespace innerloop::nn {
@@ -59,7 +60,8 @@ ConvNet::ConvNet(ConvNetOptions options) : options_(std::move(options)) {
     };
     h = extent(h, b.conv.pad_top, b.conv.pad_bottom);
     w = extent(w, b.conv.pad_left, b.conv.pad_right);
-    recorded_elements_ += h * w * o.filters[i];
+    const bool moments = i == 0 && kernels::moments_suffice(b.conv.geometry(), for_one_task(weight));
+    if (!moments) recorded_elements_ += h * w * o.filters[i];
     if (o.pool == Pool::kMax2x2) h /= 2, w /= 2;
     recorded_elements_ += h * w * o.filters[i] * 9 / 4;
     IL_CHECK(h >= 1 && w >= 1,

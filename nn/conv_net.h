@@ -83,7 +83,8 @@ class ConvNet {
   const std::vector<Shape>& shapes() const { return shapes_; }
   std::int64_t parameter_count() const;
   std::int64_t features() const { return features_; }
-  /// Elements that the record of a gradient keeps for each image: y, p, the choices and the gradient of p of every block.
+  /// Elements that the record of a gradient keeps for each image on a CPU: y, p, the choices and the gradient of p of every block, but
+  /// for the first one's y, whose images' moments take its place.
   std::int64_t recorded_elements() const { return recorded_elements_; }
 
   /// Convolutions: Glorot's uniform (fan in and out of the 3x3 window), as Keras and MAML use; scale 1, shift 0; head:

@@ -1,6 +1,6 @@
-// With u a patch, m and S the moments of all patches (patches/moments.h) and y = w . u, nothing but the forward pass needs y at
-// every pixel. Sums over pixels of terms linear and quadratic in y are forms of m and S, and gz is zero away from the chosen
-// pixels, so all else lives on the pooled grid, a quarter of the pixels:
+// With u a patch, m and S the moments of all patches (patches/moments.h) and y = w . u, nothing but the forward pass
+// needs y at every pixel. Sums over pixels of terms linear and quadratic in y are forms of m and S, and gz is zero away
+// from the chosen pixels, so all else lives on the pooled grid, a quarter of the pixels:
 //
 //   G = sum gz u,  s = sum gz,  v = S w + (w . m - mean) m     (the mean of (y - mean) u)
 //   gbeta = s,  ggamma = rstd (w . G - mean s),  gw = A (G - s m - rstd ggamma v),  A = gamma rstd
@@ -37,11 +37,13 @@ struct ImageBlock {
     const Shape wanted = moments_shape(x.shape, w.shape);
     IL_CHECK(moments.data != nullptr && moments.dtype == DType::kF64 && moments.shape == wanted,
              "{}: the patch moments are {} ({}) where y is absent; {} (f64) is needed", K::kName,
-             moments.data == nullptr ? "absent" : moments.shape.to_string(), name_of(moments.dtype), wanted.to_string());
-    IL_CHECK(moments_suffice(k.geometry, w.shape), "{}: weights {} in {} groups where y is absent; 1 group and at most {} taps are needed",
-             K::kName, w.shape.to_string(), patches.z.groups, kMomentTaps);
-    IL_CHECK(grid.tasks == patches.z.tasks, "{}: the output {} must have the task extent {}", K::kName, k.y.shape.to_string(),
-             patches.z.tasks);
+             moments.data == nullptr ? "absent" : moments.shape.to_string(), name_of(moments.dtype),
+             wanted.to_string());
+    IL_CHECK(moments_suffice(k.geometry, w.shape),
+             "{}: weights {} in {} groups where y is absent; 1 group and at most {} taps are needed", K::kName,
+             w.shape.to_string(), patches.z.groups, kMomentTaps);
+    IL_CHECK(grid.tasks == patches.z.tasks, "{}: the output {} must have the task extent {}", K::kName,
+             k.y.shape.to_string(), patches.z.tasks);
   }
 
   const T* x_of(std::int64_t t) const { return x.as<T>() + t * task_stride(x); }
@@ -53,7 +55,8 @@ struct ImageBlock {
 };
 
 template <class T>
-void forward(const ConvBlockForward& k, const ImageBlock<T>& block, const GatherConv<T>& conv, std::int64_t t, Context& context) {
+void forward(const ConvBlockForward& k, const ImageBlock<T>& block, const GatherConv<T>& conv, std::int64_t t,
+             Context& context) {
   const NormGrid<T>& grid = block.grid;
   const WeightedMoments<T> w = block.weighted(k.w, t, context);
   const T* const weights = block.weights_of(k.w, t);
@@ -67,10 +70,10 @@ void forward(const ConvBlockForward& k, const ImageBlock<T>& block, const Gather
   }
   const BandBlocks blocks(grid, conv.sweep.row_unit());
   with_side(k.pool, [&](auto side) {
-    const NormForward<decltype(side)::value, T> norm({line_of<T>(k.gamma, t), line_of<T>(k.beta, t),
-                                                      k.p.as<T>() + t * grid.pooled_elements(),
-                                                      k.choice.as<std::uint8_t>() + t * grid.pooled_elements()},
-                                                     grid, context);
+    const NormForward<decltype(side)::value, T> norm(
+        {line_of<T>(k.gamma, t), line_of<T>(k.beta, t), k.p.as<T>() + t * grid.pooled_elements(),
+         k.choice.as<std::uint8_t>() + t * grid.pooled_elements()},
+        grid, context);
     norm.normalise(mean, rstd);
     context.threads().parallel_for(blocks.count, [&](std::int64_t i) {
       const std::int64_t first = blocks.first(i), last = blocks.last(i), row = grid.width * grid.channels;
@@ -90,8 +93,8 @@ void forward(const ConvBlockForward& k, const ImageBlock<T>& block, const Gather
 template <class T>
 class ChosenSums {
  public:
-  ChosenSums(const ImageBlock<T>& block, Pool pool, const ConstView& choice, const ConstView& g, const ConstView& tg, std::int64_t t,
-             Context& context)
+  ChosenSums(const ImageBlock<T>& block, Pool pool, const ConstView& choice, const ConstView& g, const ConstView& tg,
+             std::int64_t t, Context& context)
       : grid_(block.grid), taps_(block.patches.taps()), blocks_(block.patches, block.grid) {
     const std::int64_t each = (taps_ + 1) * grid_.padded, size = 2 * each;
     sums_ = Scratch<double>(context, larger(1, blocks_.runs) * size);
@@ -99,13 +102,14 @@ class ChosenSums {
     const std::int64_t task = t * grid_.pooled_elements();
     with_side(pool, [&](auto side) {
       constexpr int kSide = decltype(side)::value;
-      for_each_window_block<kSide>(block.patches, grid_, blocks_, block.x_of(t), context,
-                                   [&](std::int64_t run, const PatchTable<kSide, T>& table, std::int64_t first, std::int64_t count) {
-                                     const PooledRows<T> rows{grid_, choice.as<std::uint8_t>() + task, first, count};
-                                     double* const to = sums_.data() + run * size;
-                                     add_chosen(table, block.patches, rows, g.as<T>() + task, to);
-                                     if (tg) add_chosen(table, block.patches, rows, tg.as<T>() + task, to + each);
-                                   });
+      for_each_window_block<kSide>(
+          block.patches, grid_, blocks_, block.x_of(t), context,
+          [&](std::int64_t run, const PatchTable<kSide, T>& table, std::int64_t first, std::int64_t count) {
+            const PooledRows<T> rows{grid_, choice.as<std::uint8_t>() + task, first, count};
+            double* const to = sums_.data() + run * size;
+            add_chosen(table, block.patches, rows, g.as<T>() + task, to);
+            if (tg) add_chosen(table, block.patches, rows, tg.as<T>() + task, to + each);
+          });
     });
     for (std::int64_t run = 1; run < blocks_.runs; ++run) add_in_place(sums_.data(), sums_.data() + run * size, size);
   }
@@ -137,7 +141,8 @@ struct Channel {
 template <class T>
 class TaskGradients {
  public:
-  TaskGradients(const View& gw, std::int64_t tasks, Context& context) : out_(gw.as<T>()), size_(gw.shape.numel() / gw.shape[0]), tasks_(tasks) {
+  TaskGradients(const View& gw, std::int64_t tasks, Context& context)
+      : out_(gw.as<T>()), size_(gw.shape.numel() / gw.shape[0]), tasks_(tasks) {
     if (gw.shape[0] != tasks) each_ = Scratch<T>(context, tasks * size_);
   }
   T* of(std::int64_t t) const { return (shared() ? each_.data() : out_) + t * size_; }
@@ -168,7 +173,8 @@ void grad(const ConvBlockGrad& k, const ImageBlock<T>& block, std::int64_t t, T*
     for (std::int64_t i = 0; i < taps; ++i) dot += static_cast<double>(weights[i * channels + c]) * sums.patch(i, c);
     const double ggamma = ch.rstd * dot, a = ch.gamma * ch.rstd;
     for (std::int64_t i = 0; i < taps; ++i)
-      gw[i * channels + c] = static_cast<T>(a * (sums.patch(i, c) - s * m[i] - ch.rstd * ggamma * w.about(ch.mean, i, c)));
+      gw[i * channels + c] =
+          static_cast<T>(a * (sums.patch(i, c) - s * m[i] - ch.rstd * ggamma * w.about(ch.mean, i, c)));
     k.gbeta.as<T>()[t * channels + c] = static_cast<T>(s);
     k.ggamma.as<T>()[t * channels + c] = static_cast<T>(ggamma);
   }
@@ -177,7 +183,8 @@ void grad(const ConvBlockGrad& k, const ImageBlock<T>& block, std::int64_t t, T*
 template <class T>
 void tangent(const ConvBlockJvp& k, const ImageBlock<T>& block, std::int64_t t, Context& context) {
   const NormGrid<T>& grid = block.grid;
-  const std::int64_t taps = block.patches.taps(), channels = grid.channels, lines = tap_groups(block.patches) * kTapGroup + 1;
+  const std::int64_t taps = block.patches.taps(), channels = grid.channels,
+                     lines = tap_groups(block.patches) * kTapGroup + 1;
   const WeightedMoments<T> w = block.weighted(k.w, t, context);
   const T *const weights = block.weights_of(k.w, t), *const tw = block.weights_of(k.tw, t);
   const T *const tgamma = line_of<T>(k.tgamma, t), *const tbeta = line_of<T>(k.tbeta, t);
@@ -195,7 +202,8 @@ void tangent(const ConvBlockJvp& k, const ImageBlock<T>& block, std::int64_t t, 
     const double trstd = -ch.rstd * ch.rstd * ch.rstd * along;
     const double a = ch.gamma * ch.rstd, b = at_or(tgamma, c, 0) * ch.rstd + ch.gamma * trstd;
     for (std::int64_t i = 0; i < taps; ++i)
-      form.data()[i * grid.padded + c] = static_cast<T>(a * at_or(tw, i * channels + c, 0) + b * static_cast<double>(weights[i * channels + c]));
+      form.data()[i * grid.padded + c] =
+          static_cast<T>(a * at_or(tw, i * channels + c, 0) + b * static_cast<double>(weights[i * channels + c]));
     form.data()[(lines - 1) * grid.padded + c] = static_cast<T>(at_or(tbeta, c, 0) - a * tmean - b * ch.mean);
     k.tmean.as<T>()[t * channels + c] = static_cast<T>(tmean);
     k.trstd.as<T>()[t * channels + c] = static_cast<T>(trstd);
@@ -203,17 +211,19 @@ void tangent(const ConvBlockJvp& k, const ImageBlock<T>& block, std::int64_t t, 
   const std::int64_t task = t * grid.pooled_elements();
   T* const tp = k.tp.as<T>() + task;
   // With several groups of taps tp takes sums, which are read again at once.
-  const Stores stores = tap_groups(block.patches) > 1 ? Stores::kCached : stores_for(tp, channels, grid.pooled_elements());
+  const Stores stores =
+      tap_groups(block.patches) > 1 ? Stores::kCached : stores_for(tp, channels, grid.pooled_elements());
   with_side(k.pool, [&](auto side) {
     constexpr int kSide = decltype(side)::value;
-    for_each_window_block<kSide>(block.patches, grid, WindowBlocks(block.patches, grid), block.x_of(t), context,
-                                 [&](std::int64_t, const PatchTable<kSide, T>& table, std::int64_t first, std::int64_t count) {
-                                   const PooledRows<T> rows{grid, k.choice.as<std::uint8_t>() + task, first, count};
-                                   with_stores(stores, [&](auto where) {
-                                     write_chosen<kSide, decltype(where)::value>(table, block.patches, rows, form.data(), tp);
-                                   });
-                                   finish_stores(stores);
-                                 });
+    for_each_window_block<kSide>(
+        block.patches, grid, WindowBlocks(block.patches, grid), block.x_of(t), context,
+        [&](std::int64_t, const PatchTable<kSide, T>& table, std::int64_t first, std::int64_t count) {
+          const PooledRows<T> rows{grid, k.choice.as<std::uint8_t>() + task, first, count};
+          with_stores(stores, [&](auto where) {
+            write_chosen<kSide, decltype(where)::value>(table, block.patches, rows, form.data(), tp);
+          });
+          finish_stores(stores);
+        });
   });
 }
 
@@ -260,7 +270,8 @@ void block_of_images(const ConvBlockForward& k, Context& context) {
     const ImageBlock<T> block(k);
     const ConvForward op{k.geometry, {k.x, {}}, {k.w, {}}, k.y};
     const ForwardConv<T> conv(op, block.patches.z, 1, context);
-    context.threads().parallel_for(block.grid.tasks, [&](std::int64_t t) { forward(k, block, conv.gather(), t, context); });
+    context.threads().parallel_for(block.grid.tasks,
+                                   [&](std::int64_t t) { forward(k, block, conv.gather(), t, context); });
   });
 }
 
@@ -268,7 +279,8 @@ void block_of_images(const ConvBlockGrad& k, Context& context) {
   with_float(k.y.dtype, ConvBlockGrad::kName.data(), [&](auto tag) {
     const ImageBlock<decltype(tag)> block(k);
     const TaskGradients<decltype(tag)> gradients(k.gw, block.grid.tasks, context);
-    context.threads().parallel_for(block.grid.tasks, [&](std::int64_t t) { grad(k, block, t, gradients.of(t), context); });
+    context.threads().parallel_for(block.grid.tasks,
+                                   [&](std::int64_t t) { grad(k, block, t, gradients.of(t), context); });
     gradients.finish();
   });
 }
@@ -284,7 +296,8 @@ void block_of_images(const ConvBlockGradJvp& k, Context& context) {
   with_float(k.y.dtype, ConvBlockGradJvp::kName.data(), [&](auto tag) {
     const ImageBlock<decltype(tag)> block(k);
     const TaskGradients<decltype(tag)> gradients(k.tgw, block.grid.tasks, context);
-    context.threads().parallel_for(block.grid.tasks, [&](std::int64_t t) { grad_tangent(k, block, t, gradients.of(t), context); });
+    context.threads().parallel_for(block.grid.tasks,
+                                   [&](std::int64_t t) { grad_tangent(k, block, t, gradients.of(t), context); });
     gradients.finish();
   });
 }

@@ -1,5 +1,5 @@
-// A conv block whose images are constants (kernels/conv_block.h): its four kernels without y, from the moments of the images'
-// patches.
+// A conv block whose images are constants (kernels/conv_block.h): its four kernels without y, from the moments of the
+// images' patches.
 #pragma once
 
 #include "kernels/conv_block.h"

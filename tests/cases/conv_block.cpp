@@ -18,6 +18,7 @@ struct Block {
   Scale scale = Scale::kPresent;
   Outputs outputs = Outputs::kMaximaOnly;
   int order = 3;
+  Role images = Role::kDifferentiable;  ///< constant: a first block, which a CPU makes without y
 };
 
 constexpr ConvOptions kSame3x3{.pad_top = 1, .pad_bottom = 1, .pad_left = 1, .pad_right = 1};
@@ -50,6 +51,19 @@ std::vector<Block> blocks() {
       {"max_channels", {1, 1, 4, 4, 3}, {1, 3, 3, 3, 17}, {kSame3x3, max}, Scale::kPresent, Outputs::kMaximaOnly, 2},
       {"none_channels", {2, 1, 3, 3, 3}, {2, 3, 3, 3, 9}, {kSame3x3, none}, absent, Outputs::kMaximaOnly, 2},
   };
+  for (Block b : std::vector<Block>{
+           {"images_max", {2, 2, 4, 6, 1}, {2, 3, 3, 1, 2}, {kSame3x3, max}},
+           {"images_max_colour", {2, 1, 5, 4, 3}, {2, 3, 3, 3, 3}, {kSame3x3, max}},
+           {"images_max_shared", {3, 2, 4, 4, 1}, {1, 3, 3, 1, 2}, {kSame3x3, max}},
+           {"images_max_shared_input", {1, 2, 4, 4, 2}, {3, 3, 3, 2, 2}, {kSame3x3, max}, absent},
+           {"images_max_stride2", {2, 2, 8, 9, 1}, {1, 3, 3, 1, 2}, {kStride2, max}},
+           {"images_none_stride2", {2, 3, 5, 7, 2}, {2, 3, 3, 2, 2}, {kStride2Odd, none}},
+           {"images_none_no_scale", {2, 2, 3, 4, 1}, {2, 3, 3, 1, 2}, {kSame3x3, none}, absent},
+           {"images_statistics", {2, 2, 4, 4, 1}, {2, 3, 3, 1, 2}, {kSame3x3, max}, Scale::kPresent, statistics},
+       }) {
+    b.images = Role::kConstant;
+    all.push_back(b);
+  }
   return all;
 }
 
@@ -74,7 +88,7 @@ OpCase block_case(const Block& b) {
   };
   c.margin = [b](const Arrays& in) { return run(b, in).margin; };
   const std::int64_t channels = b.w[4];
-  Variant v{{{b.x}, {b.w}}, b.order};
+  Variant v{{{b.x, {}, b.images}, {b.w}}, b.order};
   // A scale of either sign: a negative one turns the order of a window around.
   if (b.scale == Scale::kPresent) v.inputs.push_back({{b.w[0], channels}, {-1.5, 1.5}});
   v.inputs.push_back({{b.w[0], channels}, {-0.5, 0.5}});

@@ -1,5 +1,5 @@
-// Moments of patches against sums in long double, and what they are for: the variance of a filter's output that is far smaller
-// than its terms.
+// Moments of patches against sums in long double, and what they are for: the variance of a filter's output that is far
+// smaller than its terms.
 #include "kernels/patch_moments.h"
 
 #include "tests/kernels/harness.h"
@@ -37,7 +37,9 @@ struct Moments {
     geometry.stride_h = geometry.stride_w = c.stride;
     geometry.pad_top = geometry.pad_left = c.pad;
     geometry.dilation_h = geometry.dilation_w = c.dilation;
-    const auto out = [&](std::int64_t in, std::int64_t filter) { return (in + 2 * c.pad - (filter - 1) * c.dilation - 1) / c.stride + 1; };
+    const auto out = [&](std::int64_t in, std::int64_t filter) {
+      return (in + 2 * c.pad - (filter - 1) * c.dilation - 1) / c.stride + 1;
+    };
     w = {1, c.filter_h, c.filter_w, c.channels, 4};
     y = {c.tasks, c.images, out(c.height, c.filter_h), out(c.width, c.filter_w), 4};
     x = random_array({c.tasks, c.images, c.height, c.width, c.channels}, dtype, 1, 0.5);
@@ -50,7 +52,8 @@ struct Moments {
     const std::int64_t h = p * c.stride - c.pad + t / (c.filter_w * c.channels) * c.dilation;
     const std::int64_t v = q * c.stride - c.pad + t / c.channels % c.filter_w * c.dilation;
     if (h < 0 || h >= c.height || v < 0 || v >= c.width) return 0;
-    return x[static_cast<std::size_t>((((task * c.images + n) * c.height + h) * c.width + v) * c.channels + t % c.channels)];
+    return x[static_cast<std::size_t>((((task * c.images + n) * c.height + h) * c.width + v) * c.channels +
+                                      t % c.channels)];
   }
 };
 
@@ -73,17 +76,20 @@ TEST(PatchMoments, AreThoseOfTheInputsThatTheTapsMeet) {
                   const auto at = static_cast<std::size_t>(i);
                   if (!second) mean[at] += m.input(task, n, p, q, i) / pixels;
                   for (std::int64_t j = 0; second && j < d; ++j)
-                    product[static_cast<std::size_t>(i * d + j)] += (m.input(task, n, p, q, i) - mean[at]) *
-                                                                    (m.input(task, n, p, q, j) - mean[static_cast<std::size_t>(j)]) / pixels;
+                    product[static_cast<std::size_t>(i * d + j)] +=
+                        (m.input(task, n, p, q, i) - mean[at]) *
+                        (m.input(task, n, p, q, j) - mean[static_cast<std::size_t>(j)]) / pixels;
                 }
         expected.insert(expected.end(), mean.begin(), mean.end());
         expected.insert(expected.end(), product.begin(), product.end());
       }
-      run_everywhere({&m.moments}, [&](Context& context) { run(m.kernel(), context); },
-                     [&] {
-                       for (std::size_t i = 0; i < expected.size(); ++i)
-                         ASSERT_NEAR(m.moments[i], static_cast<double>(expected[i]), 64 * epsilon_of(DType::kF64)) << "moment " << i;
-                     });
+      run_everywhere(
+          {&m.moments}, [&](Context& context) { run(m.kernel(), context); },
+          [&] {
+            for (std::size_t i = 0; i < expected.size(); ++i)
+              ASSERT_NEAR(m.moments[i], static_cast<double>(expected[i]), 64 * epsilon_of(DType::kF64))
+                  << "moment " << i;
+          });
     }
   }
 }

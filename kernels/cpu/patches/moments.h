@@ -16,7 +16,8 @@ class WeightedMoments {
     const double* factor = moments;
     for (std::int64_t i = 0; i <= taps; ++i)  // row 0: m
       for (std::int64_t j = 0; j < taps; ++j, ++factor)
-        for (std::int64_t k = 0; k < filters; ++k) mean[i * filters + k] += *factor * static_cast<double>(w[j * filters + k]);
+        for (std::int64_t k = 0; k < filters; ++k)
+          mean[i * filters + k] += *factor * static_cast<double>(w[j * filters + k]);
   }
 
   double mean(std::int64_t k) const { return memory_.data()[k]; }

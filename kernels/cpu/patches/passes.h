@@ -16,10 +16,11 @@ struct PooledRows {
   std::int64_t at(std::int64_t row) const { return (first + row) * grid.window_columns * grid.channels; }
 };
 
-/// Sums over windows, each [padded channels] in float64: of g u for each tap of the chosen patch u, then of g. Dead windows do not
-/// count. In float32 over a few dozen windows at a time.
+/// Sums over windows, each [padded channels] in float64: of g u for each tap of the chosen patch u, then of g. Dead
+/// windows do not count. In float32 over a few dozen windows at a time.
 template <int kSide, class T>
-void add_chosen(const PatchTable<kSide, T>& table, const PatchShape& shape, const PooledRows<T>& rows, const T* g, double* sums) {
+void add_chosen(const PatchTable<kSide, T>& table, const PatchShape& shape, const PooledRows<T>& rows, const T* g,
+                double* sums) {
   constexpr std::int64_t kWindows = 64;
   const NormGrid<T>& grid = rows.grid;
   const std::int64_t together = larger(1, kWindows / grid.window_columns), step = table.step();
@@ -54,10 +55,12 @@ void add_chosen(const PatchTable<kSide, T>& table, const PatchShape& shape, cons
   }
 }
 
-/// out = sum over taps of weights[tap] u[tap] + weights[last] for the chosen patch u of each window, 0 where it is dead; the
-/// weights are lines of [padded channels], one for each tap of whole groups (zero behind the last tap) and the constant.
+/// out = sum over taps of weights[tap] u[tap] + weights[last] for the chosen patch u of each window, 0 where it is
+/// dead; the weights are lines of [padded channels], one for each tap of whole groups (zero behind the last tap) and
+/// the constant.
 template <int kSide, Stores kStores, class T>
-void write_chosen(const PatchTable<kSide, T>& table, const PatchShape& shape, const PooledRows<T>& rows, const T* weights, T* out) {
+void write_chosen(const PatchTable<kSide, T>& table, const PatchShape& shape, const PooledRows<T>& rows,
+                  const T* weights, T* out) {
   const NormGrid<T>& grid = rows.grid;
   const std::int64_t groups = tap_groups(shape), step = table.step();
   for (std::int64_t r = 0; r < rows.count; ++r) {

@@ -1,5 +1,5 @@
-// Values of which each channel takes its own: the pixels of a window lie side by side, and a lane picks the one its window's
-// maximum came from.
+// Values of which each channel takes its own: the pixels of a window lie side by side, and a lane picks the one its
+// window's maximum came from.
 //
 //   Pick<T, kWidth>(choice).of(p): lane k gets p[choice_k], of kWidth = 4 values, or p[0] where there is but one.
 // What a dead lane gets is one of the values.

@@ -12,7 +12,8 @@ struct PatchShape {
 
   std::int64_t taps() const { return z.r * z.s * z.c; }
   std::int64_t image() const { return z.h * z.w * z.c; }
-  /// Rows and columns of x from the first to the last that `count` neighbouring pixels of y meet, which step by `side` windows.
+  /// Rows and columns of x from the first to the last that `count` neighbouring pixels of y meet, which step by `side`
+  /// windows.
   std::int64_t rows(std::int64_t count, std::int64_t step) const {
     return (count - 1) * step * geometry.stride_h + (z.r - 1) * geometry.dilation_h + 1;
   }

@@ -1,9 +1,10 @@
-// The patches of a block's images by window: for each window of its pooled grid and each tap of the filter, the inputs that the
-// tap meets at the window's pixels, side by side.
+// The patches of a block's images by window: for each window of its pooled grid and each tap of the filter, the inputs
+// that the tap meets at the window's pixels, side by side.
 //
-// A patch u of a pixel of y is what the filter meets there: y = w . u, of D = R*S*C products. A window has kSide^2 pixels, so
-// kSide^2 patches, and a channel needs that of its chosen pixel alone (pick.h). Windows overlap in all but a few of their inputs,
-// so the table is as large as kSide^2 copies of the padded images; it is made for a few rows of windows at a time.
+// A patch u of a pixel of y is what the filter meets there: y = w . u, of D = R*S*C products. A window has kSide^2
+// pixels, so kSide^2 patches, and a channel needs that of its chosen pixel alone (pick.h). Windows overlap in all but a
+// few of their inputs, so the table is as large as kSide^2 copies of the padded images; it is made for a few rows of
+// windows at a time.
 #pragma once
 
 #include "kernels/cpu/norm_grid.h"
@@ -31,27 +32,26 @@ class PatchTable {
     if constexpr (kSide > 1) table_ = Scratch<T>(context, lines * columns_ * shape.z.c * kWidth);
     for (std::int64_t t = 0; t < tap_groups(shape) * kTapGroup; ++t) {
       const std::int64_t a = t / (shape.z.s * shape.z.c), b = t / shape.z.c % shape.z.s, c = t % shape.z.c;
-      offsets_.data()[t] = t >= shape.taps() ? 0
-                                             : ((a * shape.geometry.dilation_h * columns_ + b * shape.geometry.dilation_w) * shape.z.c + c) *
-                                                   kWidth;
+      const std::int64_t pixel = a * shape.geometry.dilation_h * columns_ + b * shape.geometry.dilation_w;
+      offsets_.data()[t] = t < shape.taps() ? (pixel * shape.z.c + c) * kWidth : 0;
     }
   }
 
   /// The windows of the rows [first, last) of an image.
   void fill(const T* image, std::int64_t first, std::int64_t last) const {
+    const ConvGeometry& g = shape_.geometry;
     const ConvSizes& z = shape_.z;
-    const std::int64_t lines = shape_.rows(last - first, kSide), below = (kSide - 1) * shape_.geometry.stride_h;
-    const std::int64_t top = first * kSide * shape_.geometry.stride_h - shape_.geometry.pad_top, left = -shape_.geometry.pad_left;
-    const std::int64_t line = padded_columns_ * z.c;
-    const std::int64_t begin = smaller(padded_columns_, larger(0, -left)), end = larger(begin, smaller(padded_columns_, z.w - left));
+    const std::int64_t lines = shape_.rows(last - first, kSide), below = (kSide - 1) * g.stride_h;
+    const std::int64_t top = first * kSide * g.stride_h - g.pad_top, line = padded_columns_ * z.c;
+    // Of a line: zeros, a row of the image from its first pixel on, zeros.
+    const std::int64_t left = smaller(padded_columns_, g.pad_left) * z.c;
+    const std::int64_t middle = smaller(line - left, z.w * z.c);
     for (std::int64_t i = 0; i < lines + below; ++i) {
       T* const to = copy_.data() + i * line;
-      const bool inside = top + i >= 0 && top + i < z.h;
-      const std::int64_t from = inside ? begin : padded_columns_, until = inside ? end : padded_columns_;
-      for (std::int64_t j = 0; j < from * z.c; ++j) to[j] = 0;
-      const T* const row = image + ((top + i) * z.w + left) * z.c;
-      for (std::int64_t j = from * z.c; j < until * z.c; ++j) to[j] = row[j];
-      for (std::int64_t j = until * z.c; j < line; ++j) to[j] = 0;
+      const std::int64_t row = top + i, count = row >= 0 && row < z.h ? middle : 0;
+      for (std::int64_t j = 0; j < left; ++j) to[j] = 0;
+      for (std::int64_t j = 0; j < count; ++j) to[left + j] = image[row * z.w * z.c + j];
+      for (std::int64_t j = left + count; j < line; ++j) to[j] = 0;
     }
     if constexpr (kSide > 1) {
       const std::int64_t right = shape_.geometry.stride_w * z.c, down = below * line, count = columns_ * z.c;
@@ -85,8 +85,8 @@ class PatchTable {
   Scratch<T> copy_, table_;
 };
 
-/// How the windows of a task are cut: blocks of neighbouring rows of one image, whose table stays in the second-level cache, and
-/// runs of blocks, each of which has sums of its own. By shape alone.
+/// How the windows of a task are cut: blocks of neighbouring rows of one image, whose table stays in the second-level
+/// cache, and runs of blocks, each of which has sums of its own. By shape alone.
 struct WindowBlocks {
   static constexpr std::int64_t kMaxRuns = 16;
   std::int64_t image_rows, rows, per_image, count, run, runs;
@@ -105,11 +105,11 @@ struct WindowBlocks {
   }
 };
 
-/// body(run, table, first, rows) for the blocks of a task, runs spread over threads: `table` holds the `rows` rows of windows that
-/// begin with row `first`, counted over all images.
+/// body(run, table, first, rows) for the blocks of a task, runs spread over threads: `table` holds the `rows` rows of
+/// windows that begin with row `first`, counted over all images.
 template <int kSide, class T, class Body>
-IL_INLINE void for_each_window_block(const PatchShape& shape, const NormGrid<T>& grid, const WindowBlocks& blocks, const T* x,
-                                     Context& context, const Body& body) {
+IL_INLINE void for_each_window_block(const PatchShape& shape, const NormGrid<T>& grid, const WindowBlocks& blocks,
+                                     const T* x, Context& context, const Body& body) {
   context.threads().parallel_for(blocks.runs, [&](std::int64_t run) {
     const PatchTable<kSide, T> table(shape, grid, blocks.rows, context);
     for (std::int64_t i = run * blocks.run; i < smaller(blocks.count, (run + 1) * blocks.run); ++i) {
