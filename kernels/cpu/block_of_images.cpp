@@ -276,6 +276,7 @@ void block_of_images(const ConvBlockForward& k, Context& context) {
 }
 
 void block_of_images(const ConvBlockGrad& k, Context& context) {
+  IL_CHECK(!k.gx, "{}: a gradient of the images is wanted where y is absent", ConvBlockGrad::kName);
   with_float(k.y.dtype, ConvBlockGrad::kName.data(), [&](auto tag) {
     const ImageBlock<decltype(tag)> block(k);
     const TaskGradients<decltype(tag)> gradients(k.gw, block.grid.tasks, context);
@@ -286,6 +287,7 @@ void block_of_images(const ConvBlockGrad& k, Context& context) {
 }
 
 void block_of_images(const ConvBlockJvp& k, Context& context) {
+  IL_CHECK(!k.tx, "{}: the images have a tangent where y is absent", ConvBlockJvp::kName);
   with_float(k.y.dtype, ConvBlockJvp::kName.data(), [&](auto tag) {
     const ImageBlock<decltype(tag)> block(k);
     context.threads().parallel_for(block.grid.tasks, [&](std::int64_t t) { tangent(k, block, t, context); });
@@ -293,6 +295,7 @@ void block_of_images(const ConvBlockJvp& k, Context& context) {
 }
 
 void block_of_images(const ConvBlockGradJvp& k, Context& context) {
+  IL_CHECK(!k.tx && !k.tgx, "{}: the images have a tangent, or their gradient one, where y is absent", ConvBlockGradJvp::kName);
   with_float(k.y.dtype, ConvBlockGradJvp::kName.data(), [&](auto tag) {
     const ImageBlock<decltype(tag)> block(k);
     const TaskGradients<decltype(tag)> gradients(k.tgw, block.grid.tasks, context);

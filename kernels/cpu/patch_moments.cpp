@@ -1,10 +1,9 @@
 // The moments of patches, in float64 throughout: products of two float32 are exact there, and inputs are taken from a
 // middle of their channel's values, so that the covariance does not cancel either.
 //
-// A product of a tap in filter row a and one in row a + n, for row p of y, is made of the rows r = p stride + a
-// dilation and r + n dilation of the padded image. Other filter rows and other rows of y share it: it is made once for
-// each r and n, and counted to all filter rows a that meet r within the rows of y at hand. Most r count to the same
-// ones.
+// A product of a tap in filter row a and one in row a + n, for row p of y, is made of the rows r = p stride + a dilation
+// and r + n dilation of the padded image. Other filter rows, at other rows of y, share it: it is made once for each r
+// and n, and counted to all filter rows a that meet r within the rows of y at hand. Most r count to the same ones.
 #include "kernels/patch_moments.h"
 
 #include "kernels/conv_check.h"

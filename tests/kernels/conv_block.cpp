@@ -189,6 +189,33 @@ TEST_P(ConvBlocks, FusedIsTheComposition) {
 INSTANTIATE_TEST_SUITE_P(Cases, ConvBlocks, ::testing::ValuesIn(cases()),
                          [](const auto& each) { return std::to_string(each.index); });
 
+TEST(ConvBlocksOfImages, NameWhatIsMissing) {
+  if (has_device_engine()) GTEST_SKIP() << "a device stores y";
+  Block block({"", 1, 2, 8, 8, 1, 8, 3, 1, 1, Pool::kMax2x2, Operand::kPresent, Operand::kAbsent, Operand::kAbsent}, DType::kF32);
+  Context context(1, one_target());
+  const auto refused = [&](const auto& kernel, const char* part) {
+    try {
+      run(kernel, context);
+      ADD_FAILURE() << "nothing said of: " << part;
+    } catch (const Error& error) {
+      EXPECT_NE(std::string(error.what()).find(part), std::string::npos) << error.what();
+    }
+  };
+  ConvBlockForward forward = block.forward();
+  forward.moments = {};
+  refused(forward, "patch moments are absent");
+  forward = block.forward();
+  forward.geometry.groups = 2;
+  refused(forward, "groups");
+  ConvBlockGrad grad = block.grad();
+  Array gx(block.x.shape(), DType::kF32);
+  grad.gx = gx.mutable_view();
+  refused(grad, "a gradient of the images is wanted");
+  ConvBlockJvp jvp = block.jvp();
+  jvp.tx = block.x.view();
+  refused(jvp, "the images have a tangent");
+}
+
 /// Task `t` of a view of many tasks.
 ConstView task_of(const ConstView& v, std::int64_t t) {
   if (!v) return v;
