@@ -18,8 +18,8 @@
 
 namespace innerloop::kernels::IL_TARGET_NAMESPACE::winograd {
 
-/// Values of a map half made that stay in registers beside their operands.
-inline constexpr int kHeld = kAccumulators - 4;
+/// Values of a map half made that stay in registers beside their operands: 20 of 32 registers, 12 or 8 of 16.
+inline constexpr int kHeld = kAccumulators > 20 ? 20 : kAccumulators;
 
 template <class V>
 IL_INLINE V half(V v) {
