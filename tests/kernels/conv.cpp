@@ -52,13 +52,16 @@ TEST(Conv, ChannelCounts) {
   }
 }
 
-/// Channels that fill tiles, over rows of every length, so that tiles of pixels end anywhere in a row and cross images.
+/// Channels that fill a CPU's tiles, over rows of every length, so that tiles of pixels end anywhere in a row and cross images. (A
+/// device's tiles are others, and the executor is slow: it gets a few of them.)
 TEST(Conv, ChannelsThatFillTiles) {
   unsigned seed = 30000;
+  const bool few = has_device_engine();
   for (const std::int64_t c : {16, 32, 48, 64, 96}) {
-    for (const std::int64_t k : {16, 32, 48, 96}) check_all(make_case({2, 5, 7, c, k, 3, 3, 1, 1, 1}), seed += 10);
+    for (const std::int64_t k : {16, 32, 48, 96})
+      if (!few || (c != k && c + k < 128)) check_all(make_case({2, 5, 7, c, k, 3, 3, 1, 1, 1}), seed += 10);
   }
-  for (std::int64_t width = 1; width <= 35; width += 2) {
+  for (std::int64_t width = 1; width <= 35; width += few ? 8 : 2) {
     check_all(make_case({3, 4, width, 16, 32, 3, 3, 1, 1, 1}), seed += 10);
     check_all(make_case({2, 7, width, 32, 32, 3, 3, 2, 1, 1}), seed += 10);
   }
