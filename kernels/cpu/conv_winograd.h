@@ -2,7 +2,7 @@
 // Context::winograd() says so and a convolution's shape saves enough by it. Which way makes a convolution depends on its shape alone.
 //
 // Accuracy: an output's error is relative to the largest products of its tile, not to its own alone. At values of one size it is below
-// that of multiply-adds with tiles of 2x2 and 3x3 outputs, and some twice that with 4x4, which Winograd::kSmallTiles goes without
+// that of multiply-adds with tiles of 2x2 and 3x3 outputs, and two to five times that with 4x4, which Winograd::kSmallTiles goes without
 // (tests/kernels/conv_winograd.cpp).
 #pragma once
 

@@ -68,7 +68,7 @@ struct Three {
 };
 
 /// F(4, 3): three taps, stride 1; 6 products for 12. It interpolates at 0, 5/8, -5/8, 3/2, -3/2 and infinity: of all pairs of
-/// sixteenths about the best; errors are some twice those of a direct float32 sum where the usual 1 and 2 have five times. The
+/// sixteenths about the best; errors are two to four times those of a direct float32 sum, half of what the usual 1 and 2 give. The
 /// constants of `source`, `result` and `spread` are exact in float32.
 struct Wide {
   static constexpr int kTaps = 3, kStep = 1, kOutputs = 4, kWindow = 6, kPoints = 6, kWeights = 6;
