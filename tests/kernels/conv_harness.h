@@ -21,6 +21,9 @@ inline constexpr double kWideTileErrorBound = 24.0;
 /// Whether float32 convolutions of this call may be made in tiles of 4x4 outputs.
 inline bool may_have_wide_tiles(const ConvCall& call, const Context& context) {
   const ConvGeometry& g = call.z.geometry;
+  const Target target = context.target();
+  const std::int64_t lanes = target == Target::kPortable ? 4 : target == Target::kAvx2 ? 8 : 16;
+  if (call.z.c % lanes != 0 || call.z.k % lanes != 0) return false;  // whole vectors of channels alone
   return context.winograd() == Winograd::kOn && call.z.r == 3 && call.z.s == 3 && g.stride_h == 1 && g.stride_w == 1 &&
          g.dilation_h == 1 && g.dilation_w == 1 && g.groups == 1 && context.device() == nullptr;
 }

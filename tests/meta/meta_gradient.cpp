@@ -184,7 +184,9 @@ std::size_t peak_bytes(const test::RandomProblem& p, const MetaOptions& o) {
 
 /// Recomputing mixed mode keeps one theta a step; reverse keeps every record of every step.
 TEST(MetaGradient, MemoryOfMixedGrowsByTheParametersAlone) {
-  const auto p = test::random_problem(test::tiny_net(), 1, DType::kF32);
+  nn::ConvNetOptions net = test::tiny_net();
+  net.height = net.width = 16;  // records that outweigh parameters
+  const auto p = test::random_problem(net, 1, DType::kF32);
   std::size_t parameters = 0;
   const std::size_t unit = Context::current().device() != nullptr ? Arena::kDeviceAlignment : Arena::kAlignment;
   for (const Tensor& t : p.params) parameters += (t.bytes() + unit - 1) / unit * unit;
@@ -196,7 +198,7 @@ TEST(MetaGradient, MemoryOfMixedGrowsByTheParametersAlone) {
   };
   const double mixed = grows(Method::kMixed), reverse = grows(Method::kReverse);
   EXPECT_LE(mixed, 6.0 * static_cast<double>(parameters) + 6 * 2 * static_cast<double>(unit));  // theta, and a loss a step
-  EXPECT_GT(reverse, 9 * mixed);
+  EXPECT_GT(reverse, 10 * mixed);
 }
 
 TEST(MetaGradient, LossIsTheMeanOverTasks) {
