@@ -16,7 +16,7 @@
 // A block whose images have neither gradient nor tangent need not store y: where y's view has a shape and no address (and then
 // ty's, too), gx, tx and tgx are absent and the moments of the images' patches (kernels/patch_moments.h) take y's place. Sums over
 // all pixels follow from them for any weights, and what is left lives on the pooled grid (docs/mathematics.md, section 4). Every
-// CPU target does this; a device stores y.
+// target does this.
 //
 // Costs (kernels/cost.h): the FLOPs of the parts; the bytes of what enters and leaves the block, as if all between stayed.
 //

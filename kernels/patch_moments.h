@@ -12,8 +12,7 @@
 // Dtypes: x f32 or f64, moments f64, in which all is summed: filters that look for edges meet images whose neighbouring
 //   pixels are nearly alike, and w^T S w is then a small difference of large terms.
 // Determinism: the same bits at any number of threads, and for a task alone or beside others; other bits on other
-//   targets. Errors: operands that do not fit; groups, or D above kMomentTaps (moments_suffice()). CPU targets alone
-//   have it.
+//   targets. Errors: operands that do not fit; groups, or D above kMomentTaps (moments_suffice()).
 #pragma once
 
 #include "kernels/conv.h"
@@ -36,9 +35,12 @@ inline KernelCost cost_of(const PatchMoments& k) {
   return {k.x.shape[0] * k.y[1] * k.y[2] * k.y[3] * taps * (taps + 2), bytes_of(k.x, k.moments)};
 }
 
-/// Whether a CPU may have the moments of x in place of y, for weights of this shape.
+/// Whether the moments of x may stand in place of y, for weights of this shape.
 bool moments_suffice(const ConvGeometry& geometry, const Shape& w);
 /// [T, 1 + D, D] for the images and weights of a convolution.
 Shape moments_shape(const Shape& x, const Shape& w);
+
+/// Throws unless `moments` are what the kernel `op` needs for images x and weights w.
+void check_moments(std::string_view op, const ConvGeometry& geometry, const ConstView& moments, const Shape& x, const Shape& w);
 
 }  // namespace innerloop::kernels

@@ -30,7 +30,7 @@ struct ConvBlockResult {
 };
 
 /// What a block of constant images keeps in place of y, a function of the images alone (kernels/patch_moments.h): to be made once for
-/// images that meet many parameters. Undefined where a block stores y: for images with a derivative or too many taps, on a device.
+/// images that meet many parameters. Undefined where a block stores y: for images with a derivative or too many taps.
 Tensor conv_block_moments(const Var& x, const Shape& w, const ConvBlockOptions& options);
 
 /// x [T|1, N, H, W, C], w [T|1, R, S, C/groups, K], gamma [T|1, K] or undefined (scale 1), beta [T|1, K].

@@ -34,14 +34,7 @@ struct ImageBlock {
         x(k.x),
         w(k.w),
         moments(k.moments) {
-    const Shape wanted = moments_shape(x.shape, w.shape);
-    IL_CHECK(moments.data != nullptr && moments.dtype == DType::kF64 && moments.shape == wanted,
-             "{}: the patch moments are {} ({}) where y is absent; {} (f64) is needed", K::kName,
-             moments.data == nullptr ? "absent" : moments.shape.to_string(), name_of(moments.dtype),
-             wanted.to_string());
-    IL_CHECK(moments_suffice(k.geometry, w.shape),
-             "{}: weights {} in {} groups where y is absent; 1 group and at most {} taps are needed", K::kName,
-             w.shape.to_string(), patches.z.groups, kMomentTaps);
+    check_moments(K::kName, k.geometry, moments, x.shape, w.shape);
     IL_CHECK(grid.tasks == patches.z.tasks, "{}: the output {} must have the task extent {}", K::kName,
              k.y.shape.to_string(), patches.z.tasks);
   }

@@ -193,11 +193,7 @@ void run_here(const PatchMoments& k, Context& context) {
   const DType dtype = k.x.dtype;
   const PatchShape shape{
       k.geometry, conv_sizes(PatchMoments::kName, k.geometry, k.x, {nullptr, dtype, k.w}, {nullptr, dtype, k.y})};
-  IL_CHECK(moments_suffice(k.geometry, k.w) && k.moments.data != nullptr && k.moments.dtype == DType::kF64 &&
-               k.moments.shape == moments_shape(k.x.shape, k.w),
-           "{}: {} ({}) for the moments of {} and weights {}; {} (f64) is needed, at most {} taps and one group",
-           PatchMoments::kName, k.moments.shape.to_string(), name_of(k.moments.dtype), k.x.shape.to_string(),
-           k.w.to_string(), moments_shape(k.x.shape, k.w).to_string(), kMomentTaps);
+  check_moments(PatchMoments::kName, k.geometry, k.moments, k.x.shape, k.w);
   with_float(dtype, PatchMoments::kName.data(), [&](auto tag) {
     using T = decltype(tag);
     context.threads().parallel_for(k.x.shape[0], [&](std::int64_t t) {

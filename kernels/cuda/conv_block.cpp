@@ -1,5 +1,6 @@
 // The conv block on the GPU (kernels/conv_block.h). Our own convolutions leave the sums that the norm needs (conv_moments.h), so
-// that it reads y, and ty, for its outputs alone.
+// that it reads y, and ty, for its outputs alone. A block of images has kernels of its own (block_of_images.h).
+#include "kernels/cuda/block_of_images.h"
 #include "kernels/cuda/conv_engine.h"
 #include "kernels/cuda/conv_moments.h"
 #include "kernels/tangent_convolution.h"
@@ -21,18 +22,23 @@ Temporary moments_of(const ConvForward& conv, std::int64_t units, std::int64_t l
 }  // namespace
 
 void run_here(const ConvBlockForward& k, Context& context) {
+  if (!k.y) return block_of_images(k, context);
   const ConvForward conv{k.geometry, {k.x, {}}, {k.w, {}}, k.y};
-  const std::int64_t units = k.y ? units_wanted(conv) : 0;
+  const std::int64_t units = units_wanted(conv);
   if (units == 0) return compose(k, context);
   const Temporary moments = moments_of(conv, units, kOutputMoments, context);
   run(ConvForwardMoments{conv, {moments.view()}}, context);
   run(NormForwardMoments{{k.pool, k.epsilon, k.y, k.gamma, k.beta, k.mean, k.rstd, k.p, k.choice}, moments.view()}, context);
 }
 
-void run_here(const ConvBlockGrad& k, Context& context) { compose(k, context); }
+void run_here(const ConvBlockGrad& k, Context& context) {
+  if (!k.y) return block_of_images(k, {}, {}, context);
+  compose(k, context);
+}
 
 void run_here(const ConvBlockJvp& k, Context& context) {
-  if (!k.y || !(k.tx || k.tw)) return compose(k, context);
+  if (!k.y) return block_of_images(k, context);
+  if (!k.tx && !k.tw) return compose(k, context);
   const ConvForward conv = tangent_convolution(k);
   const std::int64_t units = units_wanted(conv);
   if (units == 0) return compose(k, context);
@@ -43,7 +49,10 @@ void run_here(const ConvBlockJvp& k, Context& context) {
       context);
 }
 
-void run_here(const ConvBlockGradJvp& k, Context& context) { compose(k, context); }
+void run_here(const ConvBlockGradJvp& k, Context& context) {
+  if (!k.y) return block_of_images(k, {}, {}, context);
+  compose(k, context);
+}
 
 IL_REGISTER_KERNEL(ConvBlockForward);
 IL_REGISTER_KERNEL(ConvBlockGrad);

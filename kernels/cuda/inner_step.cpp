@@ -4,6 +4,7 @@
 
 #include <optional>
 
+#include "kernels/cuda/block_of_images.h"
 #include "kernels/cuda/conv_engine.h"
 #include "kernels/cuda/conv_step.h"
 #include "kernels/cuda/norm_step.h"
@@ -25,11 +26,16 @@ void run_convolutions(const ConvInputGrad& input, const ConvWeightGrad& weight, 
 
 void run_here(const ConvBlockStep& k, Context& context) {
   const ConvBlockGrad& g = k.grad;
-  if (conv_engine() != ConvEngine::kOwn || !g.y) return compose(k, context);
+  const NormStep norm{k.rate, g.gamma, k.beta, k.next_gamma, k.next_beta};
+  if (!g.y) {
+    check(k);
+    return block_of_images(g, {g.w, k.rate}, norm, context);
+  }
+  if (conv_engine() != ConvEngine::kOwn) return compose(k, context);
   check(k);
   const Temporary gy = like(g.y, context);
   run(NormGradStep{{g.pool, g.y, g.mean, g.rstd, g.gamma, g.choice, g.gp, gy.view(), g.ggamma, g.gbeta},
-                   {k.rate, g.gamma, k.beta, k.next_gamma, k.next_beta}},
+                   norm},
       context);
   run_convolutions({g.geometry, {gy.view(), {}}, {g.w, {}}, g.gx}, {g.geometry, {g.x, {}}, {gy.view(), {}}, g.gw},
                    {g.w, k.rate}, context);
@@ -37,7 +43,14 @@ void run_here(const ConvBlockStep& k, Context& context) {
 
 void run_here(const ConvBlockStepJvp& k, Context& context) {
   const ConvBlockGradJvp& g = k.grad;
-  if (conv_engine() != ConvEngine::kOwn || !g.y) return compose(k, context);
+  const NormStep norm{k.rate, g.tgamma, k.tbeta, g.tggamma, g.tgbeta};
+  if (!g.y) {
+    check(k);
+    ConvBlockGradJvp alone = g;
+    alone.tggamma = alone.tgbeta = {};
+    return block_of_images(alone, {g.tw, k.rate}, norm, context);
+  }
+  if (conv_engine() != ConvEngine::kOwn) return compose(k, context);
   check(k);
   const bool second_w = static_cast<bool>(g.tgx), second_x = static_cast<bool>(g.tx);
   // gy again, for the second pairs alone.
@@ -63,7 +76,7 @@ void run_here(const ConvBlockStepJvp& k, Context& context) {
                        .tgy = tgy.view(),
                        .tggamma = {},
                        .tgbeta = {}},
-                      {k.rate, g.tgamma, k.tbeta, g.tggamma, g.tgbeta}},
+                      norm},
       context);
   run_convolutions({g.geometry, {tgy.view(), again}, {g.w, g.tw}, g.tgx},
                    {g.geometry, {g.x, g.tx}, {tgy.view(), second_x ? again : ConstView{}}, g.tgw}, {g.tw, k.rate}, context);

@@ -57,13 +57,11 @@ __device__ __forceinline__ unsigned thread_of_block() { return threadIdx.y * blo
 /// threads that each take a channel then read without conflicts.
 IL_HD constexpr unsigned sum_stride(unsigned threads) { return threads + 4; }
 
-/// total[i] of the rows of a block, added up by halving into sums[i * sum_stride(threads) + lane].
+/// sums[i * sum_stride(threads) + thread], i < kValues, added up over the rows of a block by halving, into those of row 0.
 template <int kValues>
-__device__ __forceinline__ void sum_over_rows(const double (&total)[kValues], double* sums, unsigned half) {
+__device__ __forceinline__ void join_rows(double* sums, unsigned half) {
   const unsigned stride = sum_stride(blockDim.x * blockDim.y);
-  double* mine = sums + thread_of_block();
-#pragma unroll
-  for (int i = 0; i < kValues; ++i) mine[i * stride] = total[i];
+  double* const mine = sums + thread_of_block();
   for (; half > 0; half /= 2) {
     __syncthreads();
     if (threadIdx.y < half && threadIdx.y + half < blockDim.y) {
@@ -72,6 +70,14 @@ __device__ __forceinline__ void sum_over_rows(const double (&total)[kValues], do
     }
   }
   __syncthreads();
+}
+
+/// total[i] of the rows of a block, added up into sums[i * sum_stride(threads) + lane].
+template <int kValues>
+__device__ __forceinline__ void sum_over_rows(const double (&total)[kValues], double* sums, unsigned half) {
+#pragma unroll
+  for (int i = 0; i < kValues; ++i) sums[i * sum_stride(blockDim.x * blockDim.y) + thread_of_block()] = total[i];
+  join_rows<kValues>(sums, half);
 }
 
 /// A thread's share of the items [begin, end): sum 0 of each channel, then sum 1.

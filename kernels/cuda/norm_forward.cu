@@ -6,38 +6,12 @@
 #include "kernels/cuda/norm_dispatch.h"
 #include "kernels/cuda/norm_moments.cuh"
 #include "kernels/cuda/norm_passes.cuh"
+#include "kernels/cuda/norm_window.cuh"
 
 namespace innerloop::kernels::IL_TARGET_NAMESPACE {
 namespace {
 
 constexpr unsigned kSamples = 8;
-
-/// p and choice of one window from its z = (y - mean) * scale + shift.
-template <class T, int kWidth, int kSide>
-__device__ __forceinline__ void write_window(const WindowValues<kSide, T, kWidth>& y, const LineValues<T, kWidth, 3>& lines,
-                                             T* p, std::uint8_t* choice) {
-  Channels<T, kWidth> maximum;
-  Channels<std::uint8_t, kWidth> chosen;
-#pragma unroll
-  for (int v = 0; v < kWidth; ++v) {
-    const T mean = lines.line[0].at[v], scale = lines.line[1].at[v], shift = lines.line[2].at[v];
-    T best = fused_multiply_add(y.pixel[0].at[v] - mean, scale, shift);
-    T nan = best;  // a NaN of the window, where has_nan
-    bool has_nan = best != best;
-    int position = 0;
-#pragma unroll
-    for (int j = 1; j < kSide * kSide; ++j) {
-      const T z = fused_multiply_add(y.pixel[j].at[v] - mean, scale, shift);
-      if (z != z) nan = z, has_nan = true;
-      if (z > best) best = z, position = j;
-    }
-    const bool alive = best > T{0} && !has_nan;
-    maximum.at[v] = has_nan ? nan : (alive ? best : T{0});
-    chosen.at[v] = static_cast<std::uint8_t>(alive ? position : kDead);
-  }
-  store_as(p, maximum);
-  store_as(choice, chosen);
-}
 
 /// NormReluPoolApply: the walk alone.
 template <class T_, int kWidth_, int kSide>
@@ -68,7 +42,7 @@ struct ApplyPass {
   __device__ __forceinline__ void write(unsigned item, unsigned channel, const LineValues<T, kWidth, 3>& lines) const {
     const WindowPlace<kSide> place(grid, item);
     const WindowValues<kSide, T, kWidth> values(grid, y + place.first + channel);
-    write_window<T, kWidth, kSide>(values, lines, p + place.pooled + channel, choice + place.pooled + channel);
+    write_window<kSide>(values.pixel, lines, p + place.pooled + channel, choice + place.pooled + channel);
   }
 };
 
@@ -130,7 +104,7 @@ struct ForwardPass {
   __device__ __forceinline__ void write(unsigned item, unsigned channel, const LineValues<T, kWidth, 3>& lines) const {
     const WindowPlace<kSide> place(grid, item);
     const WindowValues<kSide, T, kWidth> values(grid, y + place.first + channel);
-    write_window<T, kWidth, kSide>(values, lines, p + place.pooled + channel, choice + place.pooled + channel);
+    write_window<kSide>(values.pixel, lines, p + place.pooled + channel, choice + place.pooled + channel);
   }
 };
 

@@ -8,8 +8,8 @@ namespace {
 
 /// What a recorded step may hold at most. A step that needs fewer should lower its line.
 const std::map<std::string, std::uint64_t> kMost = {
-    {"paper", 372}, {"released", 347}, {"omniglot", 59},
-    {"omniglot, K = 5", 204}, {"miniimagenet", 237}, {"demo", 195},
+    {"paper", 330}, {"released", 305}, {"omniglot", 55},
+    {"omniglot, K = 5", 184}, {"miniimagenet", 195}, {"demo", 169},
 };
 
 TEST(LaunchBudget, NoPresetsStepLaunchesMoreThanItDid) {

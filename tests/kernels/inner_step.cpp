@@ -17,6 +17,7 @@ struct StepCase {
   Pool pool = Pool::kMax2x2;
   bool scaled = true;
   bool inner = true;  ///< x has a gradient and a tangent
+  bool stored = true;  ///< y; else the moments of the images' patches
 };
 
 std::vector<StepCase> cases() {
@@ -28,6 +29,8 @@ std::vector<StepCase> cases() {
       {"many tasks, each of whose sums one block takes in pieces", 264, 1, 17, 16, 4, 4, Pool::kNone, false, false},
       {"odd channels, no scale, no pool", 2, 2, 6, 7, 3, 5, Pool::kNone, false},
       {"a norm in parts", 1, 2, 48, 46, 4, 8},
+      {"moments of images", 3, 2, 17, 16, 1, 40, Pool::kMax2x2, true, false, false},
+      {"moments of images in colour, no scale, no pool", 2, 3, 10, 12, 3, 5, Pool::kNone, false, false, false},
   };
 }
 
@@ -36,7 +39,7 @@ struct Step {
   Shape sx, sw, sy, sp, line;
   ConvGeometry geometry;
   Pool pool;
-  Array x, w, gamma, beta, y, mean, rstd, p, choice, gp, tx, tw, tgamma, tbeta, ty, tp, tmean, trstd, tgp;
+  Array x, w, gamma, beta, y, mean, rstd, p, choice, gp, tx, tw, tgamma, tbeta, ty, tp, tmean, trstd, tgp, moments;
   Array gx, gw, ggamma, gbeta, next_w, next_gamma, next_beta;
 
   Step(const StepCase& c, DType t)
@@ -54,19 +57,27 @@ struct Step {
     ty = Array(sy, t), tp = Array(sp, t), tmean = Array(line, t), trstd = Array(line, t);
     gw = Array(sw, t), ggamma = Array(line, t), gbeta = Array(line, t), next_w = Array(sw, t), next_beta = Array(line, t);
     if (c.inner) gx = Array(sx, t), tx = random_array(sx, t, 6);
+    if (!c.stored) moments = Array(moments_shape(sx, sw), DType::kF64);
+  }
+  /// y or ty as kernels see it.
+  View of_y(Array& map) {
+    View view = map.mutable_view();
+    if (moments) view.data = nullptr;
+    return view;
   }
   void prepare(Context& context) {
-    run(ConvBlockForward{geometry, pool, 1e-5, x.view(), w.view(), gamma.view(), beta.view(), y.mutable_view(),
-                         mean.mutable_view(), rstd.mutable_view(), p.mutable_view(), choice.mutable_view()},
+    if (moments) run(PatchMoments{geometry, sw, sy, x.view(), moments.mutable_view()}, context);
+    run(ConvBlockForward{geometry, pool, 1e-5, x.view(), w.view(), gamma.view(), beta.view(), of_y(y),
+                         mean.mutable_view(), rstd.mutable_view(), p.mutable_view(), choice.mutable_view(), moments.view()},
         context);
-    run(ConvBlockJvp{geometry, pool, x.view(), w.view(), gamma.view(), y.view(), mean.view(), rstd.view(), choice.view(),
-                     tx.view(), tw.view(), tgamma.view(), tbeta.view(), tp.mutable_view(), ty.mutable_view(),
-                     tmean.mutable_view(), trstd.mutable_view()},
+    run(ConvBlockJvp{geometry, pool, x.view(), w.view(), gamma.view(), of_y(y), mean.view(), rstd.view(), choice.view(),
+                     tx.view(), tw.view(), tgamma.view(), tbeta.view(), tp.mutable_view(), of_y(ty),
+                     tmean.mutable_view(), trstd.mutable_view(), moments.view()},
         context);
   }
   ConvBlockGrad gradient() {
-    return {geometry, pool, x.view(), w.view(), gamma.view(), y.view(), mean.view(), rstd.view(), choice.view(), gp.view(),
-            gx.mutable_view(), gw.mutable_view(), ggamma.mutable_view(), gbeta.mutable_view()};
+    return {geometry, pool, x.view(), w.view(), gamma.view(), of_y(y), mean.view(), rstd.view(), choice.view(), gp.view(),
+            gx.mutable_view(), gw.mutable_view(), ggamma.mutable_view(), gbeta.mutable_view(), moments.view()};
   }
   ConvBlockStep step() {
     ConvBlockStep k{gradient(), kRate, beta.view(), next_gamma.mutable_view(), next_beta.mutable_view()};
@@ -74,9 +85,9 @@ struct Step {
     return k;
   }
   ConvBlockStepJvp step_jvp() {
-    return {{geometry, pool, x.view(), w.view(), gamma.view(), y.view(), mean.view(), rstd.view(), choice.view(), gp.view(),
-             ggamma.view(), gbeta.view(), tx.view(), tw.view(), tgamma.view(), ty.view(), tmean.view(), trstd.view(),
-             tgp.view(), gx.mutable_view(), next_w.mutable_view(), next_gamma.mutable_view(), next_beta.mutable_view()},
+    return {{geometry, pool, x.view(), w.view(), gamma.view(), of_y(y), mean.view(), rstd.view(), choice.view(), gp.view(),
+             ggamma.view(), gbeta.view(), tx.view(), tw.view(), tgamma.view(), of_y(ty), tmean.view(), trstd.view(),
+             tgp.view(), gx.mutable_view(), next_w.mutable_view(), next_gamma.mutable_view(), next_beta.mutable_view(), moments.view()},
             kRate,
             tbeta.view()};
   }

@@ -185,7 +185,7 @@ std::size_t peak_bytes(const test::RandomProblem& p, const MetaOptions& o) {
 /// Recomputing mixed mode keeps one theta a step; reverse keeps every record of every step.
 TEST(MetaGradient, MemoryOfMixedGrowsByTheParametersAlone) {
   nn::ConvNetOptions net = test::tiny_net();
-  net.height = net.width = 16;  // records that outweigh parameters
+  net.height = net.width = 24;  // records that outweigh parameters
   const auto p = test::random_problem(net, 1, DType::kF32);
   std::size_t parameters = 0;
   const std::size_t unit = Context::current().device() != nullptr ? Arena::kDeviceAlignment : Arena::kAlignment;

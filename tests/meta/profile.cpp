@@ -75,7 +75,7 @@ TEST_F(Profile, NamesLayersStepsAndOrders) {
             (std::set<std::string>{"1", "2", "query gradient", "start, join"}));
   EXPECT_EQ(labels(tabulate(recording, {Key::kOrder}, kMachine)),
             (std::set<std::string>{"forward", "first", "tangent", "second", "update"}));
-  // The second derivative of a layer is twice the work of its first; of the first layer, whose images are constants, on a device the same.
+  // The second derivative of a layer is twice the work of its first.
   const Table table = tabulate(recording, {Key::kLayer, Key::kOrder, Key::kKernel}, kMachine);
   const auto flops = [&](const std::vector<std::string>& at) {
     for (const Row& row : table.rows)
@@ -87,7 +87,8 @@ TEST_F(Profile, NamesLayersStepsAndOrders) {
     // There a kernel makes both gradients and takes the step, whose two FLOPs a parameter are not made twice.
     const auto first = static_cast<double>(flops({"block2", "first", "conv_grads_step"}));
     EXPECT_NEAR(static_cast<double>(flops({"block2", "second", "conv_grads_step"})), 2 * first, 0.05 * first);
-    EXPECT_EQ(flops({"block1", "second", "conv_weight_grad_step"}), flops({"block1", "first", "conv_weight_grad_step"}));
+    const auto chosen = static_cast<double>(flops({"block1", "first", "conv_block_step"}));
+    EXPECT_NEAR(static_cast<double>(flops({"block1", "second", "conv_block_step_jvp"})), 2 * chosen, 0.15 * chosen);
     return;
   }
   EXPECT_EQ(flops({"block2", "second", "conv_weight_grad"}), 2 * flops({"block2", "first", "conv_weight_grad"}));

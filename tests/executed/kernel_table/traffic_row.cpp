@@ -49,6 +49,7 @@ std::vector<TrafficRow> traffic_rows() {
   add_convolutions(table);
   add_norms(table);
   add_blocks(table);
+  add_images(table);
   add_heads(table);
   add_steps(table);
   add_lists(table);

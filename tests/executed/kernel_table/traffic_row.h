@@ -55,6 +55,7 @@ std::uint64_t bytes(std::initializer_list<const Tensor*> tensors);
 void add_convolutions(TrafficTable& table);
 void add_norms(TrafficTable& table);
 void add_blocks(TrafficTable& table);
+void add_images(TrafficTable& table);
 void add_heads(TrafficTable& table);
 void add_steps(TrafficTable& table);
 void add_lists(TrafficTable& table);

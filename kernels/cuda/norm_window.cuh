@@ -1,0 +1,35 @@
+// The last step of norm-ReLU-pool: from the pixels of a window to its maximum and where it lies.
+#pragma once
+
+#include "kernels/cuda/norm_block.cuh"
+
+namespace innerloop::kernels::cuda {
+
+/// p and choice of one window from its z = (y - mean) * scale + shift; lines: mean, scale, shift.
+template <int kSide, class T, int kWidth>
+__device__ __forceinline__ void write_window(const Channels<T, kWidth> (&y)[kSide * kSide],
+                                             const LineValues<T, kWidth, 3>& lines, T* p, std::uint8_t* choice) {
+  Channels<T, kWidth> maximum;
+  Channels<std::uint8_t, kWidth> chosen;
+#pragma unroll
+  for (int v = 0; v < kWidth; ++v) {
+    const T mean = lines.line[0].at[v], scale = lines.line[1].at[v], shift = lines.line[2].at[v];
+    T best = fused_multiply_add(y[0].at[v] - mean, scale, shift);
+    T nan = best;  // a NaN of the window, where has_nan
+    bool has_nan = best != best;
+    int position = 0;
+#pragma unroll
+    for (int j = 1; j < kSide * kSide; ++j) {
+      const T z = fused_multiply_add(y[j].at[v] - mean, scale, shift);
+      if (z != z) nan = z, has_nan = true;
+      if (z > best) best = z, position = j;
+    }
+    const bool alive = best > T{0} && !has_nan;
+    maximum.at[v] = has_nan ? nan : (alive ? best : T{0});
+    chosen.at[v] = static_cast<std::uint8_t>(alive ? position : kDead);
+  }
+  store_as(p, maximum);
+  store_as(choice, chosen);
+}
+
+}  // namespace innerloop::kernels::cuda
