@@ -9,14 +9,16 @@
 namespace innerloop::kernels::IL_TARGET_NAMESPACE {
 namespace {
 
-/// Units of the moments that the convolution is to leave. Wherever it can: with two or three lines in the place of 64, the norm's
-/// first pass asks for fewer sectors on maps of any size, those that one block of it reads from cache the second time included, and
-/// there are as many launches.
-std::int64_t units_wanted(const ConvForward& conv) { return conv_engine() == ConvEngine::kOwn ? moment_units(conv) : 0; }
+/// The moments that the convolution is to leave. Wherever it can: with two or three lines in the place of 64, the norm's first pass asks
+/// for fewer sectors on maps of any size, those that one block of it reads from cache the second time included, and there are as many
+/// launches.
+MomentUnits units_wanted(const ConvForward& conv) {
+  return conv_engine() == ConvEngine::kOwn ? moment_units(conv, conv_math()) : MomentUnits{};
+}
 
-Temporary moments_of(const ConvForward& conv, std::int64_t units, std::int64_t lines, Context& context) {
+Temporary moments_of(const ConvForward& conv, const MomentUnits& units, std::int64_t lines, Context& context) {
   const Shape& y = conv.y.shape;
-  return {Shape({y[0], units, lines, y[4]}), conv.y.dtype, context};
+  return {Shape({y[0], units.count, lines, y[4]}), conv.y.dtype, context};
 }
 
 }  // namespace
@@ -24,11 +26,12 @@ Temporary moments_of(const ConvForward& conv, std::int64_t units, std::int64_t l
 void run_here(const ConvBlockForward& k, Context& context) {
   if (!k.y) return block_of_images(k, context);
   const ConvForward conv{k.geometry, {k.x, {}}, {k.w, {}}, k.y};
-  const std::int64_t units = units_wanted(conv);
-  if (units == 0) return compose(k, context);
+  const MomentUnits units = units_wanted(conv);
+  if (units.count == 0) return compose(k, context);
   const Temporary moments = moments_of(conv, units, kOutputMoments, context);
   run(ConvForwardMoments{conv, {moments.view()}}, context);
-  run(NormForwardMoments{{k.pool, k.epsilon, k.y, k.gamma, k.beta, k.mean, k.rstd, k.p, k.choice}, moments.view()}, context);
+  run(NormForwardMoments{{k.pool, k.epsilon, k.y, k.gamma, k.beta, k.mean, k.rstd, k.p, k.choice}, moments.view(), units.unit},
+      context);
 }
 
 void run_here(const ConvBlockGrad& k, Context& context) {
@@ -40,12 +43,12 @@ void run_here(const ConvBlockJvp& k, Context& context) {
   if (!k.y) return block_of_images(k, context);
   if (!k.tx && !k.tw) return compose(k, context);
   const ConvForward conv = tangent_convolution(k);
-  const std::int64_t units = units_wanted(conv);
-  if (units == 0) return compose(k, context);
+  const MomentUnits units = units_wanted(conv);
+  if (units.count == 0) return compose(k, context);
   const Temporary moments = moments_of(conv, units, kTangentMoments, context);
   run(ConvForwardMoments{conv, {moments.view(), k.y, k.mean}}, context);
   run(NormJvpMoments{
-          {k.pool, k.y, k.mean, k.rstd, k.gamma, k.choice, k.ty, k.tgamma, k.tbeta, k.tp, k.tmean, k.trstd}, moments.view()},
+          {k.pool, k.y, k.mean, k.rstd, k.gamma, k.choice, k.ty, k.tgamma, k.tbeta, k.tp, k.tmean, k.trstd}, moments.view(), units.unit},
       context);
 }
 

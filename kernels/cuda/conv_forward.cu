@@ -70,11 +70,11 @@ void forward(const ConvForward& op, const ConvMoments& moments, const ConvSizes&
 }
 
 void run_here(const ConvForwardMoments& k, Context& context) {
-  const std::int64_t units = moment_units(k.conv);
+  const MomentUnits units = moment_units(k.conv, conv_math());
   const Shape& y = k.conv.y.shape;
-  IL_CHECK(units > 0 && k.moments.to.shape == Shape({y[0], units, k.moments.lines(), y[4]}) && k.moments.to.dtype == k.conv.y.dtype,
+  IL_CHECK(units.count > 0 && k.moments.to.shape == Shape({y[0], units.count, k.moments.lines(), y[4]}) && k.moments.to.dtype == k.conv.y.dtype,
            "{}: moments {} do not fit the output {}, which has {} units a task", k.kName, k.moments.to.shape.to_string(),
-           y.to_string(), units);
+           y.to_string(), units.count);
   IL_CHECK(!k.moments.y || (k.moments.y.shape == y && k.moments.mean.shape == Shape({y[0], y[4]})),
            "{}: {} and its mean {} do not fit the tangent {}", k.kName, k.moments.y.shape.to_string(),
            k.moments.mean.shape.to_string(), y.to_string());
@@ -85,12 +85,14 @@ IL_REGISTER_KERNEL(ConvForwardMoments);
 
 }  // namespace
 
-std::int64_t moment_units(const ConvForward& op) {
+MomentUnits moment_units(const ConvForward& op, ConvMath math) {
   const Shape &w = op.w[0].shape, &y = op.y.shape;
-  if (w.rank() != 5 || y.rank() != 5 || op.geometry.groups < 1) return 0;  // the convolution says what is wrong
+  if (w.rank() != 5 || y.rank() != 5 || op.geometry.groups < 1) return {};  // the convolution says what is wrong
   const std::int64_t pixels = y[1] * y[2] * y[3], groups = op.geometry.groups;
-  if (pixels < kMomentPixels || chunks_of(pixels, y[4] / groups, groups, w[1] * w[2] * w[3]) > 1) return 0;
-  return conv_ceil_div(pixels, kMomentPixels);
+  if (pixels < kMomentPixels) return {};
+  if (suits_spatial(op, math)) return {count_units(y, MomentUnit::kTile), MomentUnit::kTile};
+  if (chunks_of(pixels, y[4] / groups, groups, w[1] * w[2] * w[3]) > 1) return {};
+  return {count_units(y, MomentUnit::kRun), MomentUnit::kRun};
 }
 
 void conv_own(const ConvForward& op, ConvMath math, Context& context) { conv_own(op, {}, math, context); }
@@ -102,6 +104,7 @@ void conv_own(const ConvForward& op, const ConvMoments& moments, ConvMath math, 
       [&](int) -> ConstView { return op.y; });
   if (op.y.shape.numel() == 0) return;
   check_extents(ConvForward::kName, op.geometry, z);
+  if (suits_spatial(op, math)) return conv_spatial(op, moments, math, context);
   with_float(op.y.dtype, ConvForward::kName, [&]<class T>(T) { forward<T>(op, moments, z, pairs, math, context); });
 }
 

@@ -1,5 +1,6 @@
 #include "kernels/cuda/conv_input_grad.cuh"
 
+#include "kernels/cuda/conv_spatial.h"
 #include "kernels/cuda/dispatch.h"
 
 namespace innerloop::kernels::cuda {
@@ -17,6 +18,7 @@ void conv_own(const ConvInputGrad& op, ConvMath math, Context& context) {
   if (op.gx.shape.numel() == 0) return;
   const int pairs = count_pairs(ConvInputGrad::kName, op.gy, op.w);
   const ConvSizes z = sizes_of(op, pairs);
+  if (suits_spatial(op, math)) return conv_spatial(op, math, context);
   with_float(op.gx.dtype, ConvInputGrad::kName, [&]<class T>(T) {
     InputGradPlan<T> plan(op, z, pairs, math, context);
     for (std::int64_t at = 0; at < plan.residues; at += kResiduesTogether) {

@@ -23,6 +23,7 @@ struct WriteMoments {
   __device__ __forceinline__ void take(const Tile& tile, const TilePlace& at, int pixels, int columns, T* shared) const {
     constexpr int kUnit = static_cast<int>(kMomentPixels);
     if constexpr (Tile::kBlockM % kUnit == 0) {
+      static_assert(shared_floats<Tile>() <= std::size_t{Tile::kStages} * (Tile::kBlockM + Tile::kBlockN) * kTileK);
       lay_down(tile, shared);  // behind its barriers `at` has been written
       const int task = at.out_task, channel = at.group_offset + at.first_column, left = columns - at.first_column;
       const int units = (pixels + kUnit - 1) / kUnit;
@@ -36,14 +37,54 @@ struct WriteMoments {
         T* const out =
             to + (static_cast<std::int64_t>(task) * units + pixel / kUnit) * lines * channels + channel + column;
         if (y == nullptr) {
-          about_mean<Tile>(values, count, out);
+          about_mean<Tile>(values, 1, count, out);
         } else {
           const std::int64_t first = (static_cast<std::int64_t>(task) * pixels + pixel) * channels + channel + column;
-          sum_and_products<Tile>(values, y + first, mean[static_cast<std::int64_t>(task) * channels + channel + column],
-                                 count, out);
+          sum_and_products<Tile>(values, y + first, 0, mean[static_cast<std::int64_t>(task) * channels + channel + column], 1, count,
+                                 out);
         }
       }
     }
+  }
+
+  /// Where a tile of an image is (conv_spatial.h).
+  struct ImageTile {
+    int task, first_column, columns;  ///< columns: those that are left
+    std::int64_t units;               ///< of the task
+    int unit;                         ///< the first of the tile's two
+    int rows, row_pixels;             ///< pixels of the image that are left, down and along the row
+    std::int64_t pixel;               ///< the first of the tile in the task
+    int line;                         ///< pixels of a row
+    std::int64_t pixels;              ///< of the task
+  };
+
+  /// Of a tile that lies row by row. Every thread of the block calls it.
+  template <class Tile>
+  __device__ __forceinline__ void take_tile(const Tile& tile, const ImageTile& at, T* shared) const {
+    constexpr int kRows = kSpatialRows / 2;
+    lay_down(tile, shared);
+#pragma unroll 1
+    for (int i = static_cast<int>(threadIdx.x); i < 2 * Tile::kBlockN; i += Tile::kThreads) {
+      const int column = i % Tile::kBlockN, half = i / Tile::kBlockN, left = at.rows - half * kRows;
+      if (column >= at.columns) continue;
+      const int rows = left < 0 ? 0 : left < kRows ? left : kRows, count = at.row_pixels < kSpatialColumns ? at.row_pixels : kSpatialColumns;
+      // A lower half without pixels is about the upper half's first.
+      const T* const values = shared + (rows == 0 ? 0 : half * kRows * kSpatialColumns) * kPitch<Tile> + column;
+      const int channel = at.first_column + column, lines = static_cast<int>(y == nullptr ? kOutputMoments : kTangentMoments);
+      T* const out = to + (at.task * at.units + at.unit + half) * lines * channels + channel;
+      if (y == nullptr) {
+        about_mean<Tile>(values, rows, count, out);
+      } else {
+        const std::int64_t first = (at.task * at.pixels + at.pixel + static_cast<std::int64_t>(half) * kRows * at.line) * channels + channel;
+        sum_and_products<Tile>(values, y + first, static_cast<std::int64_t>(at.line) * channels,
+                               mean[static_cast<std::int64_t>(at.task) * channels + channel], rows, count, out);
+      }
+    }
+  }
+
+  template <class Tile>
+  static constexpr std::size_t shared_floats() {
+    return std::size_t{Tile::kBlockM} * kPitch<Tile>;
   }
 
  private:
@@ -54,7 +95,6 @@ struct WriteMoments {
   template <class Tile>
   static __device__ __forceinline__ void lay_down(const Tile& tile, T* shared) {
     constexpr int kMost = static_cast<int>(16 / sizeof(T)), kTogether = Tile::kRun < kMost ? Tile::kRun : kMost;
-    static_assert(Tile::kBlockM * kPitch<Tile> <= Tile::kStages * (Tile::kBlockM + Tile::kBlockN) * kTileK);
     __syncthreads();  // the last products may still be read
     tile.for_each_run([&](int row, int column, const T(&run)[Tile::kRun]) {
 #pragma unroll
@@ -68,33 +108,42 @@ struct WriteMoments {
     __syncthreads();
   }
 
-  /// About the first value, then about the mean: neither cancels where the mean is large.
+  /// Of `rows` runs of `count` values, kSpatialColumns apart; about the first value, then about the mean: neither cancels where the mean
+  /// is large.
   template <class Tile>
-  __device__ __forceinline__ void about_mean(const T* values, int count, T* out) const {
+  __device__ __forceinline__ void about_mean(const T* values, int rows, int count, T* out) const {
     const T first = values[0];
     T sum{0}, rest{0}, squares{0};
+    for (int r = 0; r < rows; ++r) {
 #pragma unroll 8
-    for (int i = 0; i < count; ++i) sum += values[i * kPitch<Tile>] - first;
-    const T middle = first + sum / static_cast<T>(count);
+      for (int i = 0; i < count; ++i) sum += values[(r * kSpatialColumns + i) * kPitch<Tile>] - first;
+    }
+    const T middle = rows == 0 ? first : first + sum / static_cast<T>(rows * count);
+    for (int r = 0; r < rows; ++r) {
 #pragma unroll 8
-    for (int i = 0; i < count; ++i) {
-      const T d = values[i * kPitch<Tile>] - middle;
-      rest += d;
-      squares += d * d;
+      for (int i = 0; i < count; ++i) {
+        const T d = values[(r * kSpatialColumns + i) * kPitch<Tile>] - middle;
+        rest += d;
+        squares += d * d;
+      }
     }
     out[0] = middle;
     out[channels] = rest;
     out[2 * channels] = squares;
   }
 
+  /// `of` has the values' y, `line` elements from one run to the next.
   template <class Tile>
-  __device__ __forceinline__ void sum_and_products(const T* values, const T* of, T middle, int count, T* out) const {
+  __device__ __forceinline__ void sum_and_products(const T* values, const T* of, std::int64_t line, T middle, int rows, int count,
+                                                   T* out) const {
     T sum{0}, products{0};
+    for (int r = 0; r < rows; ++r) {
 #pragma unroll 8
-    for (int i = 0; i < count; ++i) {
-      const T value = values[i * kPitch<Tile>];
-      sum += value;
-      products += value * (of[static_cast<std::int64_t>(i) * channels] - middle);
+      for (int i = 0; i < count; ++i) {
+        const T value = values[(r * kSpatialColumns + i) * kPitch<Tile>];
+        sum += value;
+        products += value * (of[r * line + static_cast<std::int64_t>(i) * channels] - middle);
+      }
     }
     out[0] = sum;
     out[channels] = products;

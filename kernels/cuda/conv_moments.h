@@ -1,7 +1,7 @@
 // Our own forward convolution that leaves a norm's sums over its output in parts, and the norm that takes them from there in
 // place of the output.
 //
-//   moments [T, units, lines, K], of each unit of kMomentPixels neighbouring pixels of a task (the last has what is left):
+//   moments [T, units, lines, K], of each unit of up to kMomentPixels pixels of a task (MomentUnit):
 //     of an output y     c, the mean but for its rounding;  sum (y - c);  sum (y - c)^2
 //     of a tangent ty    sum ty;  sum ty (y - mean_y), with the mean of the whole task
 //
@@ -13,16 +13,31 @@
 // neither on the tile nor on how many tasks a call has. Dtypes: the convolution's. They are 3/64 or 2/64 of y.
 #pragma once
 
-#include "kernels/cuda/conv_own.h"
+#include "kernels/cuda/conv_spatial.h"
 #include "kernels/norm.h"
 
 namespace innerloop::kernels::cuda {
 
 inline constexpr std::int64_t kMomentPixels = 64, kOutputMoments = 3, kTangentMoments = 2;
 
-/// Units of a task's output, or 0 where the kernel does not leave moments: the sum of an output is cut in chunks, which blocks
-/// may have to join first, or a task has less than a unit.
-std::int64_t moment_units(const ConvForward& op);
+enum class MomentUnit : std::uint8_t {
+  kRun,   ///< neighbouring pixels of the task, images one behind the other; the last has what is left
+  kTile,  ///< half of a tile of conv_spatial.h: 4 x 16 pixels of an image, fewer at its edges, and none where a lower half is outside
+};
+
+/// How the moments of a task's output are cut. `count` is 0 where the kernel does not leave any: the sum of an output is cut in chunks,
+/// which blocks may have to join first, or a task has less than a unit.
+struct MomentUnits {
+  std::int64_t count = 0;
+  MomentUnit unit = MomentUnit::kRun;
+};
+MomentUnits moment_units(const ConvForward& op, ConvMath math);
+
+/// Units of a task of y [T, N, P, Q, K].
+inline std::int64_t count_units(const Shape& y, MomentUnit unit) {
+  if (unit == MomentUnit::kRun) return (y[1] * y[2] * y[3] + kMomentPixels - 1) / kMomentPixels;
+  return 2 * y[1] * spatial_tiles(y[2], kSpatialRows) * spatial_tiles(y[3], kSpatialColumns);
+}
 
 /// Where the moments go, and for those of a tangent what it is the tangent of. `to` may be absent (not wanted).
 struct ConvMoments {
@@ -34,7 +49,7 @@ struct ConvMoments {
 
 // Kernels of their own, so that a profile tells them from those which read y for their sums.
 
-/// moments.to must be there, with moment_units(conv) units.
+/// moments.to must be there, with the units of moment_units(conv, conv_math()).
 struct ConvForwardMoments {
   static constexpr std::string_view kName = "conv_forward_moments";
   ConvForward conv;
@@ -49,6 +64,7 @@ struct NormForwardMoments {
   static constexpr std::string_view kName = "norm_relu_pool_moments";
   NormReluPoolForward norm;
   ConstView moments;
+  MomentUnit unit = MomentUnit::kRun;
 };
 inline KernelCost cost_of(const NormForwardMoments& k) {
   const KernelCost whole = cost_of(k.norm);
@@ -60,6 +76,7 @@ struct NormJvpMoments {
   static constexpr std::string_view kName = "norm_relu_pool_jvp_moments";
   NormReluPoolJvp norm;
   ConstView moments;
+  MomentUnit unit = MomentUnit::kRun;
 };
 inline KernelCost cost_of(const NormJvpMoments& k) {
   const KernelCost whole = cost_of(k.norm);

@@ -12,6 +12,8 @@
 // (conv_load.cuh), and split in registers. A warp reads 32 + 32 values for 1024 products of each k.
 #pragma once
 
+#include <concepts>
+
 #include "kernels/cuda/conv_load.cuh"
 #include "kernels/cuda/conv_own.h"
 #include "kernels/cuda/mma.cuh"
@@ -49,6 +51,14 @@ class MmaTile {
 
   /// Adds the product of two staged tiles, k ascending.
   __device__ __forceinline__ void multiply(const float* left, const float* right) {
+    multiply([&](int row_step, int k_step) { return left[moved_offset<kMajorA, kBlockM>(left_, row_step, k_step)]; }, right);
+  }
+
+  /// The same with a left operand that lies otherwise: left(row_step, k_step) is its element at these distances, known when compiling,
+  /// from row first_row() + tf32_a_row(lane, 0) and k tf32_a_k(lane, 0).
+  template <class Left>
+    requires std::invocable<Left, int, int>
+  __device__ __forceinline__ void multiply(const Left& left, const float* right) {
     // One step at a time where operands are split: fetching ahead into the second would spill its 24 parts.
 #pragma unroll(kSplit ? 1 : kTileK / 8)
     for (int k = 0; k < kTileK; k += 8) {
@@ -64,13 +74,14 @@ class MmaTile {
       for (int i = 0; i < kOwnM; ++i) {
         Parts<MmaTf32A, 4> a;
 #pragma unroll
-        for (int r = 0; r < 4; ++r) {
-          a.set(r, left[moved_offset<kMajorA, kBlockM>(left_, i * 16 + tf32_a_row(0, r), k + tf32_a_k(0, r))]);
-        }
+        for (int r = 0; r < 4; ++r) a.set(r, left(i * 16 + tf32_a_row(0, r), k + tf32_a_k(0, r)));
         multiply_row(a, b, sum_[i]);
       }
     }
   }
+
+  /// The first row of the thread's warp.
+  __device__ __forceinline__ int first_row() const { return row_; }
 
   /// Calls visit(row, column, values) for each run of sums that the thread has.
   template <class Visit>

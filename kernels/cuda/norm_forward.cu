@@ -115,7 +115,7 @@ struct MomentsForwardPass : ForwardPass<T_, kWidth_, kSide> {
   using Base = ForwardPass<T_, kWidth_, kSide>;
   static constexpr int kWidth = kWidth_, kUnroll = sizeof(T) == 8 ? 1 : 2;  // more would spill
 
-  MomentUnits<T, kWidth, kOutputMoments> units;
+  UnitsOfMoments<T, kWidth, kOutputMoments> units;
 
   __device__ __forceinline__ MomentsForwardPass of_task(unsigned task) const {
     return {Base::of_task(task), units.of_task(task)};
@@ -158,11 +158,11 @@ void run_here(const NormReluPoolForward& k, Context& context) {
 }
 
 void run_here(const NormForwardMoments& k, Context& context) {
-  check_moments(k.kName, k.moments, k.norm.y, kOutputMoments);
+  check_moments(k.kName, k.moments, k.unit, k.norm.y, kOutputMoments);
   with_norm(k.norm.y.dtype, k.norm.pool, k.kName, {k.norm.y, k.norm.p, k.norm.choice, k.moments},
             [&]<class T>(T, auto width, auto side) {
               const auto pass = forward_pass<T, width(), side()>(k.norm);
-              run_sums_and_walk(MomentsForwardPass<T, width(), side()>{pass, {k.moments, pass.grid}}, context);
+              run_sums_and_walk(MomentsForwardPass<T, width(), side()>{pass, {k.moments, k.unit, pass.grid}}, context);
             });
 }
 

@@ -87,7 +87,7 @@ struct MomentsTangentPass : TangentPass<T_, kWidth_, kSide> {
   using Base = TangentPass<T_, kWidth_, kSide>;
   static constexpr int kWidth = kWidth_;
 
-  MomentUnits<T, kWidth, kTangentMoments> units;
+  UnitsOfMoments<T, kWidth, kTangentMoments> units;
 
   __device__ __forceinline__ MomentsTangentPass of_task(unsigned task) const {
     return {Base::of_task(task), units.of_task(task)};
@@ -125,11 +125,11 @@ void run_here(const NormReluPoolJvp& k, Context& context) {
 }
 
 void run_here(const NormJvpMoments& k, Context& context) {
-  check_moments(k.kName, k.moments, k.norm.ty, kTangentMoments);
+  check_moments(k.kName, k.moments, k.unit, k.norm.ty, kTangentMoments);
   with_norm(k.norm.y.dtype, k.norm.pool, k.kName, {k.norm.y, k.norm.ty, k.norm.tp, k.norm.choice, k.moments},
             [&]<class T>(T, auto width, auto side) {
               const auto pass = tangent_pass<T, width(), side()>(k.norm);
-              run_sums_and_walk(MomentsTangentPass<T, width(), side()>{pass, {k.moments, pass.grid}}, context);
+              run_sums_and_walk(MomentsTangentPass<T, width(), side()>{pass, {k.moments, k.unit, pass.grid}}, context);
             });
 }
 

@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "kernels/conv_block.h"
-#include "kernels/cuda/conv_own.h"
+#include "kernels/cuda/conv_spatial.h"
 #include "tests/executed/math_scope.h"
 #include "tests/kernels/conv_harness.h"
 
@@ -76,6 +76,64 @@ TEST(ConvMath, EachModeHoldsItsBoundAndIsTheOneThatRuns) {
             << "tf32x3 gave what multiply-adds give: " << call.text();
       }
     }
+  }
+}
+
+/// Maps that tiles of an image cover well enough in the directions named: whole and cut, channels that fill stages and tiles and that do
+/// not, every border.
+struct SpatialCase {
+  ConvCase z;
+  bool forward = true, input_grad = true;
+};
+
+std::vector<SpatialCase> spatial_cases() {
+  return {{{2, 8, 14, 16, 32, 3, 3, 8, 14, {1, 1, 1, 1}}},
+          {{1, 12, 16, 20, 72, 3, 3, 12, 16, {1, 1, 1, 1}}},
+          {{3, 15, 31, 8, 12, 3, 3, 15, 31, {1, 1, 1, 1}}},
+          {{1, 16, 16, 64, 24, 3, 3, 14, 14, {1, 1, 0, 0}}},
+          {{1, 14, 14, 16, 40, 3, 3, 16, 16, {1, 1, 2, 2}}},
+          {{2, 8, 15, 12, 96, 3, 3, 7, 16, {1, 1, 0, 1}}},
+          {{1, 10, 18, 36, 8, 3, 3, 8, 16, {1, 1, 0, 0}}, true, false}};
+}
+
+bool suits_spatial(const ConvCase& z, ConvKind kind, ConvMath math) {
+  const ConstView x{nullptr, DType::kF32, {1, z.n, z.h, z.w, z.c}}, w{nullptr, DType::kF32, {1, z.r, z.s, z.c, z.k}};
+  const ConstView y{nullptr, DType::kF32, {1, z.n, z.p, z.q, z.k}};
+  if (kind == ConvKind::kForward) return cuda::suits_spatial(ConvForward{z.geometry, {x, {}}, {w, {}}, {nullptr, y.dtype, y.shape}}, math);
+  return cuda::suits_spatial(ConvInputGrad{z.geometry, {y, {}}, {w, {}}, {nullptr, x.dtype, x.shape}}, math);
+}
+
+TEST(ConvMath, TilesOfAnImageHoldTheirBoundAndAreTheSameAloneAndBesideOthers) {
+  constexpr std::int64_t kTasks = 3;
+  unsigned seed = 140;
+  for (const SpatialCase& c : spatial_cases()) {
+    for (const ConvKind kind : {ConvKind::kForward, ConvKind::kInputGrad}) {
+      if (!(kind == ConvKind::kForward ? c.forward : c.input_grad)) continue;
+      EXPECT_FALSE(suits_spatial(c.z, kind, ConvMath::kFp32));
+      for (const int pairs : {1, 2}) {
+        ConvCall call = make_call(kind, c.z, pairs, kTasks);
+        const ConvOperands operands(call, ++seed);
+        const ConvResult want = conv_oracle(call, operands.a, operands.b);
+        for (const ConvMath math : {ConvMath::kTf32x3, ConvMath::kTf32}) {
+          ASSERT_TRUE(suits_spatial(c.z, kind, math)) << call.text();
+          const std::vector<float> got = run_with(math, call, operands);
+          EXPECT_LE(conv_error(want, got), bound_of(math)) << cuda::name_of(math) << ": " << call.text();
+          EXPECT_EQ(conv_error(want, got) > 16 * kConvErrorBound, math == ConvMath::kTf32) << call.text();
+          const std::vector<float> alone = run_with(math, make_call(kind, c.z, pairs, 1), slice_of(call, operands, kTasks - 1));
+          EXPECT_TRUE(same_bits(alone.data(), got.data() + (kTasks - 1) * call.out_size(), call.out_size())) << call.text();
+        }
+      }
+    }
+  }
+}
+
+/// Weights that all tasks share.
+TEST(ConvMath, TilesOfAnImageTakeSharedWeights) {
+  for (const ConvKind kind : {ConvKind::kForward, ConvKind::kInputGrad}) {
+    ConvCall call = make_call(kind, spatial_cases()[0].z, 2, 3);
+    call.tasks_b[0] = call.tasks_b[1] = 1;
+    const ConvOperands operands(call, 19);
+    EXPECT_LE(conv_error(conv_oracle(call, operands.a, operands.b), run_with(ConvMath::kTf32x3, call, operands)), kConvErrorBound);
   }
 }
 

@@ -75,7 +75,10 @@ TEST(ConvMoments, AreAsExactAsTheSumsOfANormThatReadsItsInput) {
     SCOPED_TRACE(c.name);
     in_every_mode(c, [&](DType t) {
       Block b(c, t);
-      ASSERT_EQ(cuda::moment_units(b.convolution()), (b.pixels() + 63) / 64) << "this shape does not come by moments";
+      const cuda::MomentUnits units = cuda::moment_units(b.convolution(), cuda::conv_math());
+      ASSERT_EQ(units.count, cuda::count_units(b.sy, units.unit)) << "this shape does not come by moments";
+      const bool tiles = c.tiles && t == DType::kF32 && cuda::conv_math() != ConvMath::kFp32;
+      EXPECT_EQ(units.unit, tiles ? cuda::MomentUnit::kTile : cuda::MomentUnit::kRun);
       b.run_on(device());
       expect_statistics(b);
       expect_the_rest_composed(b);
@@ -140,8 +143,8 @@ TEST(ConvMoments, OfATaskAreTheSameAloneAndBesideOthers) {
 
 TEST(ConvMoments, AreNotLeftOfSumsInChunksNorOfLessThanAUnit) {
   Block chunks({"", 1, 2, 8, 8, 64, 64}, DType::kF32), little({"", 1, 1, 7, 9, 16, 16}, DType::kF32);
-  EXPECT_EQ(cuda::moment_units(chunks.convolution()), 0);
-  EXPECT_EQ(cuda::moment_units(little.convolution()), 0);
+  EXPECT_EQ(cuda::moment_units(chunks.convolution(), cuda::conv_math()).count, 0);
+  EXPECT_EQ(cuda::moment_units(little.convolution(), cuda::conv_math()).count, 0);
   for (Block* b : {&chunks, &little}) {
     b->run_on(device());
     expect_statistics(*b);

@@ -19,6 +19,7 @@ struct MomentCase {
   std::int64_t filter = 3, stride = 1, groups = 1;
   Pool pool = Pool::kMax2x2;
   double mean = 0;  ///< of y, whose deviation is about 1; what channel 0 of the images brings
+  bool tiles = false;  ///< on tensor cores by tiles of an image (conv_spatial.h)
 };
 
 inline std::vector<MomentCase> cases() {
@@ -32,7 +33,9 @@ inline std::vector<MomentCase> cases() {
       {"the same in large tiles", 67, 1, 13, 10, 3, 64},
       {"odd channels: multiply-adds one by one, more than one tile across", 3, 3, 9, 7, 5, 33},
       {"groups, strided", 2, 3, 16, 14, 32, 40, 3, 2, 2, none},
-      {"a norm in several blocks a task", 1, 2, 50, 48, 16, 20},
+      {"a norm in several blocks a task", 1, 2, 50, 48, 16, 20, 3, 1, 1, Pool::kMax2x2, 0, true},
+      {"tiles of an image, lower halves outside", 2, 2, 12, 16, 16, 32, 3, 1, 1, Pool::kMax2x2, 0, true},
+      {"tiles cut at both edges, two across the channels", 1, 2, 15, 31, 20, 72, 3, 1, 1, none, 0, true},
       {"a large mean", 2, 2, 12, 12, 32, 32, 1, 1, 1, Pool::kMax2x2, 1000},
       {"a large mean, a norm in several blocks", 1, 3, 40, 40, 16, 32, 1, 1, 1, none, 1000},
       {"a large negative mean, multiply-adds", 1, 3, 10, 9, 5, 20, 1, 1, 1, Pool::kMax2x2, -1000},

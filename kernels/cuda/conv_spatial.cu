@@ -1,0 +1,247 @@
+// The kernel of conv_spatial.h. Forward and input gradient differ in the border and in how the weights lie.
+//
+//   block     tile along the row, fastest, then down the image, image, tile of output channels, task; four warps, or twice four for 64
+//             channels, of 32 pixels (two rows of the tile) by 32 channels each
+//   a stage   kTileK input channels under the tile [10 x 18 pixels] and of the weights [9 taps]; copied while the one before is
+//             multiplied
+#include <algorithm>
+
+#include "kernels/cuda/conv_launch.cuh"
+#include "kernels/cuda/conv_moments.cuh"
+
+namespace innerloop::kernels::cuda {
+namespace {
+
+constexpr int kHaloColumns = kSpatialColumns + 2, kTaps = 9;
+constexpr int kHaloPixels = ((kSpatialRows + 2) * kHaloColumns + 7) / 8 * 8;  ///< in whole groups of eight
+/// Elements from a pixel of the halo to the next: the same channel of eight neighbouring pixels, four of them, lies in 32 banks.
+constexpr int kHaloPitch = kTileK + 4;
+
+enum class Direction { kForward, kInputGrad };
+
+struct SpatialParams {
+  const float *a[2] = {}, *b[2] = {};
+  std::int64_t a_task[2] = {}, b_task[2] = {};
+  float* out = nullptr;
+  std::int64_t out_task = 0;
+  int pairs = 1, depth = 0, columns = 0;  ///< channels of the input and of the output
+  int in_h = 0, in_w = 0, out_h = 0, out_w = 0, pad_h = 0, pad_w = 0;
+  int images = 0, tiles_h = 0, tiles_w = 0, tiles_n = 0;
+  WriteMoments<float> write;
+};
+
+template <ConvMath kMath, int kWarpsN, Direction kDirection>
+using SpatialTile = MmaTile<kMath, kSpatialRows * kSpatialColumns / 32, kWarpsN, Major::kAlongK,
+                            kDirection == Direction::kForward ? Major::kAcrossK : Major::kAlongK>;
+
+/// Floats of a stage.
+template <class Tile>
+constexpr int kSpatialStage = kHaloPixels * kHaloPitch + kTaps * kTileK * Tile::kBlockN;
+
+/// Where a block's tile is.
+struct SpatialPlace {
+  int row, column, image, first_column, task, tile;  ///< tile: counted over the task's images
+};
+
+/// Starts the copies of the input under a tile and its border; zeros outside the image and behind the last channel.
+template <int kThreads>
+__device__ __forceinline__ void load_halo(const SpatialParams& p, const float* image, const SpatialPlace& at, int channel, float* to) {
+  constexpr int kVectors = kTileK / 4;
+  for (int i = static_cast<int>(threadIdx.x); i < kHaloPixels * kVectors; i += kThreads) {
+    // Eight threads copy of pixels n and n + 4, which lie in different banks.
+    const int vector = i % kVectors * 4, q = i / kVectors, pixel = (q & ~7) | (q & 1) << 2 | (q >> 1 & 3);
+    const int y = pixel / kHaloColumns, row = at.row - p.pad_h + y, column = at.column - p.pad_w + pixel - y * kHaloColumns;
+    const bool inside = y < kSpatialRows + 2 && static_cast<unsigned>(row) < static_cast<unsigned>(p.in_h) &&
+                        static_cast<unsigned>(column) < static_cast<unsigned>(p.in_w) && channel + vector < p.depth;
+    async_copy<16>(to + pixel * kHaloPitch + vector, image + (inside ? (row * p.in_w + column) * p.depth + channel + vector : 0),
+                   inside ? 16 : 0);
+  }
+}
+
+/// Starts the copies of the weights of all taps. An input gradient meets them turned about: from the last tap to the first.
+template <class Tile, Direction kDirection>
+__device__ __forceinline__ void load_weights(const SpatialParams& p, const float* w, int first_column, int channel, float* to) {
+  constexpr bool kForward = kDirection == Direction::kForward;
+  constexpr int kVectors = (kForward ? Tile::kBlockN : kTileK) / 4, kLines = kForward ? kTileK : Tile::kBlockN;
+  for (int i = static_cast<int>(threadIdx.x); i < kTaps * kLines * kVectors; i += Tile::kThreads) {
+    const int vector = i % kVectors * 4, line = i / kVectors % kLines, tap = i / (kVectors * kLines);
+    const int k = kForward ? line : vector, n = kForward ? vector : line;
+    const bool inside = channel + k < p.depth && first_column + n < p.columns;
+    const int offset = kForward ? (tap * p.depth + channel + k) * p.columns + first_column + n
+                                : ((kTaps - 1 - tap) * p.columns + first_column + n) * p.depth + channel + k;
+    async_copy<16>(to + tap * kTileK * Tile::kBlockN + tile_offset<Tile::kRight, Tile::kBlockN>(n, k), w + (inside ? offset : 0),
+                   inside ? 16 : 0);
+  }
+}
+
+template <ConvMath kMath, int kWarpsN, Direction kDirection>
+__global__ void __launch_bounds__(128 * kWarpsN, kWarpsN == 1 ? 3 : 2)
+    conv_spatial_kernel(const __grid_constant__ SpatialParams p) {
+  using Tile = SpatialTile<kMath, kWarpsN, kDirection>;
+  constexpr int kStage = kSpatialStage<Tile>;
+  IL_DYNAMIC_SHARED(float, shared);
+  unsigned block = blockIdx.x;
+  const auto take = [&](int count) {
+    const unsigned whole = block / static_cast<unsigned>(count);
+    const int rest = static_cast<int>(block - whole * static_cast<unsigned>(count));
+    block = whole;
+    return rest;
+  };
+  SpatialPlace at;
+  at.column = take(p.tiles_w);
+  at.row = take(p.tiles_h);
+  at.image = take(p.images);
+  at.tile = (at.image * p.tiles_h + at.row) * p.tiles_w + at.column;
+  at.first_column = take(p.tiles_n) * Tile::kBlockN;
+  at.task = static_cast<int>(block);
+  at.row *= kSpatialRows, at.column *= kSpatialColumns;
+
+  const int lane = static_cast<int>(threadIdx.x) % 32, chunks = (p.depth + kTileK - 1) / kTileK, total = p.pairs * chunks;
+  Tile tile(static_cast<int>(threadIdx.x));
+  tile.clear();
+  const int first = (tile.first_row() / kSpatialColumns * kHaloColumns + tf32_a_row(lane, 0)) * kHaloPitch + tf32_a_k(lane, 0);
+  const auto load = [&](int stage) {
+    const int pair = stage >= chunks ? 1 : 0, channel = (stage - pair * chunks) * kTileK;
+    float* const to = shared + stage % 2 * kStage;
+    load_halo<Tile::kThreads>(p, p.a[pair] + at.task * p.a_task[pair] + static_cast<std::int64_t>(at.image) * p.in_h * p.in_w * p.depth,
+                              at, channel, to);
+    load_weights<Tile, kDirection>(p, p.b[pair] + at.task * p.b_task[pair], at.first_column, channel,
+                                   to + kHaloPixels * kHaloPitch);
+  };
+  load(0);
+  async_copy_commit();
+#pragma unroll 1
+  for (int stage = 0; stage < total; ++stage) {
+    if (stage + 1 < total) load(stage + 1);
+    async_copy_commit();
+    async_copy_wait<1>();
+    __syncthreads();
+    const float* const from = shared + stage % 2 * kStage;
+#pragma unroll 1
+    for (int tap = 0; tap < kTaps; ++tap) {
+      const float* const left = from + first + (tap / 3 * kHaloColumns + tap % 3) * kHaloPitch;
+      tile.multiply(
+          [&](int row_step, int k_step) {
+            return left[(row_step / kSpatialColumns * kHaloColumns + row_step % kSpatialColumns) * kHaloPitch + k_step];
+          },
+          from + kHaloPixels * kHaloPitch + tap * kTileK * Tile::kBlockN);
+    }
+    __syncthreads();
+  }
+
+  float* const out = p.out + at.task * p.out_task + static_cast<std::int64_t>(at.image) * p.out_h * p.out_w * p.columns;
+  tile.for_each_run([&](int row, int column, const float(&run)[Tile::kRun]) {
+    const int y = at.row + row / kSpatialColumns, x = at.column + row % kSpatialColumns;
+    if (y >= p.out_h || x >= p.out_w || at.first_column + column >= p.columns) return;
+    Together<float, Tile::kRun> sums;
+#pragma unroll
+    for (int l = 0; l < Tile::kRun; ++l) sums.v[l] = run[l];
+    store_as(out + (y * p.out_w + x) * p.columns + at.first_column + column, sums);
+  });
+  if constexpr (kDirection == Direction::kForward) {
+    if (p.write.to == nullptr) return;
+    const std::int64_t units = std::int64_t{2} * p.images * p.tiles_h * p.tiles_w;
+    p.write.take_tile(tile, {at.task, at.first_column, p.columns - at.first_column, units, 2 * at.tile, p.out_h - at.row,
+                             p.out_w - at.column, (static_cast<std::int64_t>(at.image) * p.out_h + at.row) * p.out_w + at.column,
+                             p.out_w, static_cast<std::int64_t>(p.images) * p.out_h * p.out_w},
+                      shared);
+  }
+}
+
+template <ConvMath kMath, int kWarpsN, Direction kDirection>
+void launch_spatial(const SpatialParams& p, std::int64_t tasks, std::string_view op, Context& context) {
+  using Tile = SpatialTile<kMath, kWarpsN, kDirection>;
+  const std::int64_t blocks = tasks * p.images * p.tiles_h * p.tiles_w * p.tiles_n;
+  IL_CHECK(blocks < std::int64_t{1} << 31, "{}: too many tiles for one launch ({}); lower outer.tasks", op, blocks);
+  const int stages = p.pairs > 1 || p.depth > kTileK ? 2 : 1;  // that are in memory together
+  const std::size_t moments = p.write.to == nullptr ? 0 : WriteMoments<float>::shared_floats<Tile>();
+  launch(conv_spatial_kernel<kMath, kWarpsN, kDirection>, dim3(static_cast<unsigned>(blocks)), dim3(Tile::kThreads),
+         std::max<std::size_t>(static_cast<std::size_t>(stages) * kSpatialStage<Tile>, moments) * sizeof(float), stream_of(context), p);
+}
+
+template <Direction kDirection>
+void run_spatial(SpatialParams& p, std::int64_t tasks, ConvMath math, std::string_view op, Context& context) {
+  const bool wide = p.columns > 32;
+  p.tiles_h = spatial_tiles(p.out_h, kSpatialRows), p.tiles_w = spatial_tiles(p.out_w, kSpatialColumns);
+  p.tiles_n = spatial_tiles(p.columns, wide ? 64 : 32);
+  if (math == ConvMath::kTf32) {
+    if (wide) return launch_spatial<ConvMath::kTf32, 2, kDirection>(p, tasks, op, context);
+    return launch_spatial<ConvMath::kTf32, 1, kDirection>(p, tasks, op, context);
+  }
+  if (wide) return launch_spatial<ConvMath::kTf32x3, 2, kDirection>(p, tasks, op, context);
+  launch_spatial<ConvMath::kTf32x3, 1, kDirection>(p, tasks, op, context);
+}
+
+/// A map of h x w outputs, of which tiles compute more than a quarter for nothing, is left to the implicit GEMM.
+bool tiles_fit(std::int64_t h, std::int64_t w) {
+  const std::int64_t covered = spatial_tiles<std::int64_t>(h, kSpatialRows) * kSpatialRows *
+                               spatial_tiles<std::int64_t>(w, kSpatialColumns) * kSpatialColumns;
+  return h > 0 && w > 0 && 4 * h * w >= 3 * covered;
+}
+
+bool suits(const ConvGeometry& g, const ConstView& w, const Shape& out, ConvMath math) {
+  const auto small = [](std::int64_t pad) { return pad >= 0 && pad <= 2; };
+  return math != ConvMath::kFp32 && w.dtype == DType::kF32 && w.shape.rank() == 5 && out.rank() == 5 && w.shape[1] == 3 &&
+         w.shape[2] == 3 && g.stride_h == 1 && g.stride_w == 1 && g.dilation_h == 1 && g.dilation_w == 1 && g.groups == 1 &&
+         small(g.pad_top) && small(g.pad_left) && w.shape[3] % 4 == 0 && w.shape[4] % 4 == 0 && w.shape[3] >= 8 &&
+         w.shape[4] >= 8 && tiles_fit(out[2], out[3]);
+}
+
+bool all_aligned(const ConstView (&a)[2], const ConstView (&b)[2], const ConstView& out) {
+  return aligned(a[0]) && aligned(a[1]) && aligned(b[0]) && aligned(b[1]) && aligned(out);
+}
+
+/// What both directions have in common.
+SpatialParams params_of(const ConstView (&a)[2], const ConstView (&b)[2], int pairs, const View& out, const ConvSizes& z) {
+  SpatialParams p;
+  for (int n = 0; n < pairs; ++n) {
+    p.a[n] = a[n].as<float>(), p.a_task[n] = task_stride(a[n]);
+    p.b[n] = b[n].as<float>(), p.b_task[n] = task_stride(b[n]);
+  }
+  p.out = out.as<float>(), p.out_task = task_stride(out);
+  p.pairs = pairs, p.images = static_cast<int>(z.images);
+  return p;
+}
+
+}  // namespace
+
+bool suits_spatial(const ConvForward& op, ConvMath math) {
+  return suits(op.geometry, op.w[0], op.y.shape, math) && all_aligned(op.x, op.w, op.y);
+}
+
+bool suits_spatial(const ConvInputGrad& op, ConvMath math) {
+  // Of a gradient that adds tasks up a block would have to take one after another.
+  const std::int64_t tasks = std::max({op.gy[0].shape[0], op.w[0].shape[0], op.gy[1] ? op.gy[1].shape[0] : 1, op.w[1] ? op.w[1].shape[0] : 1});
+  return suits(op.geometry, op.w[0], op.gx.shape, math) && op.gx.shape[0] == tasks && all_aligned(op.gy, op.w, op.gx);
+}
+
+void conv_spatial(const ConvForward& op, const ConvMoments& moments, ConvMath math, Context& context) {
+  const int pairs = count_pairs(ConvForward::kName, op.x, op.w);
+  const ConvSizes z = conv_sizes(
+      ConvForward::kName, op.geometry, pairs, [&](int n) { return op.x[n]; }, [&](int n) { return op.w[n]; },
+      [&](int) -> ConstView { return op.y; });
+  check_extents(ConvForward::kName, op.geometry, z);
+  SpatialParams p = params_of(op.x, op.w, pairs, op.y, z);
+  const auto narrow = [](std::int64_t n) { return static_cast<int>(n); };
+  p.depth = narrow(z.c), p.columns = narrow(z.k);
+  p.in_h = narrow(z.h), p.in_w = narrow(z.w), p.out_h = narrow(z.p), p.out_w = narrow(z.q);
+  p.pad_h = narrow(op.geometry.pad_top), p.pad_w = narrow(op.geometry.pad_left);
+  p.write = {moments.to.as<float>(), moments.y.as<float>(), moments.mean.as<float>(), narrow(z.k)};
+  run_spatial<Direction::kForward>(p, op.y.shape[0], math, ConvForward::kName, context);
+}
+
+void conv_spatial(const ConvInputGrad& op, ConvMath math, Context& context) {
+  const int pairs = count_pairs(ConvInputGrad::kName, op.gy, op.w);
+  const ConvSizes z = conv_sizes(
+      ConvInputGrad::kName, op.geometry, pairs, [&](int) -> ConstView { return op.gx; }, [&](int n) { return op.w[n]; },
+      [&](int n) { return op.gy[n]; });
+  check_extents(ConvInputGrad::kName, op.geometry, z);
+  SpatialParams p = params_of(op.gy, op.w, pairs, op.gx, z);
+  const auto narrow = [](std::int64_t n) { return static_cast<int>(n); };
+  p.depth = narrow(z.k), p.columns = narrow(z.c);
+  p.in_h = narrow(z.p), p.in_w = narrow(z.q), p.out_h = narrow(z.h), p.out_w = narrow(z.w);
+  p.pad_h = 2 - narrow(op.geometry.pad_top), p.pad_w = 2 - narrow(op.geometry.pad_left);
+  run_spatial<Direction::kInputGrad>(p, op.gx.shape[0], math, ConvInputGrad::kName, context);
+}
+
+}  // namespace innerloop::kernels::cuda

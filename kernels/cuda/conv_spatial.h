@@ -1,0 +1,32 @@
+// Our own convolution by tiles of an image: what a block of 3x3 taps reads of its input it reads once.
+//
+// In the implicit GEMM of conv_gemm.cuh each tap gathers its input again, which the second-level cache has to serve nine times; with 16 or
+// 32 output channels there are too few products for each value to hide that. Here a block has a tile of kSpatialRows x kSpatialColumns
+// pixels of one image, lays the input under it and its border down in shared memory, 16 channels at a time, and all nine taps read it there.
+//
+// For: float32 on tensor cores, 3x3, stride 1, dilation 1, one group, channels in fours, and maps that tiles cover without much
+// waste. By shape, alignment and mode alone, never by the number of tasks. The order of a sum: pairs, then 16 channels at a time, then taps.
+#pragma once
+
+#include "kernels/cuda/conv_own.h"
+
+namespace innerloop::kernels::cuda {
+
+inline constexpr int kSpatialRows = 8, kSpatialColumns = 16;
+
+/// Tiles along an axis of a map.
+template <class N>
+constexpr N spatial_tiles(N extent, int tile) {
+  const auto t = static_cast<N>(tile);
+  return (extent + t - 1) / t;
+}
+
+/// Whether conv_own() takes these tiles for an operation whose operands fit each other.
+bool suits_spatial(const ConvForward& op, ConvMath math);
+bool suits_spatial(const ConvInputGrad& op, ConvMath math);
+
+struct ConvMoments;
+void conv_spatial(const ConvForward& op, const ConvMoments& moments, ConvMath math, Context& context);
+void conv_spatial(const ConvInputGrad& op, ConvMath math, Context& context);
+
+}  // namespace innerloop::kernels::cuda
