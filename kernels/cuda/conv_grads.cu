@@ -59,7 +59,7 @@ bool fit_together(const InputGradPlan<float>& input, const WeightGradPlan<float>
 /// The launch, or false where two are needed, or better: tiles of an image (conv_spatial.h) are for maps that fill the device.
 bool run_together(const ConvGrads& op, const WeightStep& step, ConvMath math, Context& context) {
   if (op.input.gx.dtype != DType::kF32 || op.input.gx.shape.numel() == 0 || op.weight.gw.shape.numel() == 0) return false;
-  if (suits_spatial(op.input, math)) return false;
+  if (suits_spatial(op.input, math) || suits_spatial(op.weight, math)) return false;
   const int pairs_input = count_pairs(ConvInputGrad::kName, op.input.gy, op.input.w);
   const int pairs_weight = count_pairs(ConvWeightGrad::kName, op.weight.x, op.weight.gy);
   const InputGradPlan<float> input(op.input, sizes_of(op.input, pairs_input), pairs_input, math, context);

@@ -8,12 +8,12 @@
 
 #include "kernels/cuda/conv_launch.cuh"
 #include "kernels/cuda/conv_moments.cuh"
+#include "kernels/cuda/conv_spatial.cuh"
 
 namespace innerloop::kernels::cuda {
 namespace {
 
-constexpr int kHaloColumns = kSpatialColumns + 2, kTaps = 9;
-constexpr int kHaloPixels = ((kSpatialRows + 2) * kHaloColumns + 7) / 8 * 8;  ///< in whole groups of eight
+constexpr int kTaps = 9;
 /// Elements from a pixel of the halo to the next: the same channel of eight neighbouring pixels, four of them, lies in 32 banks.
 constexpr int kHaloPitch = kTileK + 4;
 
@@ -25,8 +25,8 @@ struct SpatialParams {
   float* out = nullptr;
   std::int64_t out_task = 0;
   int pairs = 1, depth = 0, columns = 0;  ///< channels of the input and of the output
-  int in_h = 0, in_w = 0, out_h = 0, out_w = 0, pad_h = 0, pad_w = 0;
-  int images = 0, tiles_h = 0, tiles_w = 0, tiles_n = 0;
+  SpatialMap map;
+  int images = 0, tiles_n = 0;
   WriteMoments<float> write;
 };
 
@@ -42,21 +42,6 @@ constexpr int kSpatialStage = kHaloPixels * kHaloPitch + kTaps * kTileK * Tile::
 struct SpatialPlace {
   int row, column, image, first_column, task, tile;  ///< tile: counted over the task's images
 };
-
-/// Starts the copies of the input under a tile and its border; zeros outside the image and behind the last channel.
-template <int kThreads>
-__device__ __forceinline__ void load_halo(const SpatialParams& p, const float* image, const SpatialPlace& at, int channel, float* to) {
-  constexpr int kVectors = kTileK / 4;
-  for (int i = static_cast<int>(threadIdx.x); i < kHaloPixels * kVectors; i += kThreads) {
-    // Eight threads copy of pixels n and n + 4, which lie in different banks.
-    const int vector = i % kVectors * 4, q = i / kVectors, pixel = (q & ~7) | (q & 1) << 2 | (q >> 1 & 3);
-    const int y = pixel / kHaloColumns, row = at.row - p.pad_h + y, column = at.column - p.pad_w + pixel - y * kHaloColumns;
-    const bool inside = y < kSpatialRows + 2 && static_cast<unsigned>(row) < static_cast<unsigned>(p.in_h) &&
-                        static_cast<unsigned>(column) < static_cast<unsigned>(p.in_w) && channel + vector < p.depth;
-    async_copy<16>(to + pixel * kHaloPitch + vector, image + (inside ? (row * p.in_w + column) * p.depth + channel + vector : 0),
-                   inside ? 16 : 0);
-  }
-}
 
 /// Starts the copies of the weights of all taps. An input gradient meets them turned about: from the last tap to the first.
 template <class Tile, Direction kDirection>
@@ -88,10 +73,10 @@ __global__ void __launch_bounds__(128 * kWarpsN, kWarpsN == 1 ? 3 : 2)
     return rest;
   };
   SpatialPlace at;
-  at.column = take(p.tiles_w);
-  at.row = take(p.tiles_h);
+  at.column = take(p.map.tiles_w);
+  at.row = take(p.map.tiles_h);
   at.image = take(p.images);
-  at.tile = (at.image * p.tiles_h + at.row) * p.tiles_w + at.column;
+  at.tile = (at.image * p.map.tiles_h + at.row) * p.map.tiles_w + at.column;
   at.first_column = take(p.tiles_n) * Tile::kBlockN;
   at.task = static_cast<int>(block);
   at.row *= kSpatialRows, at.column *= kSpatialColumns;
@@ -103,8 +88,8 @@ __global__ void __launch_bounds__(128 * kWarpsN, kWarpsN == 1 ? 3 : 2)
   const auto load = [&](int stage) {
     const int pair = stage >= chunks ? 1 : 0, channel = (stage - pair * chunks) * kTileK;
     float* const to = shared + stage % 2 * kStage;
-    load_halo<Tile::kThreads>(p, p.a[pair] + at.task * p.a_task[pair] + static_cast<std::int64_t>(at.image) * p.in_h * p.in_w * p.depth,
-                              at, channel, to);
+    load_halo<Tile::kThreads, kHaloPitch, 4>(p.map, p.depth, p.a[pair] + at.task * p.a_task[pair] + at.image * p.map.in_pixels() * p.depth,
+                                             at.row, at.column, channel, to);
     load_weights<Tile, kDirection>(p, p.b[pair] + at.task * p.b_task[pair], at.first_column, channel,
                                    to + kHaloPixels * kHaloPitch);
   };
@@ -129,21 +114,21 @@ __global__ void __launch_bounds__(128 * kWarpsN, kWarpsN == 1 ? 3 : 2)
     __syncthreads();
   }
 
-  float* const out = p.out + at.task * p.out_task + static_cast<std::int64_t>(at.image) * p.out_h * p.out_w * p.columns;
+  float* const out = p.out + at.task * p.out_task + at.image * p.map.out_pixels() * p.columns;
   tile.for_each_run([&](int row, int column, const float(&run)[Tile::kRun]) {
     const int y = at.row + row / kSpatialColumns, x = at.column + row % kSpatialColumns;
-    if (y >= p.out_h || x >= p.out_w || at.first_column + column >= p.columns) return;
+    if (y >= p.map.out_h || x >= p.map.out_w || at.first_column + column >= p.columns) return;
     Together<float, Tile::kRun> sums;
 #pragma unroll
     for (int l = 0; l < Tile::kRun; ++l) sums.v[l] = run[l];
-    store_as(out + (y * p.out_w + x) * p.columns + at.first_column + column, sums);
+    store_as(out + (y * p.map.out_w + x) * p.columns + at.first_column + column, sums);
   });
   if constexpr (kDirection == Direction::kForward) {
     if (p.write.to == nullptr) return;
-    const std::int64_t units = std::int64_t{2} * p.images * p.tiles_h * p.tiles_w;
-    p.write.take_tile(tile, {at.task, at.first_column, p.columns - at.first_column, units, 2 * at.tile, p.out_h - at.row,
-                             p.out_w - at.column, (static_cast<std::int64_t>(at.image) * p.out_h + at.row) * p.out_w + at.column,
-                             p.out_w, static_cast<std::int64_t>(p.images) * p.out_h * p.out_w},
+    const std::int64_t units = std::int64_t{2} * p.images * p.map.tiles_h * p.map.tiles_w;
+    p.write.take_tile(tile, {at.task, at.first_column, p.columns - at.first_column, units, 2 * at.tile, p.map.out_h - at.row,
+                             p.map.out_w - at.column, at.image * p.map.out_pixels() + at.row * p.map.out_w + at.column, p.map.out_w,
+                             p.images * p.map.out_pixels()},
                       shared);
   }
 }
@@ -151,7 +136,7 @@ __global__ void __launch_bounds__(128 * kWarpsN, kWarpsN == 1 ? 3 : 2)
 template <ConvMath kMath, int kWarpsN, Direction kDirection>
 void launch_spatial(const SpatialParams& p, std::int64_t tasks, std::string_view op, Context& context) {
   using Tile = SpatialTile<kMath, kWarpsN, kDirection>;
-  const std::int64_t blocks = tasks * p.images * p.tiles_h * p.tiles_w * p.tiles_n;
+  const std::int64_t blocks = tasks * p.images * p.map.tiles_h * p.map.tiles_w * p.tiles_n;
   IL_CHECK(blocks < std::int64_t{1} << 31, "{}: too many tiles for one launch ({}); lower outer.tasks", op, blocks);
   const int stages = p.pairs > 1 || p.depth > kTileK ? 2 : 1;  // that are in memory together
   const std::size_t moments = p.write.to == nullptr ? 0 : WriteMoments<float>::shared_floats<Tile>();
@@ -162,7 +147,6 @@ void launch_spatial(const SpatialParams& p, std::int64_t tasks, std::string_view
 template <Direction kDirection>
 void run_spatial(SpatialParams& p, std::int64_t tasks, ConvMath math, std::string_view op, Context& context) {
   const bool wide = p.columns > 32;
-  p.tiles_h = spatial_tiles(p.out_h, kSpatialRows), p.tiles_w = spatial_tiles(p.out_w, kSpatialColumns);
   p.tiles_n = spatial_tiles(p.columns, wide ? 64 : 32);
   if (math == ConvMath::kTf32) {
     if (wide) return launch_spatial<ConvMath::kTf32, 2, kDirection>(p, tasks, op, context);
@@ -177,14 +161,6 @@ bool tiles_fit(std::int64_t h, std::int64_t w) {
   const std::int64_t covered = spatial_tiles<std::int64_t>(h, kSpatialRows) * kSpatialRows *
                                spatial_tiles<std::int64_t>(w, kSpatialColumns) * kSpatialColumns;
   return h > 0 && w > 0 && 4 * h * w >= 3 * covered;
-}
-
-bool suits(const ConvGeometry& g, const ConstView& w, const Shape& out, ConvMath math) {
-  const auto small = [](std::int64_t pad) { return pad >= 0 && pad <= 2; };
-  return math != ConvMath::kFp32 && w.dtype == DType::kF32 && w.shape.rank() == 5 && out.rank() == 5 && w.shape[1] == 3 &&
-         w.shape[2] == 3 && g.stride_h == 1 && g.stride_w == 1 && g.dilation_h == 1 && g.dilation_w == 1 && g.groups == 1 &&
-         small(g.pad_top) && small(g.pad_left) && w.shape[3] % 4 == 0 && w.shape[4] % 4 == 0 && w.shape[3] >= 8 &&
-         w.shape[4] >= 8 && tiles_fit(out[2], out[3]);
 }
 
 bool all_aligned(const ConstView (&a)[2], const ConstView (&b)[2], const ConstView& out) {
@@ -205,14 +181,22 @@ SpatialParams params_of(const ConstView (&a)[2], const ConstView (&b)[2], int pa
 
 }  // namespace
 
+bool suits_spatial_tiles(const ConvGeometry& g, const ConstView& w, const Shape& out, ConvMath math) {
+  const auto small = [](std::int64_t pad) { return pad >= 0 && pad <= 2; };
+  return math != ConvMath::kFp32 && w.dtype == DType::kF32 && w.shape.rank() == 5 && out.rank() == 5 && w.shape[1] == 3 &&
+         w.shape[2] == 3 && g.stride_h == 1 && g.stride_w == 1 && g.dilation_h == 1 && g.dilation_w == 1 && g.groups == 1 &&
+         small(g.pad_top) && small(g.pad_left) && w.shape[3] % 4 == 0 && w.shape[4] % 4 == 0 && w.shape[3] >= 8 &&
+         w.shape[4] >= 8 && tiles_fit(out[2], out[3]);
+}
+
 bool suits_spatial(const ConvForward& op, ConvMath math) {
-  return suits(op.geometry, op.w[0], op.y.shape, math) && all_aligned(op.x, op.w, op.y);
+  return suits_spatial_tiles(op.geometry, op.w[0], op.y.shape, math) && all_aligned(op.x, op.w, op.y);
 }
 
 bool suits_spatial(const ConvInputGrad& op, ConvMath math) {
   // Of a gradient that adds tasks up a block would have to take one after another.
   const std::int64_t tasks = std::max({op.gy[0].shape[0], op.w[0].shape[0], op.gy[1] ? op.gy[1].shape[0] : 1, op.w[1] ? op.w[1].shape[0] : 1});
-  return suits(op.geometry, op.w[0], op.gx.shape, math) && op.gx.shape[0] == tasks && all_aligned(op.gy, op.w, op.gx);
+  return suits_spatial_tiles(op.geometry, op.w[0], op.gx.shape, math) && op.gx.shape[0] == tasks && all_aligned(op.gy, op.w, op.gx);
 }
 
 void conv_spatial(const ConvForward& op, const ConvMoments& moments, ConvMath math, Context& context) {
@@ -224,8 +208,7 @@ void conv_spatial(const ConvForward& op, const ConvMoments& moments, ConvMath ma
   SpatialParams p = params_of(op.x, op.w, pairs, op.y, z);
   const auto narrow = [](std::int64_t n) { return static_cast<int>(n); };
   p.depth = narrow(z.c), p.columns = narrow(z.k);
-  p.in_h = narrow(z.h), p.in_w = narrow(z.w), p.out_h = narrow(z.p), p.out_w = narrow(z.q);
-  p.pad_h = narrow(op.geometry.pad_top), p.pad_w = narrow(op.geometry.pad_left);
+  p.map = SpatialMap(z.h, z.w, z.p, z.q, op.geometry.pad_top, op.geometry.pad_left);
   p.write = {moments.to.as<float>(), moments.y.as<float>(), moments.mean.as<float>(), narrow(z.k)};
   run_spatial<Direction::kForward>(p, op.y.shape[0], math, ConvForward::kName, context);
 }
@@ -239,8 +222,7 @@ void conv_spatial(const ConvInputGrad& op, ConvMath math, Context& context) {
   SpatialParams p = params_of(op.gy, op.w, pairs, op.gx, z);
   const auto narrow = [](std::int64_t n) { return static_cast<int>(n); };
   p.depth = narrow(z.k), p.columns = narrow(z.c);
-  p.in_h = narrow(z.p), p.in_w = narrow(z.q), p.out_h = narrow(z.h), p.out_w = narrow(z.w);
-  p.pad_h = 2 - narrow(op.geometry.pad_top), p.pad_w = 2 - narrow(op.geometry.pad_left);
+  p.map = SpatialMap(z.p, z.q, z.h, z.w, 2 - op.geometry.pad_top, 2 - op.geometry.pad_left);
   run_spatial<Direction::kInputGrad>(p, op.gx.shape[0], math, ConvInputGrad::kName, context);
 }
 

@@ -5,7 +5,8 @@
 // pixels of one image, lays the input under it and its border down in shared memory, 16 channels at a time, and all nine taps read it there.
 //
 // For: float32 on tensor cores, 3x3, stride 1, dilation 1, one group, channels in fours, and maps that tiles cover without much
-// waste. By shape, alignment and mode alone, never by the number of tasks. The order of a sum: pairs, then 16 channels at a time, then taps.
+// waste. By shape, alignment and mode alone, never by the number of tasks. The order of a sum over channels and taps: pairs, then 16
+// channels at a time, then taps; over pixels: parts of a task's tiles, then tiles, then pairs.
 #pragma once
 
 #include "kernels/cuda/conv_own.h"
@@ -24,9 +25,15 @@ constexpr N spatial_tiles(N extent, int tile) {
 /// Whether conv_own() takes these tiles for an operation whose operands fit each other.
 bool suits_spatial(const ConvForward& op, ConvMath math);
 bool suits_spatial(const ConvInputGrad& op, ConvMath math);
+bool suits_spatial(const ConvWeightGrad& op, ConvMath math);
+/// What the three ask in common, of weights w [T|1, 3, 3, C, K] and the map `out` that is tiled.
+bool suits_spatial_tiles(const ConvGeometry& geometry, const ConstView& w, const Shape& out, ConvMath math);
 
 struct ConvMoments;
+struct WeightStep;
 void conv_spatial(const ConvForward& op, const ConvMoments& moments, ConvMath math, Context& context);
 void conv_spatial(const ConvInputGrad& op, ConvMath math, Context& context);
+/// With a step, op.gw takes the weights after it (conv_step.h).
+void conv_spatial(const ConvWeightGrad& op, const WeightStep& step, ConvMath math, Context& context);
 
 }  // namespace innerloop::kernels::cuda

@@ -1,12 +1,6 @@
 // A block's tile of the output on tensor cores: 32 x 32 sums a warp, in m16n8k8 products of TF32 operands.
 //
-//   kTf32     each operand is rounded to TF32
-//   kTf32x3   each operand is split into a TF32 part and the TF32 of what remains, together its 24 bits but for the
-//             last; three of the four products are taken, the small ones first. The tensor core truncates as it adds,
-//             which would drift with the length of the sum; so the three products of each step of eight k start from
-//             zero, and their sum is added to the accumulator by an ordinary addition, rounded to nearest.
-//
-// An infinite operand has no remainder and makes a NaN in kTf32x3, where multiply-adds may keep the infinity.
+// How operands are rounded or split, and products summed: mma_split.cuh.
 //
 // Fragments are read one float at a time straight from the staged tiles, in either layout without bank conflicts
 // (conv_load.cuh), and split in registers. A warp reads 32 + 32 values for 1024 products of each k.
@@ -16,7 +10,7 @@
 
 #include "kernels/cuda/conv_load.cuh"
 #include "kernels/cuda/conv_own.h"
-#include "kernels/cuda/mma.cuh"
+#include "kernels/cuda/mma_split.cuh"
 
 namespace innerloop::kernels::cuda {
 
@@ -62,7 +56,7 @@ class MmaTile {
     // One step at a time where operands are split: fetching ahead into the second would spill its 24 parts.
 #pragma unroll(kSplit ? 1 : kTileK / 8)
     for (int k = 0; k < kTileK; k += 8) {
-      Parts<MmaTf32B, 2> b[kOwnN];
+      TfParts<MmaTf32B, kSplit> b[kOwnN];
 #pragma unroll
       for (int j = 0; j < kOwnN; ++j) {
 #pragma unroll
@@ -72,10 +66,10 @@ class MmaTile {
       }
 #pragma unroll
       for (int i = 0; i < kOwnM; ++i) {
-        Parts<MmaTf32A, 4> a;
+        TfParts<MmaTf32A, kSplit> a;
 #pragma unroll
         for (int r = 0; r < 4; ++r) a.set(r, left(i * 16 + tf32_a_row(0, r), k + tf32_a_k(0, r)));
-        multiply_row(a, b, sum_[i]);
+        multiply_row<kSplit>(a, b, sum_[i]);
       }
     }
   }
@@ -100,41 +94,6 @@ class MmaTile {
   }
 
  private:
-  /// An operand's registers; `low` is what the rounding of `high` left.
-  template <class Fragment, int kCount>
-  struct Parts {
-    Fragment high, low;
-    __device__ __forceinline__ void set(int r, float value) {
-      high.r[r] = to_tf32(value);
-      if constexpr (kSplit) low.r[r] = to_tf32(value - __uint_as_float(high.r[r]));
-    }
-  };
-
-  /// One row of products, two at a time: neither waits for the other, and more would not fit the registers.
-  static __device__ __forceinline__ void multiply_row(const Parts<MmaTf32A, 4>& a, const Parts<MmaTf32B, 2> (&b)[kOwnN],
-                                                      MmaAccumulator (&sum)[kOwnN]) {
-    if constexpr (kSplit) {
-#pragma unroll
-      for (int j = 0; j < kOwnN; j += 2) {
-        MmaAccumulator step[2] = {};
-#pragma unroll
-        for (int l = 0; l < 2; ++l) mma_tf32(step[l], a.low, b[j + l].high);
-#pragma unroll
-        for (int l = 0; l < 2; ++l) mma_tf32(step[l], a.high, b[j + l].low);
-#pragma unroll
-        for (int l = 0; l < 2; ++l) mma_tf32(step[l], a.high, b[j + l].high);
-#pragma unroll
-        for (int l = 0; l < 2; ++l) {
-#pragma unroll
-          for (int r = 0; r < 4; ++r) sum[j + l].r[r] += step[l].r[r];
-        }
-      }
-    } else {
-#pragma unroll
-      for (int j = 0; j < kOwnN; ++j) mma_tf32(sum[j], a.high, b[j].high);
-    }
-  }
-
   int lane_, row_, column_;
   int left_, right_;  ///< the offsets of the lane's first elements at k = 0
   MmaAccumulator sum_[kOwnM][kOwnN];

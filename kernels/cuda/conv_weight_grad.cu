@@ -1,5 +1,6 @@
 #include "kernels/cuda/conv_weight_grad.cuh"
 
+#include "kernels/cuda/conv_spatial.h"
 #include "kernels/cuda/dispatch.h"
 
 namespace innerloop::kernels::cuda {
@@ -19,6 +20,7 @@ void conv_own(const ConvWeightGrad& op, const WeightStep& step, ConvMath math, C
   if (op.gw.shape.numel() == 0) return;
   const int pairs = count_pairs(ConvWeightGrad::kName, op.x, op.gy);
   const ConvSizes z = sizes_of(op, pairs);
+  if (suits_spatial(op, math)) return conv_spatial(op, step, math, context);
   with_float(op.gw.dtype, ConvWeightGrad::kName, [&]<class T>(T) {
     WeightGradPlan<T> plan(op, step, z, pairs, math, context);
     with_tile<T, Major::kAcrossK, Major::kAcrossK>(plan.choice, [&]<class Tile, int kVectorA, int kVectorB>() {

@@ -29,6 +29,8 @@ std::vector<StepCase> cases() {
       {"many tasks, each of whose sums one block takes in pieces", 264, 1, 17, 16, 4, 4, Pool::kNone, false, false},
       {"odd channels, no scale, no pool", 2, 2, 6, 7, 3, 5, Pool::kNone, false},
       {"a norm in parts", 1, 2, 48, 46, 4, 8},
+      {"tiles of an image", 2, 3, 16, 16, 16, 36},
+      {"tiles of an image in parts", 1, 9, 16, 15, 8, 8},
       {"moments of images", 3, 2, 17, 16, 1, 40, Pool::kMax2x2, true, false, false},
       {"moments of images in colour, no scale, no pool", 2, 3, 10, 12, 3, 5, Pool::kNone, false, false, false},
   };
