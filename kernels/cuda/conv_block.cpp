@@ -2,6 +2,7 @@
 // that it reads y, and ty, for its outputs alone. A block of images has kernels of its own (block_of_images.h).
 #include "kernels/cuda/block_of_images.h"
 #include "kernels/cuda/conv_engine.h"
+#include "kernels/cuda/conv_made.h"
 #include "kernels/cuda/conv_moments.h"
 #include "kernels/tangent_convolution.h"
 #include "kernels/temporary.h"
@@ -36,7 +37,7 @@ void run_here(const ConvBlockForward& k, Context& context) {
 
 void run_here(const ConvBlockGrad& k, Context& context) {
   if (!k.y) return block_of_images(k, {}, {}, context);
-  compose(k, context);
+  if (!run_made(k, {}, {}, context)) compose(k, context);
 }
 
 void run_here(const ConvBlockJvp& k, Context& context) {
@@ -54,7 +55,7 @@ void run_here(const ConvBlockJvp& k, Context& context) {
 
 void run_here(const ConvBlockGradJvp& k, Context& context) {
   if (!k.y) return block_of_images(k, {}, {}, context);
-  compose(k, context);
+  if (!run_made(k, {}, {}, context)) compose(k, context);
 }
 
 IL_REGISTER_KERNEL(ConvBlockForward);

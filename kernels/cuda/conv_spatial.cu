@@ -7,8 +7,8 @@
 #include <algorithm>
 
 #include "kernels/cuda/conv_launch.cuh"
+#include "kernels/cuda/conv_made.cuh"
 #include "kernels/cuda/conv_moments.cuh"
-#include "kernels/cuda/conv_spatial.cuh"
 
 namespace innerloop::kernels::cuda {
 namespace {
@@ -17,7 +17,8 @@ constexpr int kTaps = 9;
 /// Elements from a pixel of the halo to the next: the same channel of eight neighbouring pixels, four of them, lies in 32 banks.
 constexpr int kHaloPitch = kTileK + 4;
 
-enum class Direction { kForward, kInputGrad };
+/// kInputGradMade: of a gy that the loader makes (conv_made.h).
+enum class Direction { kForward, kInputGrad, kInputGradMade };
 
 struct SpatialParams {
   const float *a[2] = {}, *b[2] = {};
@@ -28,6 +29,7 @@ struct SpatialParams {
   SpatialMap map;
   int images = 0, tiles_n = 0;
   WriteMoments<float> write;
+  MadeOperand made;  ///< in place of a
 };
 
 template <ConvMath kMath, int kWarpsN, Direction kDirection>
@@ -59,8 +61,17 @@ __device__ __forceinline__ void load_weights(const SpatialParams& p, const float
   }
 }
 
+/// Blocks on a multiprocessor, as its shared memory has room for them.
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 900
+template <int kWarpsN>
+inline constexpr int kSpatialBlocks = kWarpsN == 1 ? 2 : 1;
+#else
+template <int kWarpsN>
+inline constexpr int kSpatialBlocks = kWarpsN == 1 ? 3 : 2;
+#endif
+
 template <ConvMath kMath, int kWarpsN, Direction kDirection>
-__global__ void __launch_bounds__(128 * kWarpsN, kWarpsN == 1 ? 3 : 2)
+__global__ void __launch_bounds__(128 * kWarpsN, kSpatialBlocks<kWarpsN>)
     conv_spatial_kernel(const __grid_constant__ SpatialParams p) {
   using Tile = SpatialTile<kMath, kWarpsN, kDirection>;
   constexpr int kStage = kSpatialStage<Tile>;
@@ -88,8 +99,16 @@ __global__ void __launch_bounds__(128 * kWarpsN, kWarpsN == 1 ? 3 : 2)
   const auto load = [&](int stage) {
     const int pair = stage >= chunks ? 1 : 0, channel = (stage - pair * chunks) * kTileK;
     float* const to = shared + stage % 2 * kStage;
-    load_halo<Tile::kThreads, kHaloPitch, 4>(p.map, p.depth, p.a[pair] + at.task * p.a_task[pair] + at.image * p.map.in_pixels() * p.depth,
-                                             at.row, at.column, channel, to);
+    if constexpr (kDirection == Direction::kInputGradMade) {
+      if (pair == 0 && p.made.lines == kTangentGradLines) {
+        make_halo<true, Tile::kThreads, kHaloPitch, 4>(p.map, p.made, at.task, at.image, at.row, at.column, channel, to);
+      } else {
+        make_halo<false, Tile::kThreads, kHaloPitch, 4>(p.map, p.made, at.task, at.image, at.row, at.column, channel, to);
+      }
+    } else {
+      load_halo<Tile::kThreads, kHaloPitch, 4>(
+          p.map, p.depth, p.a[pair] + at.task * p.a_task[pair] + at.image * p.map.in_pixels() * p.depth, at.row, at.column, channel, to);
+    }
     load_weights<Tile, kDirection>(p, p.b[pair] + at.task * p.b_task[pair], at.first_column, channel,
                                    to + kHaloPixels * kHaloPitch);
   };
@@ -133,27 +152,36 @@ __global__ void __launch_bounds__(128 * kWarpsN, kWarpsN == 1 ? 3 : 2)
   }
 }
 
-template <ConvMath kMath, int kWarpsN, Direction kDirection>
-void launch_spatial(const SpatialParams& p, std::int64_t tasks, std::string_view op, Context& context) {
-  using Tile = SpatialTile<kMath, kWarpsN, kDirection>;
-  const std::int64_t blocks = tasks * p.images * p.map.tiles_h * p.map.tiles_w * p.tiles_n;
-  IL_CHECK(blocks < std::int64_t{1} << 31, "{}: too many tiles for one launch ({}); lower outer.tasks", op, blocks);
+/// Dynamic shared memory of a block, in bytes.
+template <class Tile>
+std::size_t spatial_shared(const SpatialParams& p) {
   const int stages = p.pairs > 1 || p.depth > kTileK ? 2 : 1;  // that are in memory together
   const std::size_t moments = p.write.to == nullptr ? 0 : WriteMoments<float>::shared_floats<Tile>();
-  launch(conv_spatial_kernel<kMath, kWarpsN, kDirection>, dim3(static_cast<unsigned>(blocks)), dim3(Tile::kThreads),
-         std::max<std::size_t>(static_cast<std::size_t>(stages) * kSpatialStage<Tile>, moments) * sizeof(float), stream_of(context), p);
+  return std::max<std::size_t>(static_cast<std::size_t>(stages) * kSpatialStage<Tile>, moments) * sizeof(float);
+}
+
+template <ConvMath kMath, int kWarpsN, Direction kDirection>
+void launch_spatial(SpatialParams& p, std::int64_t tasks, std::string_view op, Context& context) {
+  using Tile = SpatialTile<kMath, kWarpsN, kDirection>;
+  p.tiles_n = spatial_tiles(p.columns, Tile::kBlockN);
+  const std::int64_t blocks = tasks * p.images * p.map.tiles_h * p.map.tiles_w * p.tiles_n;
+  IL_CHECK(blocks < std::int64_t{1} << 31, "{}: too many tiles for one launch ({}); lower outer.tasks", op, blocks);
+  launch(conv_spatial_kernel<kMath, kWarpsN, kDirection>, dim3(static_cast<unsigned>(blocks)), dim3(Tile::kThreads), spatial_shared<Tile>(p),
+         stream_of(context), p);
+}
+
+template <ConvMath kMath, Direction kDirection>
+void run_wide_or_narrow(SpatialParams& p, std::int64_t tasks, std::string_view op, Context& context) {
+  // 64 channels want more shared memory than some devices have. No bit shows which it was.
+  if (p.columns > 32 && spatial_shared<SpatialTile<kMath, 2, kDirection>>(p) <= device_of(context).shared_per_block())
+    return launch_spatial<kMath, 2, kDirection>(p, tasks, op, context);
+  launch_spatial<kMath, 1, kDirection>(p, tasks, op, context);
 }
 
 template <Direction kDirection>
 void run_spatial(SpatialParams& p, std::int64_t tasks, ConvMath math, std::string_view op, Context& context) {
-  const bool wide = p.columns > 32;
-  p.tiles_n = spatial_tiles(p.columns, wide ? 64 : 32);
-  if (math == ConvMath::kTf32) {
-    if (wide) return launch_spatial<ConvMath::kTf32, 2, kDirection>(p, tasks, op, context);
-    return launch_spatial<ConvMath::kTf32, 1, kDirection>(p, tasks, op, context);
-  }
-  if (wide) return launch_spatial<ConvMath::kTf32x3, 2, kDirection>(p, tasks, op, context);
-  launch_spatial<ConvMath::kTf32x3, 1, kDirection>(p, tasks, op, context);
+  if (math == ConvMath::kTf32) return run_wide_or_narrow<ConvMath::kTf32, kDirection>(p, tasks, op, context);
+  run_wide_or_narrow<ConvMath::kTf32x3, kDirection>(p, tasks, op, context);
 }
 
 /// A map of h x w outputs, of which tiles compute more than a quarter for nothing, is left to the implicit GEMM.
@@ -213,17 +241,31 @@ void conv_spatial(const ConvForward& op, const ConvMoments& moments, ConvMath ma
   run_spatial<Direction::kForward>(p, op.y.shape[0], math, ConvForward::kName, context);
 }
 
-void conv_spatial(const ConvInputGrad& op, ConvMath math, Context& context) {
-  const int pairs = count_pairs(ConvInputGrad::kName, op.gy, op.w);
+namespace {
+
+/// Everything but where gy comes from.
+SpatialParams input_grad_params(const ConvInputGrad& op, int pairs) {
   const ConvSizes z = conv_sizes(
       ConvInputGrad::kName, op.geometry, pairs, [&](int) -> ConstView { return op.gx; }, [&](int n) { return op.w[n]; },
       [&](int n) { return op.gy[n]; });
   check_extents(ConvInputGrad::kName, op.geometry, z);
   SpatialParams p = params_of(op.gy, op.w, pairs, op.gx, z);
-  const auto narrow = [](std::int64_t n) { return static_cast<int>(n); };
-  p.depth = narrow(z.k), p.columns = narrow(z.c);
+  p.depth = static_cast<int>(z.k), p.columns = static_cast<int>(z.c);
   p.map = SpatialMap(z.p, z.q, z.h, z.w, 2 - op.geometry.pad_top, 2 - op.geometry.pad_left);
+  return p;
+}
+
+}  // namespace
+
+void conv_spatial(const ConvInputGrad& op, ConvMath math, Context& context) {
+  SpatialParams p = input_grad_params(op, count_pairs(ConvInputGrad::kName, op.gy, op.w));
   run_spatial<Direction::kInputGrad>(p, op.gx.shape[0], math, ConvInputGrad::kName, context);
+}
+
+void conv_spatial(const ConvInputGrad& op, const MadeGradient& gy, ConvMath math, Context& context) {
+  SpatialParams p = input_grad_params(op, count_pairs(ConvInputGrad::kName, op.gy, op.w));
+  p.made = MadeOperand(gy);
+  run_spatial<Direction::kInputGradMade>(p, op.gx.shape[0], math, ConvInputGrad::kName, context);
 }
 
 }  // namespace innerloop::kernels::cuda

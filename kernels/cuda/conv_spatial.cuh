@@ -10,6 +10,14 @@ namespace innerloop::kernels::cuda {
 
 inline constexpr int kHaloColumns = kSpatialColumns + 2, kHaloRows = kSpatialRows + 2;
 inline constexpr int kHaloPixels = (kHaloRows * kHaloColumns + 7) / 8 * 8;  ///< in whole groups of eight
+inline constexpr int kTilePixels = kSpatialRows * kSpatialColumns;
+
+/// The q-th pixel of the halo to be filled. Eight threads fill two pixels together, kApart from each other, which is such that their
+/// banks differ.
+template <int kApart>
+__device__ __forceinline__ int halo_pixel(int q) {
+  return q / (2 * kApart) * (2 * kApart) + q % 2 * kApart + q / 2 % kApart;
+}
 
 /// The map that tiles lie on, and the one that it is made of: output (i, j) meets inputs (i - pad_h + 0, 1, 2; j - pad_w + 0, 1, 2).
 struct SpatialMap {
@@ -32,16 +40,14 @@ struct SpatialMap {
 };
 
 /// Starts the copies of kTileK channels from `channel` on, of `channels` that an image has, under the tile at (row, column) and its
-/// border; zeros outside the image and behind the last channel. A pixel of the halo begins kPitch floats behind the one before. Eight
-/// threads copy together of two pixels, kApart from each other, which is such that their banks differ.
+/// border; zeros outside the image and behind the last channel. A pixel of the halo begins kPitch floats behind the one before.
 template <int kThreads, int kPitch, int kApart>
 __device__ __forceinline__ void load_halo(const SpatialMap& map, int channels, const float* image, int row, int column, int channel,
                                           float* to) {
   static_assert(kTileK == 16 && kApart * kPitch % 32 == 16);
   constexpr int kVectors = kTileK / 4;
   for (int i = static_cast<int>(threadIdx.x); i < kHaloPixels * kVectors; i += kThreads) {
-    const int vector = i % kVectors * 4, q = i / kVectors;
-    const int pixel = q / (2 * kApart) * (2 * kApart) + q % 2 * kApart + q / 2 % kApart;
+    const int vector = i % kVectors * 4, pixel = halo_pixel<kApart>(i / kVectors);
     const int i_h = pixel / kHaloColumns, y = row - map.pad_h + i_h, x = column - map.pad_w + pixel - i_h * kHaloColumns;
     const bool inside = i_h < kHaloRows && static_cast<unsigned>(y) < static_cast<unsigned>(map.in_h) &&
                         static_cast<unsigned>(x) < static_cast<unsigned>(map.in_w) && channel + vector < channels;

@@ -30,10 +30,15 @@ bool suits_spatial(const ConvWeightGrad& op, ConvMath math);
 bool suits_spatial_tiles(const ConvGeometry& geometry, const ConstView& w, const Shape& out, ConvMath math);
 
 struct ConvMoments;
+struct MadeGradient;
 struct WeightStep;
 void conv_spatial(const ConvForward& op, const ConvMoments& moments, ConvMath math, Context& context);
 void conv_spatial(const ConvInputGrad& op, ConvMath math, Context& context);
 /// With a step, op.gw takes the weights after it (conv_step.h).
 void conv_spatial(const ConvWeightGrad& op, const WeightStep& step, ConvMath math, Context& context);
+
+/// With a gy that the loaders make (conv_made.h): of op.gy the shapes alone matter.
+void conv_spatial(const ConvInputGrad& op, const MadeGradient& gy, ConvMath math, Context& context);
+void conv_spatial(const ConvWeightGrad& op, const WeightStep& step, const MadeGradient& gy, ConvMath math, Context& context);
 
 }  // namespace innerloop::kernels::cuda

@@ -8,7 +8,7 @@
 #include <algorithm>
 
 #include "kernels/cuda/conv_launch.cuh"
-#include "kernels/cuda/conv_spatial.cuh"
+#include "kernels/cuda/conv_made.cuh"
 #include "kernels/cuda/conv_weight_grad.cuh"
 
 namespace innerloop::kernels::cuda {
@@ -16,7 +16,7 @@ namespace {
 
 /// Elements from a pixel of the halo to the next: of four neighbouring pixels the same eight channels lie in 32 banks.
 constexpr int kWeightPitch = kTileK + 8;
-constexpr int kTilePixels = kSpatialRows * kSpatialColumns, kRowTaps = 3;
+constexpr int kRowTaps = 3;
 
 struct SpatialWeightParams {
   const float *x[2] = {}, *gy[2] = {};
@@ -29,6 +29,7 @@ struct SpatialWeightParams {
   unsigned* tickets = nullptr;
   const float* from = nullptr;  ///< the step's parameters; null: none
   float rate = 0;
+  MadeOperand made;  ///< in place of gy, where the kernel makes it
 };
 
 template <int kWarpsN>
@@ -71,7 +72,7 @@ __device__ __forceinline__ void multiply_tile(const float* halo, const float* gy
   }
 }
 
-template <ConvMath kMath, int kWarpsN>
+template <ConvMath kMath, int kWarpsN, bool kMade>
 __global__ void __launch_bounds__(96 * kWarpsN, kWarpsN == 1 ? 3 : 2)
     conv_spatial_weight_kernel(const __grid_constant__ SpatialWeightParams p) {
   constexpr int kWidth = 32 * kWarpsN, kThreads = 96 * kWarpsN, kStage = kWeightStage<kWarpsN>;
@@ -95,8 +96,16 @@ __global__ void __launch_bounds__(96 * kWarpsN, kWarpsN == 1 ? 3 : 2)
     float* const to = shared + stage % 2 * kStage;
     load_halo<kThreads, kWeightPitch, 2>(p.map, p.channels, p.x[pair] + task * p.x_task[pair] + image * p.map.in_pixels() * p.channels,
                                          row, at, first_c, to);
-    load_tile<kWidth, kThreads>(p, p.gy[pair] + task * p.gy_task[pair] + image * p.map.out_pixels() * p.filters, row, at, first_k,
-                                to + kHaloPixels * kWeightPitch);
+    float* const to_gy = to + kHaloPixels * kWeightPitch;
+    if constexpr (kMade) {
+      if (pair == 0 && p.made.lines == kTangentGradLines) {
+        make_tile<true, kWidth, kThreads>(p.map, p.made, task, image, row, at, first_k, to_gy);
+      } else {
+        make_tile<false, kWidth, kThreads>(p.map, p.made, task, image, row, at, first_k, to_gy);
+      }
+    } else {
+      load_tile<kWidth, kThreads>(p, p.gy[pair] + task * p.gy_task[pair] + image * p.map.out_pixels() * p.filters, row, at, first_k, to_gy);
+    }
   };
   MmaAccumulator sum[kRowTaps][4] = {};
   if (total > 0) load(0);
@@ -145,11 +154,11 @@ __global__ void __launch_bounds__(96 * kWarpsN, kWarpsN == 1 ? 3 : 2)
   }
 }
 
-template <ConvMath kMath, int kWarpsN>
+template <bool kMade, ConvMath kMath, int kWarpsN>
 void launch_weight(const SpatialWeightParams& p, std::int64_t tasks, Context& context) {
   const std::int64_t blocks = tasks * p.parts * p.tiles_n * p.chunks;
   IL_CHECK(blocks < std::int64_t{1} << 31, "{}: too many tiles for one launch ({}); lower outer.tasks", ConvWeightGrad::kName, blocks);
-  launch(conv_spatial_weight_kernel<kMath, kWarpsN>, dim3(static_cast<unsigned>(blocks)), dim3(96 * kWarpsN),
+  launch(conv_spatial_weight_kernel<kMath, kWarpsN, kMade>, dim3(static_cast<unsigned>(blocks)), dim3(96 * kWarpsN),
          2 * kWeightStage<kWarpsN> * sizeof(float), stream_of(context), p);
 }
 
@@ -165,7 +174,10 @@ bool suits_spatial(const ConvWeightGrad& op, ConvMath math) {
          aligned(op.x[1]) && aligned(op.gy[0]) && aligned(op.gy[1]) && aligned(op.gw) && tasks * places(op.gw.shape) <= CudaDevice::kTickets;
 }
 
-void conv_spatial(const ConvWeightGrad& op, const WeightStep& step, ConvMath math, Context& context) {
+namespace {
+
+template <bool kMade>
+void run_weight(const ConvWeightGrad& op, const WeightStep& step, const MadeOperand& made, ConvMath math, Context& context) {
   constexpr std::int64_t kTilesPart = 8, kMostParts = 64;
   const int pairs = count_pairs(ConvWeightGrad::kName, op.x, op.gy);
   const ConvSizes z = sizes_of(op, pairs);
@@ -185,15 +197,26 @@ void conv_spatial(const ConvWeightGrad& op, const WeightStep& step, ConvMath mat
   p.tiles_n = spatial_tiles(p.filters, wide ? 64 : 32), p.chunks = spatial_tiles(p.channels, kTileK);
   p.out = op.gw.as<float>(), p.tickets = tickets_of(context);
   p.from = step.from.as<float>(), p.rate = static_cast<float>(step.rate);
+  p.made = made;
   std::shared_ptr<void> scratch;
   if (p.parts > 1) scratch = context.arena().allocate(static_cast<std::size_t>(tasks * p.parts * z.w_size()) * sizeof(float));
   p.partials = static_cast<float*>(scratch.get());
   if (math == ConvMath::kTf32) {
-    if (wide) return launch_weight<ConvMath::kTf32, 2>(p, tasks, context);
-    return launch_weight<ConvMath::kTf32, 1>(p, tasks, context);
+    if (wide) return launch_weight<kMade, ConvMath::kTf32, 2>(p, tasks, context);
+    return launch_weight<kMade, ConvMath::kTf32, 1>(p, tasks, context);
   }
-  if (wide) return launch_weight<ConvMath::kTf32x3, 2>(p, tasks, context);
-  launch_weight<ConvMath::kTf32x3, 1>(p, tasks, context);
+  if (wide) return launch_weight<kMade, ConvMath::kTf32x3, 2>(p, tasks, context);
+  launch_weight<kMade, ConvMath::kTf32x3, 1>(p, tasks, context);
+}
+
+}  // namespace
+
+void conv_spatial(const ConvWeightGrad& op, const WeightStep& step, ConvMath math, Context& context) {
+  run_weight<false>(op, step, {}, math, context);
+}
+
+void conv_spatial(const ConvWeightGrad& op, const WeightStep& step, const MadeGradient& gy, ConvMath math, Context& context) {
+  run_weight<true>(op, step, MadeOperand(gy), math, context);
 }
 
 }  // namespace innerloop::kernels::cuda

@@ -69,6 +69,7 @@ CudaDevice::CudaDevice() : host_access_(asked_host_access()) {
   name_ = properties.name;
   architecture_ = properties.major * 10 + properties.minor;
   multiprocessors_ = properties.multiProcessorCount;
+  shared_per_block_ = properties.sharedMemPerBlockOptin;
   IL_CHECK(architecture_ >= kOldestArchitecture,
            "device cuda: {} is a compute capability {}.{} device and the kernels need 8.0 or newer; use --device cpu",
            name_, properties.major, properties.minor);

@@ -45,6 +45,8 @@ class CudaDevice final : public Device {
   /// Compute capability times ten: 90 for an H100.
   int architecture() const { return architecture_; }
   int multiprocessors() const { return multiprocessors_; }
+  /// Bytes of shared memory that a block may have when it asks.
+  std::size_t shared_per_block() const { return shared_per_block_; }
   /// kTickets counters for launches whose last block joins what the others left (tickets.cuh). They are 0 between launches,
   /// and the launches of a device follow one another, so all use the same ones.
   unsigned* tickets() const { return static_cast<unsigned*>(tickets_.data()); }
@@ -58,6 +60,7 @@ class CudaDevice final : public Device {
 
   std::string name_;
   int architecture_ = 0, multiprocessors_ = 0;
+  std::size_t shared_per_block_ = 0;
   HostAccess host_access_ = HostAccess::kNo;
   cudaStream_t stream_ = nullptr;
   DeviceBuffer tickets_;
@@ -71,7 +74,9 @@ class CudaDevice final : public Device {
 /// The stream that the kernels of `context` go to.
 inline cudaStream_t stream_of(Context& context) { return static_cast<cudaStream_t>(context.device()->stream()); }
 
+inline const CudaDevice& device_of(Context& context) { return *static_cast<const CudaDevice*>(context.device()); }
+
 /// The tickets of the device of `context`: CudaDevice::kTickets of them.
-inline unsigned* tickets_of(Context& context) { return static_cast<CudaDevice*>(context.device())->tickets(); }
+inline unsigned* tickets_of(Context& context) { return device_of(context).tickets(); }
 
 }  // namespace innerloop::kernels::cuda

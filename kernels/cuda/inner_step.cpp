@@ -6,6 +6,7 @@
 
 #include "kernels/cuda/block_of_images.h"
 #include "kernels/cuda/conv_engine.h"
+#include "kernels/cuda/conv_made.h"
 #include "kernels/cuda/conv_step.h"
 #include "kernels/cuda/norm_step.h"
 #include "kernels/temporary.h"
@@ -33,6 +34,7 @@ void run_here(const ConvBlockStep& k, Context& context) {
   }
   if (conv_engine() != ConvEngine::kOwn) return compose(k, context);
   check(k);
+  if (run_made(g, {g.w, k.rate}, norm, context)) return;
   const Temporary gy = like(g.y, context);
   run(NormGradStep{{g.pool, g.y, g.mean, g.rstd, g.gamma, g.choice, g.gp, gy.view(), g.ggamma, g.gbeta},
                    norm},
@@ -52,6 +54,7 @@ void run_here(const ConvBlockStepJvp& k, Context& context) {
   }
   if (conv_engine() != ConvEngine::kOwn) return compose(k, context);
   check(k);
+  if (run_made(g, {g.tw, k.rate}, norm, context)) return;
   const bool second_w = static_cast<bool>(g.tgx), second_x = static_cast<bool>(g.tx);
   // gy again, for the second pairs alone.
   std::optional<Temporary> gy;

@@ -19,6 +19,13 @@ inline bool can_be_vectors(std::initializer_list<ConstView> operands, std::size_
   return true;
 }
 
+/// Throws unless `constants` are `lines` lines for each task of y.
+inline void check_constants(std::string_view op, const ConstView& constants, const ConstView& y, std::int64_t lines) {
+  IL_CHECK(constants.dtype == y.dtype && y.shape.rank() == 5 && constants.shape == Shape({y.shape[0], lines, y.shape[4]}),
+           "{}: constants {} ({}) for {}; {} lines a task are needed", op, constants.shape.to_string(), name_of(constants.dtype),
+           y.shape.to_string(), lines);
+}
+
 /// Calls f(T{}, width, side) with integral constants for the two numbers. `operands`: those with an element for each pixel or
 /// window.
 template <class F>

@@ -113,7 +113,7 @@ template <class T_, int kWidth_, int kSide>
 struct MomentsForwardPass : ForwardPass<T_, kWidth_, kSide> {
   using T = T_;
   using Base = ForwardPass<T_, kWidth_, kSide>;
-  static constexpr int kWidth = kWidth_, kUnroll = sizeof(T) == 8 ? 1 : 2;  // more would spill
+  static constexpr int kWidth = kWidth_, kUnroll = sizeof(T) * kWidth == 4 ? 2 : 1;  // more would spill
 
   UnitsOfMoments<T, kWidth, kOutputMoments> units;
 

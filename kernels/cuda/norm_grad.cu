@@ -1,6 +1,7 @@
 // Norm-ReLU-pool, gradient: the channel sums on the pooled grid, then gy densely as an affine map of y.
 //
 //   gy = A gz + B (y - mean) + C,  A = gamma rstd,  B = -A rstd ggamma/M,  C = -A gbeta/M
+#include "kernels/cuda/conv_made.h"
 #include "kernels/cuda/norm_dispatch.h"
 #include "kernels/cuda/norm_passes.cuh"
 #include "kernels/cuda/norm_step.cuh"
@@ -12,7 +13,7 @@ template <class T_, int kWidth_, int kSide>
 struct GradPass {
   using T = T_;
   static constexpr int kWidth = kWidth_, kGiven = 1, kConstants = 4, kUnroll = 2;
-  enum Constant { kMean, kA, kB, kC };
+  enum Constant { kMean, kA, kB, kC };  // as in conv_made.h
 
   NormGrid grid;
   const T* y;
@@ -24,7 +25,7 @@ struct GradPass {
 
   __device__ __forceinline__ GradPass of_task(unsigned task) const {
     GradPass pass = *this;
-    pass.y += task * grid.task_elements(), pass.gy += task * grid.task_elements();
+    pass.y += task * grid.task_elements(), pass.gy = cuda::of_task(gy, task, grid.task_elements());
     pass.choice += task * grid.pooled_elements(), pass.gp += task * grid.pooled_elements();
     pass.mean = mean.of_task(task), pass.rstd = rstd.of_task(task), pass.gamma = gamma.of_task(task);
     pass.ggamma += static_cast<std::int64_t>(task) * grid.channels;
@@ -93,15 +94,25 @@ struct GradPass {
   }
 };
 
+template <class T, int kWidth, int kSide>
+GradPass<T, kWidth, kSide> grad_pass(const NormReluPoolGrad& k, const NormStep& step) {
+  return {NormGrid(k.y.shape, k.pool, k.kName), k.y.as<T>(),      Line<T>(k.mean),     Line<T>(k.rstd), Line<T>(k.gamma),
+          k.choice.as<std::uint8_t>(),          k.gp.as<T>(),     k.gy.as<T>(),        k.ggamma.as<T>(), k.gbeta.as<T>(),
+          ChannelStep<T>(step)};
+}
+
 void run_here(const NormGradStep& all, Context& context) {
   const NormReluPoolGrad& k = all.grad;
-  const NormGrid grid(k.y.shape, k.pool, k.kName);
   with_norm(k.y.dtype, k.pool, k.kName, {k.y, k.gy, k.gp, k.choice}, [&]<class T>(T, auto width, auto side) {
-    run_sums_and_walk(
-        GradPass<T, width(), side()>{grid, k.y.as<T>(), Line<T>(k.mean), Line<T>(k.rstd), Line<T>(k.gamma),
-                                     k.choice.as<std::uint8_t>(), k.gp.as<T>(), k.gy.as<T>(), k.ggamma.as<T>(),
-                                     k.gbeta.as<T>(), ChannelStep<T>(all.step)},
-        context);
+    run_sums_and_walk(grad_pass<T, width(), side()>(k, all.step), context);
+  });
+}
+
+void run_here(const NormGradSums& all, Context& context) {
+  const NormReluPoolGrad& k = all.grad;
+  check_constants(all.kName, all.constants, k.y, kGradLines);
+  with_norm(k.y.dtype, k.pool, all.kName, {k.y, k.gp, k.choice}, [&]<class T>(T, auto width, auto side) {
+    run_sums(grad_pass<T, width(), side()>(k, all.step), all.constants.as<T>(), context);
   });
 }
 
@@ -109,6 +120,7 @@ void run_here(const NormReluPoolGrad& k, Context& context) { run_here(NormGradSt
 
 IL_REGISTER_KERNEL(NormReluPoolGrad);
 IL_REGISTER_KERNEL(NormGradStep);
+IL_REGISTER_KERNEL(NormGradSums);
 
 }  // namespace
 }  // namespace innerloop::kernels::IL_TARGET_NAMESPACE

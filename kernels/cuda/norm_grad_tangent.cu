@@ -4,6 +4,7 @@
 //   tgy = P gz + A tgz + D (y - mean) + X (ty - tmean) + E
 //   A = gamma rstd,  P = tgamma rstd + gamma trstd,  X = -A rstd ggamma/M,  C = -A gbeta/M,
 //   D = -P rstd ggamma/M - A (trstd ggamma + rstd tggamma)/M,  E = -(P gbeta + A tgbeta)/M
+#include "kernels/cuda/conv_made.h"
 #include "kernels/cuda/norm_dispatch.h"
 #include "kernels/cuda/norm_passes.cuh"
 #include "kernels/cuda/norm_step.cuh"
@@ -15,7 +16,7 @@ template <class T_, int kWidth_, int kSide>
 struct GradTangentPass {
   using T = T_;
   static constexpr int kWidth = kWidth_, kGiven = 2, kConstants = 8, kUnroll = 1;
-  enum Constant { kMean, kTMean, kA, kP, kX, kC, kD, kE };
+  enum Constant { kMean, kA, kX, kC, kTMean, kP, kD, kE };  // as in conv_made.h
 
   NormGrid grid;
   const T *y, *ty, *gp, *tgp;  // ty and tgp null: zero
@@ -33,7 +34,7 @@ struct GradTangentPass {
     pass.mean = mean.of_task(task), pass.rstd = rstd.of_task(task), pass.gamma = gamma.of_task(task);
     pass.tmean = tmean.of_task(task), pass.trstd = trstd.of_task(task), pass.tgamma = tgamma.of_task(task);
     pass.ggamma = ggamma.of_task(task), pass.gbeta = gbeta.of_task(task);
-    pass.gy = cuda::of_task(gy, task, grid.task_elements()), pass.tgy += task * grid.task_elements();
+    pass.gy = cuda::of_task(gy, task, grid.task_elements()), pass.tgy = cuda::of_task(tgy, task, grid.task_elements());
     pass.tggamma = cuda::of_task(tggamma, task, grid.channels), pass.tgbeta = cuda::of_task(tgbeta, task, grid.channels);
     pass.step = step.of_task(task, grid.channels);
     return pass;
@@ -141,25 +142,51 @@ struct GradTangentPass {
   }
 };
 
+template <class T, int kWidth, int kSide>
+GradTangentPass<T, kWidth, kSide> grad_tangent_pass(const NormReluPoolGradJvp& k, const NormStep& step) {
+  return {NormGrid(k.y.shape, k.pool, k.kName),
+          k.y.as<T>(),
+          k.ty.as<T>(),
+          k.gp.as<T>(),
+          k.tgp.as<T>(),
+          k.choice.as<std::uint8_t>(),
+          Line<T>(k.mean),
+          Line<T>(k.rstd),
+          Line<T>(k.gamma),
+          Line<T>(k.tmean),
+          Line<T>(k.trstd),
+          Line<T>(k.tgamma),
+          Line<T>(k.ggamma),
+          Line<T>(k.gbeta),
+          k.gy.as<T>(),
+          k.tgy.as<T>(),
+          k.tggamma.as<T>(),
+          k.tgbeta.as<T>(),
+          ChannelStep<T>(step)};
+}
+
 void run_here(const NormGradJvpStep& all, Context& context) {
   const NormReluPoolGradJvp& k = all.grad;
-  const NormGrid grid(k.y.shape, k.pool, k.kName);
   with_norm(k.y.dtype, k.pool, k.kName, {k.y, k.ty, k.gp, k.tgp, k.choice, k.gy, k.tgy},
             [&]<class T>(T, auto width, auto side) {
-              run_sums_and_walk(
-                  GradTangentPass<T, width(), side()>{
-                      grid, k.y.as<T>(), k.ty.as<T>(), k.gp.as<T>(), k.tgp.as<T>(), k.choice.as<std::uint8_t>(),
-                      Line<T>(k.mean), Line<T>(k.rstd), Line<T>(k.gamma), Line<T>(k.tmean), Line<T>(k.trstd),
-                      Line<T>(k.tgamma), Line<T>(k.ggamma), Line<T>(k.gbeta), k.gy.as<T>(), k.tgy.as<T>(),
-                      k.tggamma.as<T>(), k.tgbeta.as<T>(), ChannelStep<T>(all.step)},
-                  context);
+              run_sums_and_walk(grad_tangent_pass<T, width(), side()>(k, all.step), context);
             });
 }
 
 void run_here(const NormReluPoolGradJvp& k, Context& context) { run_here(NormGradJvpStep{k, {}}, context); }
 
+void run_here(const NormGradJvpSums& all, Context& context) {
+  const NormReluPoolGradJvp& k = all.grad;
+  check_constants(all.kName, all.constants, k.y, kTangentGradLines);
+  with_norm(k.y.dtype, k.pool, all.kName, {k.y, k.ty, k.gp, k.tgp, k.choice},
+            [&]<class T>(T, auto width, auto side) {
+              run_sums(grad_tangent_pass<T, width(), side()>(k, all.step), all.constants.as<T>(), context);
+            });
+}
+
 IL_REGISTER_KERNEL(NormReluPoolGradJvp);
 IL_REGISTER_KERNEL(NormGradJvpStep);
+IL_REGISTER_KERNEL(NormGradJvpSums);
 
 }  // namespace
 }  // namespace innerloop::kernels::IL_TARGET_NAMESPACE

@@ -140,6 +140,21 @@ inline unsigned half_of(unsigned rows) { return std::bit_ceil(rows) / 2; }
 
 inline constexpr unsigned kSumItems = 16, kMostSumParts = 256, kWriteItems = 8, kMostWriteParts = 4096;
 
+/// The sums alone, which leave their constants [T, kConstants, K] for a walk that others take.
+template <class Pass>
+void run_sums(const Pass& pass, typename Pass::T* constants, Context& context) {
+  const NormGrid& grid = pass.grid;
+  if (grid.tasks == 0 || grid.channels == 0) return;
+  const NormBlock block(grid, Pass::kWidth, kSplitThreads, kSplitLanes);
+  IL_CHECK(std::int64_t{block.tiles} * grid.tasks <= CudaDevice::kTickets,
+           "norm: {} tasks of {} channels are too many for one launch; lower outer.tasks", grid.tasks, grid.channels);
+  const unsigned parts = parts_of(pass.terms(), block.rows, kSumItems, kMostSumParts);
+  const auto partials = context.arena().allocate(std::size_t{grid.tasks} * grid.channels * 2 * parts * sizeof(double));
+  launch(norm_partial_kernel<Pass>, dim3(block.tiles * parts * grid.tasks), block.block(), SumMemory<Pass>::bytes(block),
+         stream_of(context), pass, block.tiles, parts, half_of(block.rows), static_cast<double*>(partials.get()), constants,
+         tickets_of(context));
+}
+
 template <class Pass>
 void run_sums_and_walk(const Pass& pass, Context& context) {
   using T = typename Pass::T;
@@ -152,17 +167,10 @@ void run_sums_and_walk(const Pass& pass, Context& context) {
            pass, block.tiles, half_of(block.rows));
     return;
   }
+  const auto constants = context.arena().allocate(std::size_t{grid.tasks} * grid.channels * Pass::kConstants * sizeof(T));
+  run_sums(pass, static_cast<T*>(constants.get()), context);
   const NormBlock block(grid, Pass::kWidth, kSplitThreads, kSplitLanes);
-  IL_CHECK(std::int64_t{block.tiles} * grid.tasks <= CudaDevice::kTickets,
-           "norm: {} tasks of {} channels are too many for one launch; lower outer.tasks", grid.tasks, grid.channels);
-  const unsigned sum_parts = parts_of(pass.terms(), block.rows, kSumItems, kMostSumParts);
   const unsigned write_parts = parts_of(pass.cells(), block.rows, kWriteItems, kMostWriteParts);
-  const std::size_t lines = std::size_t{grid.tasks} * grid.channels;
-  const auto partials = context.arena().allocate(lines * 2 * sum_parts * sizeof(double));
-  const auto constants = context.arena().allocate(lines * Pass::kConstants * sizeof(T));
-  launch(norm_partial_kernel<Pass>, dim3(block.tiles * sum_parts * grid.tasks), block.block(),
-         SumMemory<Pass>::bytes(block), stream, pass, block.tiles, sum_parts, half_of(block.rows),
-         static_cast<double*>(partials.get()), static_cast<T*>(constants.get()), tickets_of(context));
   launch(norm_write_kernel<Pass>, dim3(block.tiles * write_parts * grid.tasks), block.block(), 0, stream, pass, block.tiles,
          write_parts, static_cast<const T*>(constants.get()));
 }

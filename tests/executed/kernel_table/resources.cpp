@@ -20,7 +20,8 @@ constexpr const char* kHot[] = {
     "head_loss_jvp_kernel", "norm_fused_kernel", "norm_partial_kernel", "norm_write_kernel", "product_kernel",
     "loss_forward_kernel", "loss_grad_kernel", "loss_grad_jvp_kernel", "sgd_list_kernel", "adam_list_kernel",
     "mean_list_kernel", "squares_list_kernel", "draw_tasks_kernel", "gather_augment_kernel", "reduce_columns_kernel",
-    "scatter_parts_kernel", "draw_episodes_kernel", "outer_update_kernel",
+    "scatter_parts_kernel", "draw_episodes_kernel", "outer_update_kernel", "conv_spatial_kernel", "conv_spatial_weight_kernel",
+    "images_forward_kernel", "images_gradient_kernel", "images_tangent_kernel", "patch_moments_kernel",
 };
 
 struct Debt {

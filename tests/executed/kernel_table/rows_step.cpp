@@ -1,14 +1,20 @@
-// A step of the inner loop in a conv block, beside the gradient that it is made of: what the step costs there, against sgd_list.
+// A step of the inner loop in a conv block, beside the gradient that it is made of: what the step costs there, against sgd_list. And that
+// gradient where the convolutions' loaders make gy (kernels/cuda/conv_made.h), beside the same with gy stored.
 #include "kernels/inner_step.h"
+#include "kernels/cuda/conv_made.h"
 #include "layers.h"
 #include "traffic_row.h"
 
 namespace innerloop::executed {
 namespace {
 
+namespace cuda = kernels::cuda;
+
 Tensor ones(const Shape& shape) { return Tensor::full(shape, DType::kF32, 1); }
 
-void add_block(TrafficTable& table, const Layer& layer) {
+enum class Rows { kGradientAndStep, kStoredAndMade };
+
+void add_block(TrafficTable& table, const Layer& layer, Rows rows) {
   const Shape pooled = layer.y().with(2, layer.side / 2).with(3, layer.side / 2), line{layer.tasks, layer.filters};
   const Tensor x = ones(layer.x()), w = ones(layer.w()), y = ones(layer.y()), gp = ones(pooled), one = ones(line);
   const Tensor choice = Tensor::zeros(pooled, DType::kU8);
@@ -21,6 +27,13 @@ void add_block(TrafficTable& table, const Layer& layer) {
   grad.ggamma = ggamma.mutable_view(), grad.gbeta = gbeta.mutable_view();
   const std::uint64_t needed = bytes({&x, &w, &y, &choice, &gp, &gx, &gw, &one, &one, &one, &ggamma, &gbeta});
   table.add("conv_block_grad", layer.conv_text(), needed, grad);
+  if (rows == Rows::kStoredAndMade) {
+    const std::int64_t saved = cuda::least_made_elements();
+    cuda::set_least_made_elements(1);
+    table.add("conv_block_grad, gy made", layer.conv_text(), needed, grad);
+    cuda::set_least_made_elements(saved);
+    return;
+  }
   table.add("conv_block_step", layer.conv_text(), needed + bytes({&one, &gamma, &beta}),
             kernels::ConvBlockStep{grad, 0.1, one.view(), gamma.mutable_view(), beta.mutable_view()});
 }
@@ -29,7 +42,9 @@ void add_block(TrafficTable& table, const Layer& layer) {
 
 void add_steps(TrafficTable& table) {
   for (const Layer& layer : kLayers)
-    if (layer.workload == "W1" && layer.number > 1) add_block(table, layer);
+    if (layer.workload == "W1" && layer.number > 1) add_block(table, layer, Rows::kGradientAndStep);
+  for (const Layer& layer : kLayers)
+    if (layer.name() == "W2.2" || layer.name() == "W3.2" || layer.name() == "W3.3") add_block(table, layer, Rows::kStoredAndMade);
 }
 
 }  // namespace innerloop::executed
