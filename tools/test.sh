@@ -7,7 +7,8 @@ usage() {
 Usage: tools/test.sh [--help] [CTEST OPTIONS...]
 
 Installs missing packages (tools/setup.sh), builds all of Innerloop in build/test (Release, warnings are errors) and runs
-the tests. Options are handed to ctest. Exits with 0 only when everything has been built and every test has passed.
+the tests. Where the CUDA toolkit came without its disassembler, that comes from PyPI, for one test. Options are handed to
+ctest. Exits with 0 only when everything has been built and every test has passed.
 
 Example: tools/test.sh -R Philox
 TEXT
@@ -29,10 +30,31 @@ trap finish EXIT
 
 tools/setup.sh
 
+# The disassembler that tells tensor-core instructions in the kernels' machine code: the toolkit's, or where it came without, the same from
+# PyPI. A test says so where there is none.
+find_disassembler() {
+  local nvcc folder
+  nvcc="$(command -v nvcc || echo /usr/local/cuda/bin/nvcc)"
+  [[ -x $nvcc && ! -x ${nvcc%/*}/cuobjdump ]] || return 0
+  folder="$PWD/build/disassembler"
+  if [[ ! -d $folder ]]; then
+    if ! { python3 -m venv "$folder.part" && timeout 120 "$folder.part/bin/pip" install --quiet --disable-pip-version-check \
+      nvidia-cuda-cuobjdump==13.5.37 nvidia-cuda-nvdisasm==13.5.37; } >&2; then
+      rm -rf "$folder.part"
+      say "no cuobjdump: neither in the CUDA toolkit nor from PyPI; the machine code is not looked into"
+      return 0
+    fi
+    mv "$folder.part" "$folder"
+  fi
+  find "$folder/lib" -name cuobjdump -path '*/bin/*'
+}
+step=disassembler
+disassembler="$(find_disassembler)"
+
 step=configure
 launcher=''
 if command -v ccache >/dev/null; then launcher=ccache; fi
-cmake --preset test -DCMAKE_CXX_COMPILER_LAUNCHER="$launcher"
+cmake --preset test -DCMAKE_CXX_COMPILER_LAUNCHER="$launcher" ${disassembler:+-DIL_CUOBJDUMP="$disassembler"}
 
 step=build
 cmake --build "$build" --parallel "$(nproc)"

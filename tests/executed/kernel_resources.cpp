@@ -74,6 +74,11 @@ TEST(KernelResources, TensorCoreTilesAreTensorCoreInstructions) {
     EXPECT_GT(with, 0) << direction;
     EXPECT_GT(without, 0) << direction;
   }
+  for (const char* tiles : {"conv_spatial", "conv_spatial_weight"}) {
+    const auto kernels = tensor_instructions(std::string(IL_OBJECT_FOLDER "/") + tiles + ".cu.o");
+    EXPECT_FALSE(kernels.empty()) << tiles;
+    for (const auto& [kernel, instructions] : kernels) EXPECT_GT(instructions, 0) << kernel;
+  }
 }
 
 }  // namespace
