@@ -3,10 +3,15 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <string>
+#include <vector>
 
+#include "kernels/cuda/host/device_heap.h"
 #include "kernels/cuda/host/monitor.h"
 #include "kernels/cuda/host/options.h"
+#include "tests/host_executor/device_array.h"
+#include "tests/host_executor/sample_kernels.h"
 
 namespace innerloop::tests {
 namespace {
@@ -139,6 +144,30 @@ TEST(Faults, TextsNameKernelBlockThreadAndPlace) {
       EXPECT_EQ(name == "overwrites_tile", text.find("shared s (1024 bytes)") != std::string::npos) << text;
     }
   }
+}
+
+/// A launch looks around what is live, and at nothing that was freed: else a long program's launches become slower and slower.
+TEST(Faults, OverrunsAreFoundBesideWhateverWasFreed) {
+  if (kSanitized) GTEST_SKIP() << "AddressSanitizer reports them itself";
+  const auto& heap = host_executor::DeviceHeap::instance();
+  const std::size_t before = heap.live_allocations();
+  constexpr int kFloats = 32;
+  const DeviceArray<float> in(kFloats + 1, 1.0f);
+  std::vector<std::unique_ptr<DeviceArray<float>>> arrays;
+  for (int i = 0; i < 9; ++i) arrays.push_back(std::make_unique<DeviceArray<float>>(kFloats));
+  for (const std::size_t gone : {0, 8, 3, 4}) arrays[gone].reset();
+  EXPECT_EQ(heap.live_allocations(), before + 6);
+  const auto fill = [&](float* out, int count) {
+    scale_add(out, in.data(), 2, 1, count, nullptr);
+    require(cudaDeviceSynchronize());
+  };
+  for (const auto& array : arrays) {
+    if (array == nullptr) continue;
+    EXPECT_NO_THROW(fill(array->data(), kFloats));
+    EXPECT_THROW(fill(array->data(), kFloats + 1), KernelError);
+  }
+  arrays.clear();
+  EXPECT_EQ(heap.live_allocations(), before + 1);
 }
 
 TEST(Faults, DeviceMemoryReadOnTheHostCrashesWhenProtected) {

@@ -75,7 +75,7 @@ char* DeviceHeap::allocate(std::size_t bytes) {
   const std::size_t reserved = (kFront + bytes + 2 * kRedzoneBytes + kPage - 1) / kPage * kPage;
   const std::uintptr_t start = take_range(reserved);
   if (start == 0) return nullptr;
-  Allocation allocation{start + kFront, bytes, reserved, Allocation::State::kLive, nullptr};
+  Allocation allocation{start + kFront, bytes, reserved, Allocation::State::kLive, nullptr, live_.size()};
   const AccessScope access;
   ASAN_POISON_MEMORY_REGION(reinterpret_cast<char*>(start), reserved);
   ASAN_UNPOISON_MEMORY_REGION(allocation.data(), bytes);
@@ -85,9 +85,10 @@ char* DeviceHeap::allocate(std::size_t bytes) {
   write_redzones(allocation);
   if (used && monitor != nullptr) allocation.notes = monitor->notes_for(bytes);
   live_bytes_ += bytes;
-  char* const data = allocation.data();
-  allocations_.insert_or_assign(allocation.begin, std::move(allocation));
-  return data;
+  const std::uintptr_t begin = allocation.begin;
+  const auto at = allocations_.insert_or_assign(begin, std::move(allocation)).first;
+  live_.push_back(&at->second);
+  return at->second.data();
 }
 
 bool DeviceHeap::release(void* memory) {
@@ -104,6 +105,9 @@ bool DeviceHeap::release(void* memory) {
   }
   ASAN_POISON_MEMORY_REGION(allocation.data(), allocation.bytes);
   allocation.state = Allocation::State::kFreed;
+  live_.back()->live_index = allocation.live_index;
+  live_[allocation.live_index] = live_.back();
+  live_.pop_back();
   allocation.notes.reset();
   live_bytes_ -= allocation.bytes;
   return true;
@@ -135,24 +139,20 @@ void DeviceHeap::host_wrote(void* memory, std::size_t bytes) {
 void DeviceHeap::check_redzones() {
 #if !defined(__SANITIZE_ADDRESS__)
   const AccessScope access;
-  for (const auto& [begin, allocation] : allocations_) {
-    if (allocation.state != Allocation::State::kLive) continue;
-    const auto offset = damage(allocation);
+  for (const Allocation* allocation : live_) {
+    const auto offset = damage(*allocation);
     if (!offset) continue;
-    const std::size_t bytes = allocation.bytes;
     repair_redzones();
     report(Fault::kOutOfBounds, fmt::format("out of bounds: a thread wrote outside the device allocation of {} bytes at {:#x}, "
                                             "at byte {}",
-                                            bytes, begin, *offset));
+                                            allocation->bytes, allocation->begin, *offset));
   }
 #endif
 }
 
 void DeviceHeap::repair_redzones() {
   const AccessScope access;
-  for (const auto& [begin, allocation] : allocations_) {
-    if (allocation.state == Allocation::State::kLive) write_redzones(allocation);
-  }
+  for (const Allocation* allocation : live_) write_redzones(*allocation);
 }
 
 void DeviceHeap::set_protection(int protection) {

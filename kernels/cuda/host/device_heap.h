@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "kernels/cuda/host/monitor.h"
 
@@ -22,6 +23,7 @@ struct Allocation {
   std::size_t reserved = 0;  ///< bytes from the start of the range, redzones and rounding included
   State state = State::kLive;
   std::unique_ptr<AllocationNotes> notes;
+  std::size_t live_index = 0;  ///< its place in the heap's list of live allocations
 
   char* data() const { return reinterpret_cast<char*>(begin); }
   bool holds(std::uintptr_t address) const { return address - begin < bytes; }
@@ -48,6 +50,7 @@ class DeviceHeap {
   void repair_redzones();
 
   std::size_t live_bytes() const { return live_bytes_; }
+  std::size_t live_allocations() const { return live_.size(); }
   static constexpr std::size_t kDeviceBytes = std::size_t{8} << 30;
 
   /// Opens device memory to this process while it lives, where Options::host_access protects it.
@@ -70,7 +73,8 @@ class DeviceHeap {
 
   std::uintptr_t base_ = 0;
   std::size_t used_ = 0, live_bytes_ = 0;
-  std::map<std::uintptr_t, Allocation> allocations_;  // by begin
+  std::map<std::uintptr_t, Allocation> allocations_;  // by begin, freed ones too
+  std::vector<Allocation*> live_;  // what every launch checks: a program frees far more than it holds
   int open_scopes_ = 0;
   bool protected_ = false;
 };
