@@ -2,7 +2,7 @@
 
 #include <array>
 #include <cstring>
-#include <deque>
+#include <vector>
 
 #include "kernels/cuda/host/execution.h"
 #include "kernels/cuda/host/language.h"
@@ -18,11 +18,12 @@ struct PendingCopy {
   unsigned group;
 };
 
-/// A thread's copies, in the order of issue.
+/// A thread's copies, in the order of issue. (No deque: it frees and allocates as it moves along, once every few copies.)
 struct Queue {
   std::uint64_t block = 0;
   unsigned group = 0;  ///< the number of the group that the next commit closes
-  std::deque<PendingCopy> copies;
+  std::vector<PendingCopy> copies;
+  std::size_t done = 0;  ///< of them, the first
 };
 
 Queue& queue_of_thread() {
@@ -32,20 +33,24 @@ Queue& queue_of_thread() {
     queue.block = block_serial();
     queue.group = 0;
     queue.copies.clear();
+    queue.done = 0;
   }
   return queue;
 }
 
 /// Completes the copies of groups before `end`.
 void complete_before(Queue& queue, unsigned end) {
-  while (!queue.copies.empty() && queue.copies.front().group < end) {
-    const PendingCopy copy = queue.copies.front();
-    queue.copies.pop_front();
+  while (queue.done < queue.copies.size() && queue.copies[queue.done].group < end) {
+    const PendingCopy copy = queue.copies[queue.done++];
     observe(copy.to, copy.bytes, Access::kWrite, copy.instruction, Observe::kCheck);
     auto* to = static_cast<char*>(copy.to);
     if (copy.valid > 0) std::memcpy(to, copy.from, copy.valid);  // a copy of nothing may name no address
     std::memset(to + copy.valid, 0, copy.bytes - copy.valid);
   }
+  constexpr std::size_t kMany = 64;
+  if (queue.done < queue.copies.size() && queue.done < kMany) return;
+  queue.copies.erase(queue.copies.begin(), queue.copies.begin() + static_cast<std::ptrdiff_t>(queue.done));
+  queue.done = 0;
 }
 
 }  // namespace

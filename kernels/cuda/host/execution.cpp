@@ -12,11 +12,6 @@ dim3 blockDim, gridDim;
 
 namespace innerloop::host_executor {
 
-Execution& Execution::instance() {
-  static auto* const execution = new Execution;  // never destroyed: kernels may run until the program's very end
-  return *execution;
-}
-
 void Execution::validate(const LaunchRequest& request) {
   const auto refuse = [&](const std::string& why) {
     throw KernelError(Fault::kLaunch,

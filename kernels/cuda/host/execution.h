@@ -73,7 +73,10 @@ inline thread_local bool launching_here = false;
 
 class Execution {
  public:
-  static Execution& instance();
+  static Execution& instance() {
+    static auto* const execution = new Execution;  // never destroyed: kernels may run until the program's very end
+    return *execution;
+  }
 
   /// Throws KernelError unless a device would accept the launch.
   static void validate(const LaunchRequest& request);

@@ -39,8 +39,11 @@ inline constexpr int warpSize = 32;
 
 namespace innerloop::host_executor {
 
-/// Throws KernelError (kMisaligned) unless `memory` is a multiple of `alignment`.
-void require_aligned(const void* memory, std::size_t alignment, const char* what, Site site);
+[[noreturn]] void report_misaligned(const void* memory, std::size_t alignment, const char* what, Site site);
+/// Throws KernelError (kMisaligned) unless `memory` is a multiple of `alignment`. Inlined: vector accesses are what tiles do most.
+[[gnu::always_inline]] inline void require_aligned(const void* memory, std::size_t alignment, const char* what, Site site) {
+  if (reinterpret_cast<std::uintptr_t>(memory) % alignment != 0) report_misaligned(memory, alignment, what, site);
+}
 [[noreturn]] void trap(Site site);
 
 // One instruction each, whatever the compiler makes of the copy.

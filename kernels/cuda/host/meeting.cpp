@@ -151,9 +151,8 @@ void* dynamic_shared() {
   return Execution::instance().shared().dynamic();
 }
 
-void require_aligned(const void* memory, std::size_t alignment, const char* what, Site site) {
+void report_misaligned(const void* memory, std::size_t alignment, const char* what, Site site) {
   const auto address = reinterpret_cast<std::uintptr_t>(memory);
-  if (address % alignment == 0) return;
   const RuntimeScope scope;
   report(Fault::kMisaligned, fmt::format("misaligned: {} of {} bytes at {} has an address {} bytes past a multiple of {}", what,
                                          alignment, describe(site), address % alignment, alignment));
@@ -173,14 +172,9 @@ void report_absent_source(const Primitive& primitive, unsigned source, Site site
 
 std::size_t dynamic_shared_size() { return Execution::instance().shared().dynamic_bytes(); }
 
-void observe(const void* memory, std::size_t bytes, Access kind, const void* return_address) {
-  observe(memory, bytes, kind, return_address, Observe::kCheck);
-  observe(memory, bytes, kind, return_address, Observe::kCount);
-}
-
-void observe(const void* memory, std::size_t bytes, Access kind, const void* return_address, Observe what) {
+void observe_by_monitor(const void* memory, std::size_t bytes, Access kind, const void* return_address, Observe what) {
   const auto address = reinterpret_cast<std::uintptr_t>(memory);
-  if (monitor == nullptr || Execution::instance().on_own_stack(address)) return;
+  if (Execution::instance().on_own_stack(address)) return;
   const RuntimeScope scope;
   const auto instruction = reinterpret_cast<std::uintptr_t>(return_address);
   if (what == Observe::kCheck) {

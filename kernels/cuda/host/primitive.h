@@ -43,10 +43,18 @@ void* shared_variable(SharedVariable& variable);
 void* dynamic_shared();
 std::size_t dynamic_shared_size();
 
-/// Checks, counts and (checked executor) records one access of the running thread; `return_address` names the instruction.
-void observe(const void* memory, std::size_t bytes, Access kind, const void* return_address);
-/// Like observe, but only counts (kCount) or only checks (kCheck).
 enum class Observe { kCheck, kCount };
-void observe(const void* memory, std::size_t bytes, Access kind, const void* return_address, Observe what);
+void observe_by_monitor(const void* memory, std::size_t bytes, Access kind, const void* return_address, Observe what);
+/// Only counts (kCount) or only checks (kCheck) one access of the running thread; `return_address` names the instruction. Inlined,
+/// since most executors have no monitor and nothing is called as often.
+[[gnu::always_inline]] inline void observe(const void* memory, std::size_t bytes, Access kind, const void* return_address,
+                                           Observe what) {
+  if (monitor != nullptr) observe_by_monitor(memory, bytes, kind, return_address, what);
+}
+/// Checks, counts and (checked executor) records it.
+[[gnu::always_inline]] inline void observe(const void* memory, std::size_t bytes, Access kind, const void* return_address) {
+  observe(memory, bytes, kind, return_address, Observe::kCheck);
+  observe(memory, bytes, kind, return_address, Observe::kCount);
+}
 
 }  // namespace innerloop::host_executor
