@@ -36,18 +36,19 @@ TEST(ConvProperties, TheTripleIsAdjoint) {
   }
 }
 
-/// Shapes with many blocks, chunks of blocks, and tasks to sum over.
+/// Shapes with many blocks, chunks of blocks, and tasks to sum over. (Executed, fewer images are as many kinds of blocks.)
 std::vector<ConvCall> scheduled_calls() {
   std::vector<ConvCall> calls;
+  const auto images = [](std::int64_t n) { return harness::is_executed() ? (n + 2) / 3 : n; };
   for (const ConvKind kind : kConvKinds) {
     for (const int pairs : {1, 2}) {
       ConvCall call;
       call.kind = kind, call.pairs = pairs;
-      call.z = {9, 32, 32, 4, 17, 3, 3, 32, 32, {1, 1, 1, 1}};
+      call.z = {images(9), 32, 32, 4, 17, 3, 3, 32, 32, {1, 1, 1, 1}};
       calls.push_back(call);
-      call.z = {9, 32, 31, 20, 20, 3, 3, 16, 16, {2, 2, 0, 0, 1, 1, 20}};
+      call.z = {images(9), 32, 31, 20, 20, 3, 3, 16, 16, {2, 2, 0, 0, 1, 1, 20}};
       calls.push_back(call);
-      call.z = {5, 30, 33, 32, 32, 3, 3, 30, 33, {1, 1, 1, 1}};
+      call.z = {images(5), 30, 33, 32, 32, 3, 3, 30, 33, {1, 1, 1, 1}};
       calls.push_back(call);
       call.z = {3, 29, 30, 4, 16, 3, 3, 15, 15, {2, 2, 1, 0}};
       call.tasks_a[0] = 3, call.tasks_b[0] = 3;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "tensor/context.h"
@@ -18,6 +19,11 @@ inline std::vector<Target> targets() {
 
 /// The target that tests use which need only one.
 inline Target one_target() { return has_device_engine() ? Target::kCuda : cpu_target(); }
+
+/// Whether a CPU executes the device's kernels thread by thread. What only makes them run longer on the same paths is left out there.
+inline bool is_executed() {
+  return has_device_engine() && default_device()->name().find("host executor") != std::string::npos;
+}
 
 /// What was launched is done when it returns.
 inline void wait_for_device() {
