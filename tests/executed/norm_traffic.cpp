@@ -113,10 +113,10 @@ TEST(NormTraffic, FusedForwardReadsYTwice) {
   EXPECT_EQ(conflicts(both), 0u);
 }
 
-/// Operands of a block of 8 channels to `block`'s, whose convolution is our own.
+/// Operands of a block of `channels` to `block`'s, whose convolution is our own.
 struct BlockOf {
-  BlockOf(const Block& block, const Shape& y)
-      : x(Tensor::full(y.with(4, 8), DType::kF32, 1)), w(Tensor::full({y[0], 3, 3, 8, y[4]}, DType::kF32, 1)) {
+  BlockOf(const Block& block, const Shape& y, std::int64_t channels)
+      : x(Tensor::full(y.with(4, channels), DType::kF32, 1)), w(Tensor::full({y[0], 3, 3, channels, y[4]}, DType::kF32, 1)) {
     // y and ty are outputs here.
     out_y = Tensor::empty(block.y.shape(), DType::kF32), out_ty = Tensor::empty(block.y.shape(), DType::kF32);
   }
@@ -135,41 +135,49 @@ struct BlockOf {
   Tensor x, w, out_y, out_ty;
 };
 
-TEST(NormTraffic, BehindAConvolutionReadsYOnce) {
+/// A map of `channels` inputs behind the convolution that takes them, whose units of moments have room for `pixels` of an image.
+void expect_one_reading(const Shape& shape, std::int64_t channels, const char* convolution, double pixels) {
   Counting counting;
-  for (const Shape& shape : {Shape{1, 2, 64, 64, 32}, Shape{2, 5, 28, 28, 64}}) {
-    SCOPED_TRACE(shape.to_string());
-    const bool split = shape[1] * shape[2] * shape[3] > 4096;
-    Block block(shape);
-    BlockOf of(block, shape);
-    // Lines of moments in the place of 64 values; a norm's few samples, channel by channel, are asked for beside them.
-    constexpr double kMoments = 3.0 / 64, kTangentMoments = 2.0 / 64, kSamples = 0.02;
-    const auto conv = counting.of(of.forward(block), "conv_forward_kernel");
-    EXPECT_LE(moved(conv.stores), (1 + kMoments) * kSlack * block.bytes);
-    EXPECT_EQ(conflicts(conv), 0u);
-    if (split) {
-      const auto sums = counting.of(of.forward(block), "norm_partial_kernel");
-      EXPECT_LE(moved(sums.loads), (kMoments + kSamples) * kSlack * block.bytes);
-      EXPECT_LE(moved(counting.of(of.forward(block), "norm_write_kernel").loads), kSlack * block.bytes);
-    } else {
-      const auto norm = counting.of(of.forward(block), "norm_fused_kernel");
-      EXPECT_LE(moved(norm.loads), (1 + kMoments + kSamples) * kSlack * block.bytes);
-      EXPECT_EQ(conflicts(norm), 0u);
-    }
-    const auto dual = counting.of(of.jvp(block), "conv_forward_kernel");
-    EXPECT_LE(moved(dual.stores), (1 + kTangentMoments) * kSlack * block.bytes);
-    EXPECT_EQ(conflicts(dual), 0u);
-    const double walk = 2 + 0.0625;  // y, ty and the choices
-    if (split) {
-      const auto sums = counting.of(of.jvp(block), "norm_partial_kernel");
-      EXPECT_LE(moved(sums.loads), (kTangentMoments + kSamples) * kSlack * block.bytes);
-      EXPECT_LE(moved(counting.of(of.jvp(block), "norm_write_kernel").loads), walk * kSlack * block.bytes);
-    } else {
-      // A block's 16 choices of a pixel are half a sector.
-      EXPECT_LE(moved(counting.of(of.jvp(block), "norm_fused_kernel").loads),
-                (walk + 0.0625 + kTangentMoments) * kSlack * block.bytes);
-    }
+  SCOPED_TRACE(shape.to_string() + ", " + convolution);
+  const bool split = shape[1] * shape[2] * shape[3] > 4096;
+  Block block(shape);
+  BlockOf of(block, shape, channels);
+  // Lines of moments in the place of 64 values; a norm's few samples, channel by channel, are asked for beside them.
+  const double units = pixels / static_cast<double>(shape[2] * shape[3]) / 64, moments = 3 * units, tangent_moments = 2 * units;
+  constexpr double kSamples = 0.02;
+  const auto conv = counting.of(of.forward(block), convolution);
+  EXPECT_LE(moved(conv.stores), (1 + moments) * kSlack * block.bytes);
+  EXPECT_EQ(conflicts(conv), 0u);
+  if (split) {
+    const auto sums = counting.of(of.forward(block), "norm_partial_kernel");
+    EXPECT_LE(moved(sums.loads), (moments + kSamples) * kSlack * block.bytes);
+    EXPECT_LE(moved(counting.of(of.forward(block), "norm_write_kernel").loads), kSlack * block.bytes);
+  } else {
+    const auto norm = counting.of(of.forward(block), "norm_fused_kernel");
+    EXPECT_LE(moved(norm.loads), (1 + moments + kSamples) * kSlack * block.bytes);
+    EXPECT_EQ(conflicts(norm), 0u);
   }
+  const auto dual = counting.of(of.jvp(block), convolution);
+  EXPECT_LE(moved(dual.stores), (1 + tangent_moments) * kSlack * block.bytes);
+  EXPECT_EQ(conflicts(dual), 0u);
+  const double walk = 2 + 0.0625;  // y, ty and the choices
+  if (split) {
+    const auto sums = counting.of(of.jvp(block), "norm_partial_kernel");
+    EXPECT_LE(moved(sums.loads), (tangent_moments + kSamples) * kSlack * block.bytes);
+    EXPECT_LE(moved(counting.of(of.jvp(block), "norm_write_kernel").loads), walk * kSlack * block.bytes);
+  } else {
+    // A block's 16 choices of a pixel are half a sector.
+    EXPECT_LE(moved(counting.of(of.jvp(block), "norm_fused_kernel").loads),
+              (walk + 0.0625 + tangent_moments) * kSlack * block.bytes);
+  }
+}
+
+TEST(NormTraffic, BehindAConvolutionReadsYOnce) {
+  const Shape split{1, 2, 64, 64, 32}, fused{2, 5, 28, 28, 64};
+  expect_one_reading(split, 4, "conv_forward_kernel", 64 * 64);
+  expect_one_reading(fused, 4, "conv_forward_kernel", 28 * 28);
+  expect_one_reading(split, 8, "conv_spatial_kernel", 64 * 64);
+  expect_one_reading(fused, 8, "conv_spatial_kernel", 32 * 32);
 }
 
 TEST(NormTraffic, GradientsWriteOnce) {
