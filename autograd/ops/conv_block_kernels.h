@@ -4,11 +4,11 @@
 #include <span>
 
 #include "autograd/ops/conv_block.h"
+#include "autograd/ops/operands.h"
 #include "kernels/conv_block.h"
 
 namespace innerloop::autograd {
 
-inline ConstView view_or_none(const Tensor& t) { return t.defined() ? t.view() : ConstView{}; }
 inline View shape_only(const Shape& shape, DType dtype) { return {nullptr, dtype, shape}; }
 
 /// A block keeps y, or the moments of its images' patches in place of it (kernels/conv_block.h); both go by the name `map`.

@@ -1,6 +1,7 @@
 #include "autograd/ops/elementwise.h"
 
 #include "autograd/op.h"
+#include "autograd/ops/operands.h"
 #include "autograd/ops/reduce.h"
 #include "kernels/elementwise.h"
 
@@ -46,7 +47,7 @@ class UnaryOp final : public Op {
   explicit UnaryOp(UnaryFn fn) : fn_(fn) {}
   std::string_view name() const override { return name_of_fn(fn_); }
   std::vector<Tensor> forward(std::span<const Tensor> in) const override {
-    Tensor y = Tensor::empty(in[0].shape(), in[0].dtype());
+    Tensor y = like(in[0]);
     kernels::run(kernels::Unary{fn_, in[0].view(), y.mutable_view()}, Context::current());
     return {y};
   }
@@ -93,7 +94,7 @@ class AffineOp final : public Op {
   AffineOp(double scale, double offset) : scale_(scale), offset_(offset) {}
   std::string_view name() const override { return "affine"; }
   std::vector<Tensor> forward(std::span<const Tensor> in) const override {
-    Tensor y = Tensor::empty(in[0].shape(), in[0].dtype());
+    Tensor y = like(in[0]);
     kernels::run(kernels::Affine{scale_, offset_, in[0].view(), y.mutable_view()}, Context::current());
     return {y};
   }

@@ -2,14 +2,13 @@
 
 #include "autograd/op.h"
 #include "autograd/ops/elementwise.h"
+#include "autograd/ops/head_kernels.h"
 #include "autograd/ops/loss.h"
 #include "autograd/ops/matmul.h"
 #include "autograd/ops/reduce.h"
 
 namespace innerloop::autograd {
 namespace {
-
-ConstView view_or_none(const Tensor& t) { return t.defined() ? t.view() : ConstView{}; }
 
 // inputs: x, w, bias, prob (a cache); tangents of x, w, bias. outputs: tangents of gx, gw, gbias.
 class HeadLossJvp final : public Op {
@@ -19,22 +18,9 @@ class HeadLossJvp final : public Op {
   std::string_view name() const override { return "head_loss_jvp"; }
 
   std::vector<Tensor> forward(std::span<const Tensor> in) const override {
-    const Tensor &x = in[0], &w = in[1], &bias = in[2];
-    Tensor tgx = Tensor::empty(x.shape(), x.dtype()), tgw = Tensor::empty(w.shape(), x.dtype()),
-           tgbias = Tensor::empty(bias.shape(), x.dtype());
-    kernels::run(kernels::HeadLossJvp{.reduction = reduction_,
-                                      .x = x.view(),
-                                      .w = w.view(),
-                                      .prob = in[3].view(),
-                                      .labels = labels_.view(),
-                                      .tx = view_or_none(in[4]),
-                                      .tw = view_or_none(in[5]),
-                                      .tbias = view_or_none(in[6]),
-                                      .tgx = tgx.mutable_view(),
-                                      .tgw = tgw.mutable_view(),
-                                      .tgbias = tgbias.mutable_view()},
-                 Context::current());
-    return {tgx, tgw, tgbias};
+    const HeadJvpCall call(reduction_, labels_, in);
+    kernels::run(call.kernel, Context::current());
+    return {call.tgx, call.tgw, call.tgbias};
   }
 
   Vars reference(const Vars& in) const override {
@@ -58,26 +44,12 @@ class HeadLoss final : public Op, public std::enable_shared_from_this<HeadLoss> 
   std::string_view name() const override { return "head_loss"; }
 
   std::vector<Tensor> forward(std::span<const Tensor> in) const override {
-    const Tensor &x = in[0], &w = in[1], &bias = in[2];
-    const std::int64_t tasks = x.shape()[0];
-    Tensor loss = Tensor::empty({tasks}, x.dtype()), accuracy;
-    if (figures_ == HeadFigures::kLossAndAccuracy) accuracy = Tensor::empty({tasks}, DType::kF64);
-    Tensor prob = Tensor::empty({tasks, x.shape()[1], w.shape()[2]}, x.dtype());
-    Tensor gx = Tensor::empty(x.shape(), x.dtype()), gw = Tensor::empty(w.shape(), x.dtype()),
-           gbias = Tensor::empty(bias.shape(), x.dtype());
-    kernels::run(kernels::HeadLoss{.reduction = reduction_,
-                                   .x = x.view(),
-                                   .w = w.view(),
-                                   .bias = bias.view(),
-                                   .labels = labels_.view(),
-                                   .loss = loss.mutable_view(),
-                                   .prob = prob.mutable_view(),
-                                   .gx = gx.mutable_view(),
-                                   .gw = gw.mutable_view(),
-                                   .gbias = gbias.mutable_view(),
-                                   .accuracy = accuracy.defined() ? accuracy.mutable_view() : View{}},
-                 Context::current());
-    return {gx, gw, gbias, prob, loss, accuracy};
+    HeadCall call(reduction_, labels_, in);
+    Tensor accuracy;
+    if (figures_ == HeadFigures::kLossAndAccuracy) accuracy = Tensor::empty(call.loss.shape(), DType::kF64);
+    call.kernel.accuracy = view_or_none(accuracy);
+    kernels::run(call.kernel, Context::current());
+    return {call.gx, call.gw, call.gbias, call.prob, call.loss, accuracy};
   }
 
   Vars reference(const Vars& in) const override {

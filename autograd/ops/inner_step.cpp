@@ -3,6 +3,7 @@
 #include "autograd/op.h"
 #include "autograd/ops/conv_block_kernels.h"
 #include "autograd/ops/elementwise.h"
+#include "autograd/ops/head_kernels.h"
 #include "autograd/ops/loss.h"
 #include "kernels/inner_step.h"
 
@@ -10,8 +11,6 @@ namespace innerloop::autograd {
 namespace {
 
 Var moved(const Var& parameter, const Var& gradient, double rate) { return parameter - scale(gradient, rate); }
-
-Tensor like(const Tensor& t) { return Tensor::empty(t.shape(), t.dtype()); }
 
 /// The tangent of a parameter, which a step always writes: zeros where nothing moves it.
 Tensor tangent_or_zeros(const Tensor& tangent, const Tensor& primal) {
@@ -33,9 +32,8 @@ class ConvBlockStepJvp final : public Op {
     Tensor next_w = like(tw), next_gamma = tgamma.defined() ? like(tgamma) : Tensor(), next_beta = like(tbeta);
     kernels::ConvBlockStepJvp k{gradient_jvp_kernel(o_, in), rate_, tbeta.view()};
     k.grad.tw = tw.view(), k.grad.tgamma = view_or_none(tgamma);
-    if (tgx.defined()) k.grad.tgx = tgx.mutable_view();
-    k.grad.tgw = next_w.mutable_view(), k.grad.tgbeta = next_beta.mutable_view();
-    if (next_gamma.defined()) k.grad.tggamma = next_gamma.mutable_view();
+    k.grad.tgx = view_or_none(tgx), k.grad.tgw = next_w.mutable_view();
+    k.grad.tggamma = view_or_none(next_gamma), k.grad.tgbeta = next_beta.mutable_view();
     kernels::run(k, Context::current());
     return {tgx, next_w, next_gamma, next_beta};
   }
@@ -69,9 +67,8 @@ class ConvBlockStep final : public Op, public std::enable_shared_from_this<ConvB
     Tensor next_w = like(w), next_gamma = gamma.defined() ? like(gamma) : Tensor(), next_beta = like(beta);
     Tensor ggamma = like(in[4]), gbeta = like(in[4]);
     kernels::ConvBlockStep k{gradient_kernel(o_, in), rate_, beta.view(), {}, next_beta.mutable_view()};
-    if (gx.defined()) k.grad.gx = gx.mutable_view();
+    k.grad.gx = view_or_none(gx), k.next_gamma = view_or_none(next_gamma);
     k.grad.gw = next_w.mutable_view(), k.grad.ggamma = ggamma.mutable_view(), k.grad.gbeta = gbeta.mutable_view();
-    if (next_gamma.defined()) k.next_gamma = next_gamma.mutable_view();
     kernels::run(k, Context::current());
     return {gx, next_w, next_gamma, next_beta, ggamma, gbeta};
   }
@@ -108,21 +105,10 @@ class HeadStepJvp final : public Op {
 
   std::vector<Tensor> forward(std::span<const Tensor> in) const override {
     const Tensor tw = tangent_or_zeros(in[5], in[1]), tbias = tangent_or_zeros(in[6], in[2]);
-    Tensor tgx = like(in[0]), next_w = like(tw), next_bias = like(tbias);
-    kernels::run(kernels::HeadStepJvp{.head = {.reduction = reduction_,
-                                               .x = in[0].view(),
-                                               .w = in[1].view(),
-                                               .prob = in[3].view(),
-                                               .labels = labels_.view(),
-                                               .tx = view_or_none(in[4]),
-                                               .tw = tw.view(),
-                                               .tbias = tbias.view(),
-                                               .tgx = tgx.mutable_view(),
-                                               .tgw = next_w.mutable_view(),
-                                               .tgbias = next_bias.mutable_view()},
-                                      .rate = rate_},
-                 Context::current());
-    return {tgx, next_w, next_bias};
+    HeadJvpCall call(reduction_, labels_, in);
+    call.kernel.tw = tw.view(), call.kernel.tbias = tbias.view();
+    kernels::run(kernels::HeadStepJvp{call.kernel, rate_}, Context::current());
+    return {call.tgx, call.tgw, call.tgbias};
   }
 
   Vars reference(const Vars& in) const override {
@@ -147,23 +133,9 @@ class HeadStep final : public Op, public std::enable_shared_from_this<HeadStep> 
   std::string_view name() const override { return "head_step"; }
 
   std::vector<Tensor> forward(std::span<const Tensor> in) const override {
-    const Tensor &x = in[0], &w = in[1], &bias = in[2];
-    Tensor loss = Tensor::empty({x.shape()[0]}, x.dtype());
-    Tensor prob = Tensor::empty({x.shape()[0], x.shape()[1], w.shape()[2]}, x.dtype());
-    Tensor gx = like(x), next_w = like(w), next_bias = like(bias);
-    kernels::run(kernels::HeadStep{.head = {.reduction = reduction_,
-                                            .x = x.view(),
-                                            .w = w.view(),
-                                            .bias = bias.view(),
-                                            .labels = labels_.view(),
-                                            .loss = loss.mutable_view(),
-                                            .prob = prob.mutable_view(),
-                                            .gx = gx.mutable_view(),
-                                            .gw = next_w.mutable_view(),
-                                            .gbias = next_bias.mutable_view()},
-                                   .rate = rate_},
-                 Context::current());
-    return {gx, next_w, next_bias, prob, loss};
+    const HeadCall call(reduction_, labels_, in);
+    kernels::run(kernels::HeadStep{call.kernel, rate_}, Context::current());
+    return {call.gx, call.gw, call.gbias, call.prob, call.loss};
   }
 
   Vars reference(const Vars& in) const override {

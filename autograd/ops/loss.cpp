@@ -2,6 +2,7 @@
 
 #include "autograd/op.h"
 #include "autograd/ops/elementwise.h"
+#include "autograd/ops/operands.h"
 #include "autograd/ops/reduce.h"
 
 namespace innerloop::autograd {
@@ -19,10 +20,9 @@ class CrossEntropyGradJvp final : public Op {
   std::string_view name() const override { return "softmax_cross_entropy_grad_jvp"; }
   // inputs: logits, g, prob (a cache of logits), tlogits, tg
   std::vector<Tensor> forward(std::span<const Tensor> in) const override {
-    const auto view = [](const Tensor& t) { return t.defined() ? t.view() : ConstView{}; };
-    Tensor out = Tensor::empty(in[0].shape(), in[0].dtype());
+    Tensor out = like(in[0]);
     kernels::run(kernels::SoftmaxCrossEntropyGradJvp{reduction_, in[2].view(), labels_.view(), in[1].view(),
-                                                     view(in[3]), view(in[4]), out.mutable_view()},
+                                                     view_or_none(in[3]), view_or_none(in[4]), out.mutable_view()},
                  Context::current());
     return {out};
   }
@@ -45,7 +45,7 @@ class CrossEntropyGrad final : public Op, public std::enable_shared_from_this<Cr
   std::string_view name() const override { return "softmax_cross_entropy_grad"; }
   // inputs: logits, g, prob
   std::vector<Tensor> forward(std::span<const Tensor> in) const override {
-    Tensor out = Tensor::empty(in[0].shape(), in[0].dtype());
+    Tensor out = like(in[0]);
     kernels::run(
         kernels::SoftmaxCrossEntropyGrad{reduction_, in[2].view(), labels_.view(), in[1].view(), out.mutable_view()},
         Context::current());
