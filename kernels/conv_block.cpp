@@ -28,16 +28,49 @@ void check_stored(const K& k) {
 
 }  // namespace
 
+NormReluPoolForward norm_of(const ConvBlockForward& k) {
+  return {k.pool, k.epsilon, k.y, k.gamma, k.beta, k.mean, k.rstd, k.p, k.choice};
+}
+
+NormReluPoolJvp norm_of(const ConvBlockJvp& k) {
+  return {k.pool, k.y, k.mean, k.rstd, k.gamma, k.choice, k.ty, k.tgamma, k.tbeta, k.tp, k.tmean, k.trstd};
+}
+
+NormReluPoolGrad norm_of(const ConvBlockGrad& k, const View& gy) {
+  return {k.pool, k.y, k.mean, k.rstd, k.gamma, k.choice, k.gp, gy, k.ggamma, k.gbeta};
+}
+
+NormReluPoolGradJvp norm_of(const ConvBlockGradJvp& k, const View& gy, const View& tgy) {
+  return {.pool = k.pool,
+          .y = k.y,
+          .mean = k.mean,
+          .rstd = k.rstd,
+          .gamma = k.gamma,
+          .choice = k.choice,
+          .gp = k.gp,
+          .ggamma = k.ggamma,
+          .gbeta = k.gbeta,
+          .ty = k.ty,
+          .tmean = k.tmean,
+          .trstd = k.trstd,
+          .tgamma = k.tgamma,
+          .tgp = k.tgp,
+          .gy = gy,
+          .tgy = tgy,
+          .tggamma = k.tggamma,
+          .tgbeta = k.tgbeta};
+}
+
 void compose(const ConvBlockForward& k, Context& context) {
   check_stored(k);
   run(ConvForward{k.geometry, {k.x, {}}, {k.w, {}}, k.y}, context);
-  run(NormReluPoolForward{k.pool, k.epsilon, k.y, k.gamma, k.beta, k.mean, k.rstd, k.p, k.choice}, context);
+  run(norm_of(k), context);
 }
 
 void compose(const ConvBlockGrad& k, Context& context) {
   check_stored(k);
   const LikeY gy(k.y, context);
-  run(NormReluPoolGrad{k.pool, k.y, k.mean, k.rstd, k.gamma, k.choice, k.gp, gy.view(), k.ggamma, k.gbeta}, context);
+  run(norm_of(k, gy.view()), context);
   const ConvWeightGrad weight{k.geometry, {k.x, {}}, {gy.view(), {}}, k.gw};
   if (k.gx)
     run(ConvGrads{{k.geometry, {gy.view(), {}}, {k.w, {}}, k.gx}, weight}, context);
@@ -48,8 +81,7 @@ void compose(const ConvBlockGrad& k, Context& context) {
 void compose(const ConvBlockJvp& k, Context& context) {
   check_stored(k);
   if (k.tx || k.tw) run(tangent_convolution(k), context);
-  run(NormReluPoolJvp{k.pool, k.y, k.mean, k.rstd, k.gamma, k.choice, k.ty, k.tgamma, k.tbeta, k.tp, k.tmean, k.trstd},
-      context);
+  run(norm_of(k), context);
 }
 
 void compose(const ConvBlockGradJvp& k, Context& context) {
@@ -59,25 +91,7 @@ void compose(const ConvBlockGradJvp& k, Context& context) {
   std::unique_ptr<LikeY> gy;
   if (second_w || second_x) gy = std::make_unique<LikeY>(k.y, context);
   const LikeY tgy(k.y, context);
-  run(NormReluPoolGradJvp{.pool = k.pool,
-                          .y = k.y,
-                          .mean = k.mean,
-                          .rstd = k.rstd,
-                          .gamma = k.gamma,
-                          .choice = k.choice,
-                          .gp = k.gp,
-                          .ggamma = k.ggamma,
-                          .gbeta = k.gbeta,
-                          .ty = k.ty,
-                          .tmean = k.tmean,
-                          .trstd = k.trstd,
-                          .tgamma = k.tgamma,
-                          .tgp = k.tgp,
-                          .gy = gy ? gy->view() : View{},
-                          .tgy = tgy.view(),
-                          .tggamma = k.tggamma,
-                          .tgbeta = k.tgbeta},
-      context);
+  run(norm_of(k, gy ? gy->view() : View{}, tgy.view()), context);
   const ConvWeightGrad weight{k.geometry,
                               {k.x, second_x ? k.tx : ConstView{}},
                               {tgy.view(), second_x ? gy->view() : ConstView{}},

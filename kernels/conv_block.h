@@ -127,6 +127,12 @@ struct ConvGrads {
 };
 inline KernelCost cost_of(const ConvGrads& k) { return cost_of(k.input) + cost_of(k.weight); }
 
+/// The norm's part of a block. gy and tgy may be absent, where a target keeps neither.
+NormReluPoolForward norm_of(const ConvBlockForward& k);
+NormReluPoolJvp norm_of(const ConvBlockJvp& k);
+NormReluPoolGrad norm_of(const ConvBlockGrad& k, const View& gy);
+NormReluPoolGradJvp norm_of(const ConvBlockGradJvp& k, const View& gy, const View& tgy);
+
 void compose(const ConvBlockForward& k, Context& context);
 void compose(const ConvBlockGrad& k, Context& context);
 void compose(const ConvBlockJvp& k, Context& context);

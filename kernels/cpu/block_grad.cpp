@@ -27,7 +27,7 @@ void run_here(const ConvBlockGrad& k, Context& context) {
     const BackwardPair pair{{k.geometry, {gy, {}}, {k.w, {}}, k.gx}, {k.geometry, {k.x, {}}, {gy, {}}, k.gw}};
     if (!BlockBackward<T>::possible(pair, grid)) return compose(k, context);
     const BlockBackward<T> backward(pair, grid, context);
-    const NormReluPoolGrad op{k.pool, k.y, k.mean, k.rstd, k.gamma, k.choice, k.gp, {}, k.ggamma, k.gbeta};
+    const NormReluPoolGrad op = norm_of(k, {});
     context.threads().parallel_for(grid.tasks, [&](std::int64_t t) { grad(op, grid, backward, t, context); });
   });
 }

@@ -35,24 +35,7 @@ void run_here(const ConvBlockGradJvp& k, Context& context) {
         second_x ? 2 : 1};
     if (!BlockBackward<T>::possible(pair, grid)) return compose(k, context);
     const BlockBackward<T> backward(pair, grid, context);
-    const NormReluPoolGradJvp op{.pool = k.pool,
-                                 .y = k.y,
-                                 .mean = k.mean,
-                                 .rstd = k.rstd,
-                                 .gamma = k.gamma,
-                                 .choice = k.choice,
-                                 .gp = k.gp,
-                                 .ggamma = k.ggamma,
-                                 .gbeta = k.gbeta,
-                                 .ty = k.ty,
-                                 .tmean = k.tmean,
-                                 .trstd = k.trstd,
-                                 .tgamma = k.tgamma,
-                                 .tgp = k.tgp,
-                                 .gy = {},
-                                 .tgy = {},
-                                 .tggamma = k.tggamma,
-                                 .tgbeta = k.tgbeta};
+    const NormReluPoolGradJvp op = norm_of(k, {}, {});
     context.threads().parallel_for(grid.tasks, [&](std::int64_t t) { grad_tangent(op, grid, backward, t, context); });
   });
 }

@@ -11,7 +11,7 @@ namespace {
 
 template <int kSide, class T>
 void tangent(const ConvBlockJvp& k, const NormGrid<T>& grid, const GatherConv<T>& ty, std::int64_t t, Context& context) {
-  const NormReluPoolJvp op{k.pool, k.y, k.mean, k.rstd, k.gamma, k.choice, k.ty, k.tgamma, k.tbeta, k.tp, k.tmean, k.trstd};
+  const NormReluPoolJvp op = norm_of(k);
   const NormTangent<kSide, T> norm(op, grid, t, context);
   const BandBlocks blocks(grid, ty.sweep.row_unit());
   const std::int64_t line = 2 * grid.padded;

@@ -31,8 +31,7 @@ void run_here(const ConvBlockForward& k, Context& context) {
   if (units.count == 0) return compose(k, context);
   const Temporary moments = moments_of(conv, units, kOutputMoments, context);
   run(ConvForwardMoments{conv, {moments.view()}}, context);
-  run(NormForwardMoments{{k.pool, k.epsilon, k.y, k.gamma, k.beta, k.mean, k.rstd, k.p, k.choice}, moments.view(), units.unit},
-      context);
+  run(NormForwardMoments{norm_of(k), moments.view(), units.unit}, context);
 }
 
 void run_here(const ConvBlockGrad& k, Context& context) {
@@ -48,9 +47,7 @@ void run_here(const ConvBlockJvp& k, Context& context) {
   if (units.count == 0) return compose(k, context);
   const Temporary moments = moments_of(conv, units, kTangentMoments, context);
   run(ConvForwardMoments{conv, {moments.view(), k.y, k.mean}}, context);
-  run(NormJvpMoments{
-          {k.pool, k.y, k.mean, k.rstd, k.gamma, k.choice, k.ty, k.tgamma, k.tbeta, k.tp, k.tmean, k.trstd}, moments.view(), units.unit},
-      context);
+  run(NormJvpMoments{norm_of(k), moments.view(), units.unit}, context);
 }
 
 void run_here(const ConvBlockGradJvp& k, Context& context) {

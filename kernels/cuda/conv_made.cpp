@@ -60,38 +60,19 @@ bool run_made(const ConvBlockGrad& k, const WeightStep& weight, const NormStep& 
   if (!pays(made)) return false;
   const Temporary constants({k.y.shape[0], kGradLines, k.y.shape[4]}, k.y.dtype, context);
   made.gy.constants = constants.view();
-  run(NormGradSums{{k.pool, k.y, k.mean, k.rstd, k.gamma, k.choice, k.gp, {}, k.ggamma, k.gbeta}, norm, constants.view()}, context);
+  run(NormGradSums{norm_of(k, {}), norm, constants.view()}, context);
   run(made, context);
   return true;
 }
 
 bool run_made(const ConvBlockGradJvp& k, const WeightStep& weight, const NormStep& norm, Context& context) {
-  const bool steps = static_cast<bool>(weight.from);
   ConvGradsMade made{.geometry = k.geometry, .gy = {k.pool, k.y, k.gp, k.choice, {}, k.ty, k.tgp}, .x = k.x, .w = k.w, .tx = k.tx,
                      .tw = k.tgx ? k.tw : ConstView{}, .gx = k.tgx, .gw = k.tgw, .step = weight};
   if (!pays(made)) return false;
   const Temporary constants({k.y.shape[0], kTangentGradLines, k.y.shape[4]}, k.y.dtype, context);
   made.gy.constants = constants.view();
-  NormGradJvpSums sums{.grad = {.pool = k.pool,
-                                .y = k.y,
-                                .mean = k.mean,
-                                .rstd = k.rstd,
-                                .gamma = k.gamma,
-                                .choice = k.choice,
-                                .gp = k.gp,
-                                .ggamma = k.ggamma,
-                                .gbeta = k.gbeta,
-                                .ty = k.ty,
-                                .tmean = k.tmean,
-                                .trstd = k.trstd,
-                                .tgamma = k.tgamma,
-                                .tgp = k.tgp,
-                                .gy = {},
-                                .tgy = {},
-                                .tggamma = steps ? View{} : k.tggamma,
-                                .tgbeta = steps ? View{} : k.tgbeta},
-                       .step = norm,
-                       .constants = constants.view()};
+  NormGradJvpSums sums{norm_of(k, {}, {}), norm, constants.view()};
+  if (weight.from) sums.grad.tggamma = sums.grad.tgbeta = {};  // the step takes their place
   run(sums, context);
   run(made, context);
   return true;
