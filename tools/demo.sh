@@ -32,9 +32,7 @@ tools/setup.sh
 
 say "2/3 building the command in $build (minutes the first time, and more of them where a CUDA toolkit is found)"
 step='build'
-launcher=''
-if command -v ccache >/dev/null; then launcher=ccache; fi
-cmake --preset release -DCMAKE_CXX_COMPILER_LAUNCHER="$launcher" >&2
+cmake --preset release >&2
 cmake --build "$build" --target innerloop --parallel "$(nproc)" >&2
 built=$SECONDS
 

@@ -29,9 +29,7 @@ dir="$(cd -- "$1" && pwd)"
 readonly dir build=build/prebuilt
 cd "$(dirname -- "${BASH_SOURCE[0]}")/.."
 
-launcher=''
-if command -v ccache >/dev/null; then launcher=ccache; fi
-cmake --preset prebuilt -DCMAKE_CXX_COMPILER_LAUNCHER="$launcher" >&2
+cmake --preset prebuilt >&2
 cmake --build --preset prebuilt --parallel "${JOBS:-$(nproc)}" >&2
 # Put together aside, so that nothing in DIR is removed.
 stage="$(mktemp -d)"

@@ -52,9 +52,7 @@ step=disassembler
 disassembler="$(find_disassembler)"
 
 step=configure
-launcher=''
-if command -v ccache >/dev/null; then launcher=ccache; fi
-cmake --preset test -DCMAKE_CXX_COMPILER_LAUNCHER="$launcher" ${disassembler:+-DIL_CUOBJDUMP="$disassembler"}
+cmake --preset test ${disassembler:+-DIL_CUOBJDUMP="$disassembler"}
 
 step=build
 cmake --build "$build" --parallel "$(nproc)"

@@ -25,6 +25,8 @@ struct BlockCase {
   std::int64_t dilation = 1;
 };
 
+void PrintTo(const BlockCase& c, std::ostream* out) { *out << c.name; }
+
 std::vector<BlockCase> cases() {
   const Operand no = Operand::kAbsent, yes = Operand::kPresent;
   return {
