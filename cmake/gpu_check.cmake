@@ -6,8 +6,10 @@ if(NOT TARGET il_cuda_engine)
   return()
 endif()
 
-add_executable(gpu_micro bench/gpu_micro.cu)
+add_executable(gpu_micro bench/gpu_micro/main.cpp bench/gpu_micro/arithmetic.cu bench/gpu_micro/chains.cu bench/gpu_micro/memory.cu)
 target_link_libraries(gpu_micro PRIVATE il_cuda_options)
+# wgmma is an instruction of sm_90a alone; 80 and the PTX of 90 serve all others.
+set_target_properties(gpu_micro PROPERTIES CUDA_ARCHITECTURES "80-real;90a-real;90-virtual")
 set_target_properties(gpu_micro PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
 set(il_programs innerloop gpu_micro)
 if(IL_BUILD_TESTS)

@@ -11,7 +11,7 @@ Runs on this machine's GPU, in at most 8 minutes:
   check      innerloop check: the truth checks
   metagrad   meta-gradients against PyTorch's float64 ones and against the CPU's
   graph      CUDA graph on against off: the same bytes
-  micro      ceilings: graph nodes, copies, FFMA, mma.sync
+  micro      ceilings: graph nodes, cluster barriers, copies, second-level cache, FFMA, mma.sync, wgmma
   timing     a meta-step of each workload by each way to compute convolutions
   rivals     PyTorch and JAX on the same tensors, where they import
   sanitizer  compute-sanitizer's four tools, where it is installed

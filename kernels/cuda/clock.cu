@@ -7,6 +7,7 @@ namespace innerloop::kernels::IL_TARGET_NAMESPACE {
 namespace {
 
 __global__ void advance_clock_kernel(const double* table, std::int64_t lines, std::int64_t* clock, double* schedule) {
+  grid_dependency_sync();
   const std::int64_t now = *clock, line = now < 0 ? 0 : (now < lines ? now : lines - 1);
   for (int i = 0; i < 3; ++i) schedule[i] = table[line * 3 + i];
   *clock = now + 1;

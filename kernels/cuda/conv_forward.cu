@@ -23,6 +23,7 @@ inline constexpr int kForwardBlocksSm = sizeof(typename Tile::Element) == 8 ? 4 
 template <class Tile, int kVectorA, int kVectorB>
 __global__ void __launch_bounds__(Tile::kThreads, kForwardBlocksSm<Tile>)
     conv_forward_kernel(const __grid_constant__ ForwardParams<typename Tile::Element> p) {
+  grid_dependency_sync();
   conv_block<Tile, kVectorA, kVectorB, kVectorB>(p.gemm, p.a.gather.pixels, p.steps, p.a, p.b,
                                                  [&](int row) { return row * p.b.pitch; }, blockIdx.x, p.write);
 }

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 
+#include "kernels/cuda/block_digits.cuh"
 #include "kernels/cuda/conv_load.cuh"
 #include "kernels/cuda/tickets.cuh"
 
@@ -151,18 +152,13 @@ __device__ __forceinline__ void conv_block(const ConvGemm<typename Tile::Element
   using T = typename Tile::Element;
   constexpr int kTogether = kVectorOut < Tile::kRun ? kVectorOut : Tile::kRun;
   IL_DYNAMIC_SHARED(T, shared);
-  const auto take = [&](int count) {
-    const unsigned whole = block / static_cast<unsigned>(count);
-    const int rest = static_cast<int>(block - whole * static_cast<unsigned>(count));
-    block = whole;
-    return rest;
-  };
-  const int first_row = take(gemm.tiles_m) * Tile::kBlockM;
+  BlockDigits digits(block);
+  const int first_row = digits.take(gemm.tiles_m) * Tile::kBlockM;
   if (first_row >= rows) return;  // a residue with fewer rows than the largest; the whole block leaves
-  const int first_column = take(gemm.tiles_n) * Tile::kBlockN;
-  const int group = take(gemm.groups);
-  const int piece_group = take(gemm.piece_groups);
-  const int out_task = static_cast<int>(block);
+  const int first_column = digits.take(gemm.tiles_n) * Tile::kBlockN;
+  const int group = digits.take(gemm.groups);
+  const int piece_group = digits.take(gemm.piece_groups);
+  const int out_task = digits.rest();
   IL_SHARED(TilePlace, place, [1]);
   if constexpr (kJoins<Tile> || Write::kTakesMoments) {
     bool wanted = kJoins<Tile> && gemm.joined != nullptr;

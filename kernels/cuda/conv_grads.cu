@@ -17,6 +17,7 @@ struct GradsParams {
 template <class TileInput, class TileWeight>
 __global__ void __launch_bounds__(TileInput::kThreads, TileInput::kBlocksSm)
     conv_grads_kernel(const __grid_constant__ GradsParams p) {
+  grid_dependency_sync();
   static_assert(TileInput::kThreads == TileWeight::kThreads);
   const auto first = static_cast<unsigned>(p.input.gemm.blocks);
   if (blockIdx.x < first) {

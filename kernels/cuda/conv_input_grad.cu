@@ -9,6 +9,7 @@ namespace {
 template <class Tile, int kVectorA, int kVectorB>
 __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocksSm)
     conv_input_grad_kernel(const __grid_constant__ InputGradParams<typename Tile::Element> p) {
+  grid_dependency_sync();
   input_grad_block<Tile, kVectorA, kVectorB>(p, p.residues[blockIdx.y], blockIdx.x);
 }
 

@@ -6,6 +6,7 @@
 //             multiplied
 #include <algorithm>
 
+#include "kernels/cuda/block_digits.cuh"
 #include "kernels/cuda/conv_launch.cuh"
 #include "kernels/cuda/conv_made.cuh"
 #include "kernels/cuda/conv_moments.cuh"
@@ -73,23 +74,18 @@ inline constexpr int kSpatialBlocks = kWarpsN == 1 ? 3 : 2;
 template <ConvMath kMath, int kWarpsN, Direction kDirection>
 __global__ void __launch_bounds__(128 * kWarpsN, kSpatialBlocks<kWarpsN>)
     conv_spatial_kernel(const __grid_constant__ SpatialParams p) {
+  grid_dependency_sync();
   using Tile = SpatialTile<kMath, kWarpsN, kDirection>;
   constexpr int kStage = kSpatialStage<Tile>;
   IL_DYNAMIC_SHARED(float, shared);
-  unsigned block = blockIdx.x;
-  const auto take = [&](int count) {
-    const unsigned whole = block / static_cast<unsigned>(count);
-    const int rest = static_cast<int>(block - whole * static_cast<unsigned>(count));
-    block = whole;
-    return rest;
-  };
+  BlockDigits digits(blockIdx.x);
   SpatialPlace at;
-  at.column = take(p.map.tiles_w);
-  at.row = take(p.map.tiles_h);
-  at.image = take(p.images);
+  at.column = digits.take(p.map.tiles_w);
+  at.row = digits.take(p.map.tiles_h);
+  at.image = digits.take(p.images);
   at.tile = (at.image * p.map.tiles_h + at.row) * p.map.tiles_w + at.column;
-  at.first_column = take(p.tiles_n) * Tile::kBlockN;
-  at.task = static_cast<int>(block);
+  at.first_column = digits.take(p.tiles_n) * Tile::kBlockN;
+  at.task = digits.rest();
   at.row *= kSpatialRows, at.column *= kSpatialColumns;
 
   const int lane = static_cast<int>(threadIdx.x) % 32, chunks = (p.depth + kTileK - 1) / kTileK, total = p.pairs * chunks;

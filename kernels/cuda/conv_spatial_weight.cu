@@ -7,6 +7,7 @@
 //   parts     are cut by the shape of one task; the last block joins them in order (tickets.cuh), and takes the step if there is one
 #include <algorithm>
 
+#include "kernels/cuda/block_digits.cuh"
 #include "kernels/cuda/conv_launch.cuh"
 #include "kernels/cuda/conv_made.cuh"
 #include "kernels/cuda/conv_weight_grad.cuh"
@@ -75,17 +76,12 @@ __device__ __forceinline__ void multiply_tile(const float* halo, const float* gy
 template <ConvMath kMath, int kWarpsN, bool kMade>
 __global__ void __launch_bounds__(96 * kWarpsN, kWarpsN == 1 ? 3 : 2)
     conv_spatial_weight_kernel(const __grid_constant__ SpatialWeightParams p) {
+  grid_dependency_sync();
   constexpr int kWidth = 32 * kWarpsN, kThreads = 96 * kWarpsN, kStage = kWeightStage<kWarpsN>;
   IL_DYNAMIC_SHARED(float, shared);
-  unsigned block = blockIdx.x;
-  const auto take = [&](int count) {
-    const unsigned whole = block / static_cast<unsigned>(count);
-    const int rest = static_cast<int>(block - whole * static_cast<unsigned>(count));
-    block = whole;
-    return rest;
-  };
-  const int part = take(p.parts), place = static_cast<int>(block);  // a ticket for each place
-  const int first_k = take(p.tiles_n) * kWidth, first_c = take(p.chunks) * kTileK, task = static_cast<int>(block);
+  BlockDigits digits(blockIdx.x);
+  const int part = digits.take(p.parts), place = digits.rest();  // a ticket for each place
+  const int first_k = digits.take(p.tiles_n) * kWidth, first_c = digits.take(p.chunks) * kTileK, task = digits.rest();
   const int lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
   const int row_tap = warp % kRowTaps, column = warp / kRowTaps * 32;
   const int begin = part * p.tiles_part, end = min(p.tiles, begin + p.tiles_part), total = (end - begin) * p.pairs;

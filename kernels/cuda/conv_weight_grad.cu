@@ -9,6 +9,7 @@ namespace {
 template <class Tile, int kVectorA, int kVectorB>
 __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocksSm)
     conv_weight_grad_kernel(const __grid_constant__ WeightGradParams<typename Tile::Element> p) {
+  grid_dependency_sync();
   weight_grad_block<Tile, kVectorA, kVectorB>(p, blockIdx.x);
 }
 

@@ -9,6 +9,7 @@
 #include "kernels/cuda/conv_backend.h"
 #include "kernels/cuda/conv_choices.h"
 #include "kernels/cuda/conv_own.h"
+#include "kernels/cuda/launch_overlap.h"
 #include "kernels/cuda/memory.h"
 #include "kernels/cuda/nvtx.h"
 #include "kernels/cuda/recording.h"
@@ -17,7 +18,7 @@
 namespace innerloop::kernels::cuda {
 namespace {
 
-constexpr int kOldestArchitecture = 80;
+constexpr int kOldestArchitecture = 80, kOldestThatOverlaps = 90;
 
 HostAccess asked_host_access() {
 #if defined(IL_HOST_EXECUTOR)
@@ -29,6 +30,13 @@ HostAccess asked_host_access() {
   if (std::string_view(asked) == "managed") return HostAccess::kYes;
   fail_usage("IL_CUDA_MEMORY={}: use device or managed", asked);
 #endif
+}
+
+bool asked_for_overlap() {
+  const char* asked = std::getenv("IL_CUDA_OVERLAP");
+  if (asked == nullptr || *asked == '\0' || std::string_view(asked) == "on") return true;
+  if (std::string_view(asked) == "off") return false;
+  fail_usage("IL_CUDA_OVERLAP={}: use on or off", asked);
 }
 
 std::string version(int number) { return fmt::format("{}.{}", number / 1000, number % 1000 / 10); }
@@ -73,6 +81,7 @@ CudaDevice::CudaDevice() : host_access_(asked_host_access()) {
   IL_CHECK(architecture_ >= kOldestArchitecture,
            "device cuda: {} is a compute capability {}.{} device and the kernels need 8.0 or newer; use --device cpu",
            name_, properties.major, properties.minor);
+  launches_overlap = architecture_ >= kOldestThatOverlaps && asked_for_overlap();
   IL_CUDA_CHECK(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking));
   IL_CUDA_CHECK(cudaMallocHost(&staging_, kStagingBytes));
   tickets_ = DeviceBuffer(kTickets * sizeof(unsigned));
@@ -93,6 +102,7 @@ std::vector<std::pair<std::string, std::string>> CudaDevice::details() const {
           {"multiprocessors", fmt::format("{}", multiprocessors_)},
           {"driver", version(driver)},
           {"runtime", version(runtime)},
+          {"launches", launches_overlap ? "begin while those ahead end" : "in turn"},
           {"conv", std::string(name_of(conv_engine()))},
           {"conv-math", std::string(name_of(conv_math()))},
           {"conv libraries", libraries_of_convolutions()},

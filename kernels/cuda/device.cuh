@@ -6,8 +6,10 @@
 //   IL_DYNAMIC_SHARED(type, name)    type* name = the dynamic shared memory of the launch, 16-byte aligned
 //   ld4, st4, ld2, st2               float4 and float2 accesses; the address must be aligned to 16 or 8 bytes
 //   load_as<V>, store_as             the same for any V of 2, 4, 8 or 16 bytes
+//   grid_dependency_sync()           a kernel's first statement: what the kernels before it in the stream wrote is there
+//                                    (launch_overlap.h)
 //
-// Rules for kernels: no __shared__ and no <<<>>> (launch.cuh); no cooperative groups, clusters, textures, __activemask() or
+// Rules for kernels: grid_dependency_sync() before anything else; no __shared__ and no <<<>>> (launch.cuh); no cooperative groups, clusters, textures, __activemask() or
 // waiting for another block; every thread of a block reaches every barrier; masks name exactly the lanes that call; kernel
 // locals have trivial destructors.
 #pragma once
@@ -24,6 +26,13 @@
   type* const name = reinterpret_cast<type*>(il_dynamic_shared_memory)
 
 namespace innerloop::kernels::cuda {
+
+__device__ __forceinline__ void grid_dependency_sync() {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.wait;" ::: "memory");
+  asm volatile("griddepcontrol.launch_dependents;" ::: "memory");  // all blocks of this kernel have places: the next may come
+#endif
+}
 
 template <class V>
 __device__ __forceinline__ V load_as(const void* memory) {

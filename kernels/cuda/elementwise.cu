@@ -103,6 +103,7 @@ template <class T>
 __global__ void __launch_bounds__(kBlock)
     dropout_kernel(T* mask, std::int64_t n, double rate, T keep, std::uint64_t seed, std::uint32_t step,
                    std::uint32_t task, Packs packs) {
+  grid_dependency_sync();
   const std::int64_t stride = static_cast<std::int64_t>(gridDim.x) * blockDim.x;
   const std::int64_t first = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
   for (std::int64_t i = 4 * first; i < n; i += 4 * stride) {

@@ -35,6 +35,7 @@ __device__ __forceinline__ std::int64_t drawn_image(const Draw& k, const TaskAdd
 
 /// Block x: part + parts * image, the support images of all tasks first, then the query images.
 __global__ void __launch_bounds__(kGatherThreads) draw_episodes_kernel(const __grid_constant__ Episodes k) {
+  grid_dependency_sync();
   IL_DYNAMIC_SHARED(std::uint32_t, places);
   IL_SHARED(Offset, moves, [kMaxAugmentations]);
   const bool support = blockIdx.x < k.support_blocks;

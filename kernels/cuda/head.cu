@@ -146,6 +146,7 @@ __device__ __forceinline__ T* of_task(T* data, unsigned elements) {
 
 template <class T>
 __global__ void __launch_bounds__(kBlock) head_loss_kernel(Forward<T> k) {
+  grid_dependency_sync();
   IL_DYNAMIC_SHARED(T, d);  // the logits, then d
   const Size s = k.size;
   const T *x = of_task(k.x, s.samples * s.features), *w = of_task(k.w, s.features * s.classes);
@@ -207,6 +208,7 @@ __global__ void __launch_bounds__(kBlock) head_loss_kernel(Forward<T> k) {
 
 template <class T>
 __global__ void __launch_bounds__(kBlock) head_loss_jvp_kernel(Tangent<T> k) {
+  grid_dependency_sync();
   IL_DYNAMIC_SHARED(T, td);  // the logits' tangents, then td
   const Size s = k.size;
   T* const d = td + s.samples * s.classes;

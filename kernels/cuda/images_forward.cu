@@ -59,6 +59,7 @@ __device__ __forceinline__ void convolve(const PatchTaps& taps, const Patch<T> (
 
 template <class Pass>
 __global__ void __launch_bounds__(kThreads) images_forward_kernel(const __grid_constant__ Pass all, unsigned tiles, unsigned parts) {
+  grid_dependency_sync();
   using T = typename Pass::T;
   constexpr int kWidth = Pass::kWidth, kSide = Pass::kSide, kCount = kSide * kSide;
   const NormGrid& grid = all.block.grid;

@@ -179,6 +179,7 @@ template <class Pass>
 __global__ void __launch_bounds__(kThreads)
     images_gradient_kernel(const __grid_constant__ Pass all, unsigned tiles, unsigned groups, unsigned parts, unsigned half,
                            double* partials, unsigned* tickets) {
+  grid_dependency_sync();
   using T = typename Pass::T;
   constexpr int kMaps = Pass::kMaps, kSide = Pass::kSide, kValues = kMaps * (kTapGroup + 1);
   const NormGrid& grid = all.block.grid;

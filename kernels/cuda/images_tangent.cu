@@ -41,6 +41,7 @@ __device__ __forceinline__ T dot(const PatchTaps& taps, const Patch<T>& patch, c
 
 template <class Pass>
 __global__ void __launch_bounds__(kThreads) images_tangent_kernel(const __grid_constant__ Pass all, unsigned tiles, unsigned parts) {
+  grid_dependency_sync();
   using T = typename Pass::T;
   constexpr int kSide = Pass::kSide, kTaps = Pass::kTaps;
   const NormGrid& grid = all.block.grid;

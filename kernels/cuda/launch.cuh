@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "kernels/cuda/device.cuh"
+#include "kernels/cuda/launch_overlap.h"
 #include "tensor/error.h"
 
 #if defined(__CUDACC__)
@@ -56,6 +57,11 @@ void launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, std::size_t dy
   config.blockDim = block;
   config.dynamicSmemBytes = dynamic_shared_bytes;
   config.stream = stream;
+  cudaLaunchAttribute overlap{};
+  overlap.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  overlap.val.programmaticStreamSerializationAllowed = 1;
+  config.attrs = &overlap;
+  config.numAttrs = launches_overlap ? 1 : 0;
   require(cudaLaunchKernelEx(&config, kernel, static_cast<Parameters>(std::forward<Arguments>(arguments))...), "launch");
   require(cudaGetLastError(), "launch");
 }
@@ -93,6 +99,7 @@ void launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, std::size_t dy
   };
   request.arguments = std::move(call);
   request.arguments_bytes = sizeof(Call);
+  request.overlaps = launches_overlap;
   host_executor::enqueue_launch(std::move(request), stream);
 }
 

@@ -28,6 +28,7 @@ Extents extents_of(const ConstView& logits, LossReduction reduction) {
 template <class T>
 __global__ void __launch_bounds__(kBlock)
     loss_forward_kernel(const T* logits, const std::int64_t* labels, T* loss, T* prob, Extents e) {
+  grid_dependency_sync();
   const std::int64_t first = threadIdx.x % kRowThreads;
   double total = 0;
   for (std::int64_t begin = 0; begin < e.samples; begin += kRows) {  // the same trips for every thread: it shuffles
@@ -59,6 +60,7 @@ __global__ void __launch_bounds__(kBlock)
 template <class T>
 __global__ void __launch_bounds__(kBlock)
     loss_grad_kernel(const T* prob, const std::int64_t* labels, const T* g, T* out, Extents e) {
+  grid_dependency_sync();
   const std::int64_t n = e.tasks * e.samples * e.classes, stride = static_cast<std::int64_t>(gridDim.x) * blockDim.x;
   for (std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < n; i += stride) {
     const std::int64_t row = i / e.classes, c = i - row * e.classes;
@@ -72,6 +74,7 @@ template <class T>
 __global__ void __launch_bounds__(kBlock)
     loss_grad_jvp_kernel(const T* prob, const std::int64_t* labels, const T* g, const T* tlogits, const T* tg, T* out,
                     Extents e) {
+  grid_dependency_sync();
   const std::int64_t row = static_cast<std::int64_t>(blockIdx.x) * kRows + threadIdx.x / kRowThreads;
   const std::int64_t first = threadIdx.x % kRowThreads, at = row * e.classes;
   const bool exists = row < e.tasks * e.samples;
@@ -97,6 +100,7 @@ __global__ void __launch_bounds__(kBlock)
 template <class T>
 __global__ void __launch_bounds__(kBlock)
     one_hot_kernel(const std::int64_t* labels, T* out, std::int64_t n, std::int64_t classes) {
+  grid_dependency_sync();
   const std::int64_t stride = static_cast<std::int64_t>(gridDim.x) * blockDim.x;
   for (std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < n; i += stride) {
     const std::int64_t row = i / classes, label = labels[row];
@@ -110,6 +114,7 @@ template <class In, class Out>
 __global__ void __launch_bounds__(kBlock)
     accuracy_kernel(const In* logits, const std::int64_t* labels, Out* accuracy, std::int64_t samples,
                     std::int64_t classes) {
+  grid_dependency_sync();
   const std::int64_t first = threadIdx.x % kRowThreads;
   double hits = 0;
   for (std::int64_t begin = 0; begin < samples; begin += kRows) {

@@ -117,6 +117,7 @@ __device__ __forceinline__ void read_row(const T* row, T (&to)[kCount]) {
 /// blockIdx: x a tile of an output, output after output; y a split.
 template <class T, int kRowsOf, int kColumnsOf>
 __global__ void __launch_bounds__(kThreads) product_kernel(Problem<T> p) {
+  grid_dependency_sync();
   constexpr int kTileM = kSide * kRowsOf, kTileN = kSide * kColumnsOf;
   // Rows of a tile are 16 bytes longer than they need be, so that threads that write along k meet in fewer banks.
   constexpr int kPitchM = kTileM + kPack<T>, kPitchN = kTileN + kPack<T>;

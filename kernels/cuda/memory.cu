@@ -9,12 +9,14 @@ namespace {
 
 template <class T>
 __global__ void fill_kernel(T* to, std::int64_t n, T value) {
+  grid_dependency_sync();
   const std::int64_t stride = static_cast<std::int64_t>(gridDim.x) * blockDim.x;
   for (std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < n; i += stride) to[i] = value;
 }
 
 template <class From, class To>
 __global__ void cast_kernel(const From* from, To* to, std::int64_t n) {
+  grid_dependency_sync();
   const std::int64_t stride = static_cast<std::int64_t>(gridDim.x) * blockDim.x;
   for (std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < n; i += stride)
     to[i] = static_cast<To>(from[i]);

@@ -29,6 +29,7 @@ inline constexpr unsigned kSplitThreads = 256, kSplitLanes = 32;
 /// Both passes over one task and one tile of its channels. Block x: tile + tiles * task.
 template <class Pass>
 __global__ void __launch_bounds__(kFusedThreads) norm_fused_kernel(Pass all, unsigned tiles, unsigned half) {
+  grid_dependency_sync();
   using T = typename Pass::T;
   IL_DYNAMIC_SHARED(double, shared);
   const SumMemory<Pass> memory(shared);
@@ -64,6 +65,7 @@ template <class Pass>
 __global__ void __launch_bounds__(kSplitThreads)
     norm_partial_kernel(Pass all, unsigned tiles, unsigned parts, unsigned half, double* partials,
                         typename Pass::T* constants, unsigned* tickets) {
+  grid_dependency_sync();
   using T = typename Pass::T;
   IL_DYNAMIC_SHARED(double, shared);
   const SumMemory<Pass> memory(shared);
@@ -103,6 +105,7 @@ __global__ void __launch_bounds__(kSplitThreads)
 template <class Pass>
 __global__ void __launch_bounds__(kSplitThreads)
     norm_write_kernel(Pass all, unsigned tiles, unsigned parts, const typename Pass::T* constants) {
+  grid_dependency_sync();
   Share share(parts, tiles, all.cells());
   share.set(parts - 1 - share.part, parts, all.cells());
   const unsigned channel = (share.tile * blockDim.x + threadIdx.x) * Pass::kWidth, channels = all.grid.channels;
@@ -114,6 +117,7 @@ __global__ void __launch_bounds__(kSplitThreads)
 /// The walk of a pass whose constants need no sums.
 template <class Pass>
 __global__ void __launch_bounds__(kSplitThreads) norm_direct_kernel(Pass all, unsigned tiles, unsigned parts) {
+  grid_dependency_sync();
   using T = typename Pass::T;
   IL_DYNAMIC_SHARED(T, memory);
   const Share share(parts, tiles, all.cells());

@@ -30,6 +30,7 @@ template <class T>
 __global__ void __launch_bounds__(kThreads)
     outer_update_kernel(const __grid_constant__ List list, AdamConstants<T> c, Clock clock, double* partial, double* gradient,
                         double* state, unsigned* ticket) {
+  grid_dependency_sync();
   const Piece piece = piece_of_block(list);
   const ListEntry& e = *piece.entry;
   const double* const line = clock.line();

@@ -23,6 +23,7 @@ struct Parts {
 template <class T>
 __global__ void scatter_parts_kernel(Parts parts, T* out, std::int64_t step, const std::int64_t* clock, std::int64_t rows,
                                      std::int64_t width) {
+  grid_dependency_sync();
   const Part& p = parts.part[blockIdx.x];
   T* row = out + (clock != nullptr ? *clock % rows * width : 0);
   for (std::int64_t j = threadIdx.x; j < p.count; j += blockDim.x)

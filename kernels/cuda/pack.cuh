@@ -48,6 +48,7 @@ inline Packs packs_fit(std::initializer_list<const void*> addresses, int width =
 
 template <int kWidth, class Body>
 __global__ void __launch_bounds__(kBlock) pointwise_kernel(Body body, std::int64_t n) {
+  grid_dependency_sync();
   const std::int64_t stride = static_cast<std::int64_t>(gridDim.x) * blockDim.x;
   const std::int64_t first = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
   const std::int64_t packs = n / kWidth;

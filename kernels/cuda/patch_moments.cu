@@ -58,6 +58,7 @@ __device__ __forceinline__ void find_middle(const PatchTaps& taps, const T* x, u
 template <class T>
 __global__ void __launch_bounds__(kThreads)
     patch_moments_kernel(const __grid_constant__ MomentsParams p, const T* x_all, std::int64_t x_task, unsigned images) {
+  grid_dependency_sync();
   IL_DYNAMIC_SHARED(double, lines);  // [lines, kPitch], and later the sums of all threads
   IL_SHARED(double, middle, [kMomentTaps]);
   const unsigned part = blockIdx.x % p.parts, task = blockIdx.x / p.parts, thread = threadIdx.x;

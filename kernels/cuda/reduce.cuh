@@ -47,6 +47,7 @@ template <class Op, int kGroup, int kWidth, class In, class Out>
 __global__ void __launch_bounds__(kBlock)
     reduce_rows_kernel(ReducePlan plan, const In* x, Out* out, std::int64_t packs, std::int64_t pieces,
                        std::int64_t per_piece) {
+  grid_dependency_sync();
   const std::int64_t group = (static_cast<std::int64_t>(blockIdx.x) * kBlock + threadIdx.x) / kGroup;
   const std::int64_t output = group / pieces, piece = group - output * pieces;
   const bool exists = output < plan.kept.count;
@@ -88,6 +89,7 @@ template <class Op, int kWidth, class In, class Out>
 __global__ void __launch_bounds__(kBlock)
     reduce_columns_kernel(ReducePlan plan, const In* x, Out* out, std::int64_t tiles, unsigned across,
                           std::int64_t pieces, std::int64_t per_piece) {
+  grid_dependency_sync();
   IL_SHARED(double, sums, [kBlock * kWidth]);
   const std::int64_t target = blockIdx.x / tiles, tile = blockIdx.x - target * tiles;
   const std::int64_t output = target / pieces, piece = target - output * pieces;

@@ -14,6 +14,7 @@ static_assert(kFmaGroup % kChains == 0);
 
 template <class T>
 __global__ void fma_peak_kernel(std::int64_t groups, T* out, std::int64_t n) {
+  grid_dependency_sync();
   for (std::int64_t at = std::int64_t{blockIdx.x} * kBlock + threadIdx.x; at < n; at += std::int64_t{gridDim.x} * kBlock) {
     T x[kChains];
 #pragma unroll

@@ -7,6 +7,7 @@ namespace {
 
 /// Block x: part + parts * image, images counted through all tasks.
 __global__ void __launch_bounds__(kGatherThreads) gather_augment_kernel(const __grid_constant__ ImageGather k) {
+  grid_dependency_sync();
   const ImagePlace at(k, blockIdx.x / k.parts);
   IL_SHARED(Offset, moves, [kMaxAugmentations]);
   draw_moves(k, at, moves);
@@ -27,6 +28,7 @@ constexpr unsigned kDrawThreads = 128;
 /// One block a task. Every draw has its own address, and what a shuffle makes of it depends on the earlier swap places alone:
 /// so all draws of a step are made side by side.
 __global__ void __launch_bounds__(kDrawThreads) draw_tasks_kernel(Draw k) {
+  grid_dependency_sync();
   const unsigned support_count = k.ways * k.shots, query_count = k.ways * k.queries;
   const TaskAddress at{k.seed, k.stream, step_at(k.step, k.clock), k.task0 + blockIdx.x};
   std::uint32_t* swaps = k.scratch + std::int64_t{blockIdx.x} * (2 * k.ways + support_count);

@@ -13,6 +13,7 @@ namespace {
 
 template <class T>
 __global__ void repeat_list_kernel(List list) {
+  grid_dependency_sync();
   const Piece piece = piece_of_block(list);
   const ListEntry& e = *piece.entry;
   const T* theta = static_cast<const T*>(e.a);
@@ -22,6 +23,7 @@ __global__ void repeat_list_kernel(List list) {
 
 template <class T>
 __global__ void sgd_list_kernel(List list, T rate, const double* rate_from) {
+  grid_dependency_sync();
   const Piece piece = piece_of_block(list);
   const ListEntry& e = *piece.entry;
   const T step = rate_from != nullptr ? static_cast<T>(*rate_from) : rate;
@@ -33,6 +35,7 @@ __global__ void sgd_list_kernel(List list, T rate, const double* rate_from) {
 
 template <class T>
 __global__ void adam_list_kernel(List list, AdamConstants<T> c, const double* schedule) {
+  grid_dependency_sync();
   const Piece piece = piece_of_block(list);
   const ListEntry& e = *piece.entry;
   const T rate = static_cast<T>(schedule[0] * schedule[1]), unbias2 = static_cast<T>(schedule[2]);
@@ -46,6 +49,7 @@ __global__ void adam_list_kernel(List list, AdamConstants<T> c, const double* sc
 /// count = elements of one task; period = tasks.
 template <class T>
 __global__ void mean_list_kernel(List list, double tasks) {
+  grid_dependency_sync();
   const Piece piece = piece_of_block(list);
   const ListEntry& e = *piece.entry;
   const T* x = static_cast<const T*>(e.a);
@@ -60,6 +64,7 @@ __global__ void mean_list_kernel(List list, double tasks) {
 /// Partial sums of all blocks; the last block joins those of each tensor, a warp a tensor, in a fixed order.
 template <class T>
 __global__ void squares_list_kernel(List list, double* partial, double* y, unsigned* ticket) {
+  grid_dependency_sync();
   const Piece piece = piece_of_block(list);
   const T* x = static_cast<const T*>(piece.entry->a);
   double squares = 0;

@@ -1,10 +1,13 @@
-// What the compiler made of the kernels: hot ones live in registers, and the tensor-core ones use tensor cores.
+// What the compiler made of the kernels: hot ones live in registers, the tensor-core ones use tensor cores, and none touches memory that a
+// kernel ahead of it may still write.
 #include <gtest/gtest.h>
 
 #include <array>
 #include <cstdio>
+#include <fstream>
 #include <map>
 #include <set>
+#include <string>
 
 #include "kernel_table/resources.h"
 
@@ -40,34 +43,64 @@ TEST(KernelResources, AreThoseOfEveryFamily) {
     EXPECT_GT(instances[name], 0) << name;
 }
 
-/// HMMA instructions of each convolution kernel in an object, by the kernel's mangled name.
-std::map<std::string, int> tensor_instructions(const std::string& object) {
-  std::map<std::string, int> counts;
-  FILE* const pipe = popen(("'" IL_CUOBJDUMP "' -sass '" + object + "' 2>/dev/null").c_str(), "r");
-  if (pipe == nullptr) return counts;
+/// What the machine code of a kernel shows.
+struct MachineCode {
+  int tensor_products = 0;       ///< HMMA
+  bool waits = false;            ///< for the grid ahead (griddepcontrol.wait)
+  std::string ahead_of_the_wait; ///< the first access to memory that does not wait
+};
+
+/// Of each kernel in an object, by its mangled name; `architecture` as in "sm_90", or empty for all one after another.
+std::map<std::string, MachineCode> machine_code(const std::string& object, const std::string& architecture = "") {
+  std::map<std::string, MachineCode> kernels;
+  const std::string only = architecture.empty() ? "" : " -arch " + architecture;
+  FILE* const pipe = popen(("'" IL_CUOBJDUMP "' -sass" + only + " '" + object + "' 2>/dev/null").c_str(), "r");
+  if (pipe == nullptr) return kernels;
   std::array<char, 4096> line;
-  int* count = nullptr;
+  MachineCode* kernel = nullptr;
   while (std::fgets(line.data(), line.size(), pipe) != nullptr) {
     const std::string text = line.data();
-    if (const auto at = text.find("Function : "); at != std::string::npos) count = &counts[text.substr(at + 11)];
-    if (count != nullptr && text.find(" HMMA.") != std::string::npos) ++*count;
+    const auto holds = [&](const char* instruction) { return text.find(instruction) != std::string::npos; };
+    if (const auto at = text.find("Function : "); at != std::string::npos) kernel = &kernels[text.substr(at + 11)];
+    if (kernel == nullptr) continue;
+    if (holds(" HMMA.")) ++kernel->tensor_products;
+    if (holds(" ACQBULK")) kernel->waits = true;
+    if (!kernel->waits && kernel->ahead_of_the_wait.empty() &&
+        (holds(" LDG") || holds(" STG") || holds(" LD.E") || holds(" ST.E") || holds(" ATOM") || holds(" RED.")))
+      kernel->ahead_of_the_wait = text;
   }
   pclose(pipe);
-  return counts;
+  return kernels;
+}
+
+const char* const kNoDisassembler = "cuobjdump was not found: the machine code is not looked into; name it with -DIL_CUOBJDUMP=PATH";
+bool no_disassembler() { return std::string(IL_CUOBJDUMP).empty(); }
+
+TEST(KernelResources, NothingIsTouchedAheadOfTheWaitForTheGridAhead) {
+  if (no_disassembler()) GTEST_SKIP() << kNoDisassembler;
+  std::ifstream objects(IL_KERNEL_OBJECTS);
+  int kernels = 0;
+  for (std::string object; std::getline(objects, object);) {
+    if (object.find(".cu.o") == std::string::npos) continue;
+    for (const auto& [name, code] : machine_code(object, "sm_90")) {
+      EXPECT_TRUE(code.waits) << name << "begins without grid_dependency_sync() (kernels/cuda/device.cuh)";
+      EXPECT_EQ(code.ahead_of_the_wait, "") << name;
+      ++kernels;
+    }
+  }
+  EXPECT_GT(kernels, 100);
 }
 
 TEST(KernelResources, TensorCoreTilesAreTensorCoreInstructions) {
-  if (std::string(IL_CUOBJDUMP).empty())
-    GTEST_SKIP() << "cuobjdump was not found: the machine code is not looked into; name it with -DIL_CUOBJDUMP=PATH";
+  if (no_disassembler()) GTEST_SKIP() << kNoDisassembler;
   for (const char* direction : {"conv_forward", "conv_input_grad", "conv_weight_grad"}) {
     int with = 0, without = 0;
-    for (const auto& [kernel, instructions] :
-         tensor_instructions(std::string(IL_OBJECT_FOLDER "/") + direction + ".cu.o")) {
+    for (const auto& [kernel, code] : machine_code(std::string(IL_OBJECT_FOLDER "/") + direction + ".cu.o")) {
       if (kernel.find("MmaTile") != std::string::npos) {
-        EXPECT_GT(instructions, 0) << kernel;
+        EXPECT_GT(code.tensor_products, 0) << kernel;
         ++with;
       } else {
-        EXPECT_EQ(instructions, 0) << kernel;
+        EXPECT_EQ(code.tensor_products, 0) << kernel;
         ++without;
       }
     }
@@ -75,9 +108,9 @@ TEST(KernelResources, TensorCoreTilesAreTensorCoreInstructions) {
     EXPECT_GT(without, 0) << direction;
   }
   for (const char* tiles : {"conv_spatial", "conv_spatial_weight"}) {
-    const auto kernels = tensor_instructions(std::string(IL_OBJECT_FOLDER "/") + tiles + ".cu.o");
+    const auto kernels = machine_code(std::string(IL_OBJECT_FOLDER "/") + tiles + ".cu.o");
     EXPECT_FALSE(kernels.empty()) << tiles;
-    for (const auto& [kernel, instructions] : kernels) EXPECT_GT(instructions, 0) << kernel;
+    for (const auto& [kernel, code] : kernels) EXPECT_GT(code.tensor_products, 0) << kernel;
   }
 }
 

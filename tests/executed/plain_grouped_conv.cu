@@ -12,6 +12,7 @@ using kernels::cudnn::ConvProblem;
 /// One element of what is written: all products of the convolution, those that reach it added up.
 template <class T>
 __global__ void plain_grouped_conv_kernel(ConvProblem z, T* image, T* filter, T* output, std::int64_t count) {
+  kernels::cuda::grid_dependency_sync();
   const std::int64_t element = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
   if (element >= count) return;
   const std::int64_t group_c = z.c / z.groups, group_k = z.k / z.groups;

@@ -28,6 +28,7 @@ struct Strided {
 template <class T>
 __global__ void plain_matmul_kernel(Strided<T> a0, Strided<T> b0, Strided<T> a1, Strided<T> b1, T* out, std::int64_t m,
                                     std::int64_t n, std::int64_t k, std::int64_t total, std::int64_t summed) {
+  kernels::cuda::grid_dependency_sync();
   const std::int64_t at = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
   if (at >= total) return;
   const std::int64_t t = at / (m * n), i = at / n % m, j = at % n;

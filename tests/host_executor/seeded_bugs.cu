@@ -12,6 +12,7 @@ namespace innerloop::tests {
 namespace {
 
 using host_executor::Fault;
+using kernels::cuda::grid_dependency_sync;
 using kernels::cuda::launch;
 using Plain = SeededBug::Plain;
 
@@ -35,6 +36,24 @@ __global__ void read_past_end(float* out, const float* in, int n) {
   if (i <= n) out[i] = in[i];
 }
 __global__ void write_past_end(float* out) { out[threadIdx.x] = 1.0f; }
+
+// -------------------------------------------------------------------------------------------- launches that begin before others end
+__global__ void leaves_before_the_grid_ahead(float* out, const float* in) {
+  if (threadIdx.x >= 200) return;
+  grid_dependency_sync();
+  out[threadIdx.x] = in[threadIdx.x];
+}
+__global__ void reads_ahead_of_the_grid_ahead(float* out, const float* in) {
+  const float value = in[threadIdx.x];
+  grid_dependency_sync();
+  out[threadIdx.x] = value;
+}
+__global__ void waits_for_the_grid_ahead(float* out, const float* in) {
+  IL_SHARED(float, s, [kThreads]);
+  s[threadIdx.x] = 1.0f;  // its own
+  grid_dependency_sync();
+  out[threadIdx.x] = s[threadIdx.x] * in[threadIdx.x];
+}
 
 // ---------------------------------------------------------------------------------------------------- missing synchronisation
 __global__ void reads_next(float* out, const float* in) {
@@ -271,11 +290,29 @@ bool run_and_wait(Kernel kernel, unsigned blocks, unsigned threads, std::size_t 
   return true;
 }
 
+/// Launches overlap while it lives.
+class Overlapping {
+ public:
+  Overlapping() { kernels::cuda::launches_overlap = true; }
+  ~Overlapping() { kernels::cuda::launches_overlap = false; }
+  Overlapping(const Overlapping&) = delete;
+  Overlapping& operator=(const Overlapping&) = delete;
+};
+
 /// Kernels (out, in) of one block, whose result nobody needs: the error is the point.
 template <void (*kKernel)(float*, const float*), unsigned kBlock = kThreads, unsigned kGrid = 1>
 bool run_simple() {
   const Case c;
   return run_and_wait(kKernel, kGrid, kBlock, 0, c.out.data(), c.in.data());
+}
+
+/// The same, launched to begin before the kernels ahead of it have ended; they copy.
+template <void (*kKernel)(float*, const float*)>
+bool run_overlapping() {
+  const Overlapping scope;
+  const Case c;
+  run_and_wait(kKernel, 1, kThreads, 0, c.out.data(), c.in.data());
+  return c.gives(kThreads, [&](std::size_t i) { return c.host[i]; });
 }
 
 template <bool kFences>
@@ -422,6 +459,11 @@ const std::vector<SeededBug>& seeded_bugs() {
        },
        Plain::kNothing, std::nullopt, "signed integer overflow"},
 
+      {"never_waits_for_the_grid_ahead", run_overlapping<copies>, Plain::kError, Fault::kGridDependency},
+      {"some_threads_do_not_wait_for_the_grid_ahead", run_overlapping<leaves_before_the_grid_ahead>, Plain::kError,
+       Fault::kGridDependency},
+      {"reads_ahead_of_the_grid_ahead", run_overlapping<reads_ahead_of_the_grid_ahead>, Plain::kNothing, Fault::kGridDependency},
+
       {"traps",
        [] {
          const Case c;
@@ -449,6 +491,7 @@ const std::vector<SeededBug>& seeded_bugs() {
 const std::vector<CorrectKernel>& correct_kernels() {
   static const std::vector<CorrectKernel> kernels = {
       {"last_block_with_fences", run_last_block<true>},
+      {"waits_for_the_grid_ahead", run_overlapping<waits_for_the_grid_ahead>},
       {"exchanges_in_warp",
        [] {
          const Case c;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <ostream>
 #include <vector>
 
 #include "kernels/cuda/host/diagnostics.h"
@@ -22,12 +23,14 @@ struct SeededBug {
   const char* sanitizer = nullptr;
 };
 
+inline void PrintTo(const SeededBug& bug, std::ostream* out) { *out << bug.name; }
 const std::vector<SeededBug>& seeded_bugs();
 
 struct CorrectKernel {
   const char* name;
   bool (*run)();
 };
+inline void PrintTo(const CorrectKernel& kernel, std::ostream* out) { *out << kernel.name; }
 const std::vector<CorrectKernel>& correct_kernels();
 
 /// A kernel that throws std::runtime_error in thread 77 of 256, between two barriers.

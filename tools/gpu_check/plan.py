@@ -12,8 +12,9 @@ ABOUT = {
     "tests": "the tests of every floor on the device",
     "check": "innerloop check: the truth checks",
     "metagrad": "meta-gradients on the GPU against PyTorch's in float64 and against the CPU's",
-    "graph": "CUDA graph on against off: the same bytes of a result and of a checkpoint after 20 steps",
-    "micro": "ceilings: graph nodes, copies, FFMA, mma.sync",
+    "graph": "CUDA graph on against off, overlapping launches against launches in turn: the same bytes of a result and of a "
+             "checkpoint after 20 steps",
+    "micro": "ceilings: graph nodes, cluster barriers, copies, second-level cache, FFMA, mma.sync, wgmma",
     "timing": "a meta-step of each workload by each way to compute convolutions",
     "rivals": "PyTorch and JAX on the same tensors",
     "sanitizer": "compute-sanitizer: memcheck, racecheck, initcheck, synccheck",
@@ -49,6 +50,9 @@ TIMED = {
 # Libraries know two precisions: TF32 and float32.
 WAYS = (("own", "tf32x3"), ("own", "tf32"), ("own", "fp32"), ("cudnn", "tf32"), ("cudnn", "fp32"), ("gemm", "tf32"),
         ("gemm", "fp32"))
+
+# Before a command: its kernels start one after the other, where else each is brought to the device while the one before it ends.
+IN_TURN = ("env", "IL_CUDA_OVERLAP=off")
 
 SMALL_TRAINING = ("--ways 3 --tasks 4 --iterations 20 --set model.filters=[8,8] --set data.size=32 --set eval.shots=1 "
                   "--set eval.queries=2 --set eval.episodes=4 --set eval.steps=2 --set inner.steps=2").split()
@@ -127,10 +131,10 @@ def metagrad(at: Places, quick: bool) -> list[Step]:
 
 def graph(at: Places, quick: bool) -> list[Step]:
     problem = Problem("w1", 1)
-    outs = [at.work / f"graph_{choice}.safetensors" for choice in ("on", "off")]
-    commands = [at.metagrad(at.problem(problem), out, "--device", "cuda", "--repeat", "2", "--graph", choice)
-                for out, choice in zip(outs, ("on", "off"))]
-    steps = [Step("graph", "metagrad: on against off", commands, 30, judges.same_bytes(outs), [problem])]
+    outs = [at.work / f"graph_{name}.safetensors" for name in ("on", "off", "in_turn")]
+    commands = [[*before, *at.metagrad(at.problem(problem), out, "--device", "cuda", "--repeat", "2", "--graph", choice)]
+                for out, choice, before in zip(outs, ("on", "off", "on"), ((), (), IN_TURN))]
+    steps = [Step("graph", "metagrad: on, off, and on with launches in turn", commands, 40, judges.same_bytes(outs), [problem])]
     runs = [(at.work / f"run_{name}", choice) for name, choice in (("on", "on"), ("off", "off"), ("again", "on"))]
     commands = [[at.programs["innerloop"], "train", "--data", "synthetic", "--out", str(run), "--device", "cuda", "--graph",
                  choice, *SMALL_TRAINING] for run, choice in (runs[:2] if quick else runs)]
@@ -156,6 +160,9 @@ def timing(at: Places, quick: bool) -> list[Step]:
             command = at.metagrad(at.problem(problem), out, "--device", "cuda", "--repeat", repeat, "--keep-steps", "--conv",
                                   way, "--conv-math", math)
             steps.append(Step("timing", f"{label}, {way} {math}", [command], 30, judges.timing(label, way, math), [problem]))
+            if (way, math) == WAYS[0] and problem.workload == "w1":  # what overlapping launches give where kernels are short
+                steps.append(Step("timing", f"{label}, {way} {math}, launches in turn", [[*IN_TURN, *command]], 30,
+                                  judges.timing(label, f"{way}, launches in turn", math), [problem]))
     return steps
 
 

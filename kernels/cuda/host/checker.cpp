@@ -150,6 +150,7 @@ void Checker::access_global(const Attempt& attempt) {
       fault(Fault::kIllegalAddress, "illegal address", attempt);
     }
   }
+  if (!execution_.thread(execution_.current()).in_turn) fault(Fault::kGridDependency, "ahead of grid_dependency_sync()", attempt);
   Allocation& allocation = *recent;
   if (allocation.state == Allocation::State::kFreed) fault(Fault::kUseAfterFree, "use after free", attempt);
   const std::size_t offset = address - allocation.begin;  // huge when before the start

@@ -22,6 +22,7 @@ enum class Fault {
   kMisaligned,
   kUninitialised,
   kDataRace,
+  kGridDependency,  ///< a kernel that may begin early does not wait for those ahead of it, or not in time
 };
 
 /// A fault of a kernel or of its launch. The text is one line.

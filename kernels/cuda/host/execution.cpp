@@ -121,7 +121,10 @@ bool Execution::begin_block() {
   ++statistics_.blocks;
   blockIdx = {static_cast<unsigned>(b % gridDim.x), static_cast<unsigned>(b / gridDim.x % gridDim.y),
               static_cast<unsigned>(b / gridDim.x / gridDim.y)};
-  for (unsigned i = 0; i < thread_count_; ++i) threads_[i].state = Thread::State::kUnstarted;
+  for (unsigned i = 0; i < thread_count_; ++i) {
+    threads_[i].state = Thread::State::kUnstarted;
+    threads_[i].in_turn = !request_->overlaps;
+  }
   for (unsigned w = 0; w < warp_count_; ++w) warps_[w].exited = warps_[w].group_count = 0;
   finished_ = at_barrier_ = 0;
   barrier_count_ = 0;
@@ -189,6 +192,10 @@ Fiber& Execution::take_fiber() {
 int Execution::finish_thread() {
   ++statistics_.threads;
   const unsigned self = current_;
+  if (!threads_[self].in_turn) {
+    report(Fault::kGridDependency, "left the kernel without grid_dependency_sync(): the kernel behind it could start before "
+                                   "those ahead of it have ended");
+  }
   threads_[self].state = Thread::State::kFinished;
   ++finished_;
   Warp& warp = warps_[self / kWarpLanes];

@@ -34,6 +34,7 @@ struct LaunchRequest {
   void (*call)(const void* arguments) = nullptr;
   std::shared_ptr<const void> arguments;
   std::size_t arguments_bytes = 0;
+  bool overlaps = false;  ///< begins before the kernels ahead of it have ended (launch_overlap.h)
 };
 
 /// What ran since the program started.
@@ -45,6 +46,7 @@ struct Thread {
   enum class State : std::uint8_t { kUnstarted, kReady, kRunning, kAtBarrier, kAtWarp, kFinished };
   uint3 index{};
   State state = State::kUnstarted;
+  bool in_turn = false;  ///< has waited for the kernels ahead, or need not
   Fiber* fiber = nullptr;
   Site site;                             ///< where it waits
   const Primitive* primitive = nullptr;  ///< what it waits at
@@ -85,6 +87,7 @@ class Execution {
 
   // For kernels, through the device language.
   int barrier(int predicate, Site site);
+  void await_grid() { threads_[current_].in_turn = true; }
   unsigned meet(unsigned mask, const Primitive& primitive, Site site, void* payload, Complete complete);
   SharedMemory& shared() { return shared_; }
 

@@ -63,6 +63,10 @@ IL_DEVICE_PRIMITIVE void write_value(void* memory, const Value& value) {
 
 }  // namespace innerloop::host_executor
 
+namespace innerloop::kernels::cuda {
+inline void grid_dependency_sync() { host_executor::await_grid(); }
+}  // namespace innerloop::kernels::cuda
+
 // ---------------------------------------------------------------------------------------------------- barriers and fences
 inline void __syncthreads(innerloop::host_executor::Site site = innerloop::host_executor::Site::here()) {
   innerloop::host_executor::block_barrier(0, site);

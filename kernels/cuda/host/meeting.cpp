@@ -128,6 +128,7 @@ unsigned meet(unsigned mask, const Primitive& primitive, Site site, void* payloa
   return Execution::instance().meet(mask, primitive, site, payload, complete);
 }
 
+void await_grid() { Execution::instance().await_grid(); }
 int block_barrier(int predicate, Site site) { return Execution::instance().barrier(predicate, site); }
 
 unsigned lane_index() { return Execution::instance().lane(); }

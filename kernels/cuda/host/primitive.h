@@ -35,6 +35,9 @@ unsigned meet(unsigned mask, const Primitive& primitive, Site site, void* payloa
 /// __syncthreads of the whole block; returns for how many threads `predicate` was not zero.
 int block_barrier(int predicate, Site site);
 
+/// The running thread waits for the kernels ahead of its own.
+void await_grid();
+
 unsigned lane_index();
 unsigned thread_index();  ///< linear, in the block
 std::uint64_t block_serial();
