@@ -63,19 +63,27 @@ class Buffer {
   T* data_ = nullptr;
 };
 
+// chains.cu
+
 /// What one of many kernels in a row costs, each of which waits for the one before: as nodes of a CUDA graph, by themselves, and where
-/// the device can, overlapping (kernels/cuda/launch_overlap.h).  Files: chains.cu
+/// the device can, overlapping (kernels/cuda/launch_overlap.h).
 Figures measure_nodes(Timer& timer, const Effort& effort, const Card& card);
 /// A barrier of all threads of a cluster of 4, 8 and 16 blocks, where the device has clusters.
 Figures measure_cluster_barriers(Timer& timer, const Effort& effort, const Card& card);
 
-/// Copies, bytes read plus bytes written, and reads from the second-level cache.  memory.cu
+// memory.cu
+
+/// Copies: bytes read plus bytes written.
 Figures measure_copies(Timer& timer, const Effort& effort, const Card& card);
+/// Reads from the second-level cache.
 Figures measure_cache(Timer& timer, const Effort& effort, const Card& card);
 
-/// Multiply-adds of 2 FLOP: float32's, and in TF32 those of mma.sync and, on sm_90, of wgmma.  arithmetic.cu
+// arithmetic.cu: a multiply-add is 2 FLOP
+
 Figures measure_ffma(Timer& timer, const Effort& effort, const Card& card);
+/// In TF32, by mma.sync.
 Figures measure_mma(Timer& timer, const Effort& effort, const Card& card);
+/// In TF32, by wgmma, where the device is sm_90.
 Figures measure_wgmma(Timer& timer, const Effort& effort, const Card& card);
 
 }  // namespace innerloop::bench
