@@ -1,3 +1,4 @@
+// More than 500 lines, since each bug is a kernel of a few lines and a line of the one table at the end, and both are read together.
 #include "tests/host_executor/seeded_bugs.h"
 
 #include <cmath>
