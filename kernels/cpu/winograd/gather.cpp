@@ -35,15 +35,16 @@ class Gather {
     float* const y = conv_.y + out_task * conv_.y_task - conv_.y_skipped;
     const Stores stores = start == Start::kZero ? conv_.stores : Stores::kCached;
     const RowRange held{conv_.skipped, conv_.source_end};
-    const auto windows = [&](int n) IL_LAMBDA_INLINE {
+    const auto windows_of = [&](int n) {
       return Windows<H, W>(sweep_, conv_.pairs[n].x + task * conv_.pairs[n].x_task, held, zeros_.data());
     };
+    const Windows<H, W> windows[] = {windows_of(0), windows_of(conv_.pair_count - 1)};
     const Places<H, W> places(sweep_, rows, context_);
     places.for_each_batch(tiles_, [&](const Batch& batch) {
       for (int n = 0; n < conv_.pair_count; ++n)
         for (int t = 0; t < batch.count; ++t)
-          windows(n).transform(batch.places[t], 0, sweep_.channels, source_of(n) + t * sweep_.channels, source_pitch_);
-      multiply(batch.count);
+          windows[n].transform(batch.places[t], 0, sweep_.channels, source_of(n) + t * sweep_.channels, source_pitch_);
+      multiply(batch.count, Ahead<H, W>(windows, conv_.pair_count, batch, 0, sweep_.channels));
       for (int t = 0; t < batch.count; ++t) write(batch.places[t], sums_.data() + t * sweep_.out_channels, start, stores, y);
     });
     finish_stores(stores);
@@ -74,7 +75,7 @@ class Gather {
     }
   }
 
-  void multiply(int count) const {
+  void multiply(int count, Ahead<H, W> ahead) const {
     for_each_point<H, W>([&](std::int64_t point, std::int64_t weight) {
       for_channel_blocks<float>(sweep_.out_channels, [&](std::int64_t channel, int vectors, int last_lanes) {
         Tap<float> taps[2];
@@ -85,6 +86,7 @@ class Gather {
                                      sums_.data() + point * sum_pitch_ + channel, last_lanes, Start::kZero};
         gather_blocks(work, vectors);
       });
+      ahead.go_on();
     });
   }
 

@@ -34,20 +34,21 @@ class Outer {
   }
 
   void run(float* g, Start start) const {
-    const auto windows = [&](int n) IL_LAMBDA_INLINE {
+    const auto windows_of = [&](int n) {
       return Windows<H, W>(sweep_, from_.x[n], {0, z_.images * z_.h}, zeros_.data());
     };
+    const Windows<H, W> windows[] = {windows_of(0), windows_of(pairs_ - 1)};
     for (std::int64_t c = 0; c < z_.c; c += channels_) {
       const std::int64_t channels = smaller(channels_, z_.c - c);
       bool first = true;
       places_.for_each_batch(tiles_, [&](const Batch& batch) {
         for (int n = 0; n < pairs_; ++n) {
           for (int t = 0; t < batch.count; ++t) {
-            windows(n).transform(batch.places[t], c, channels, x_of(n) + t * channels_, x_pitch_);
+            windows[n].transform(batch.places[t], c, channels, x_of(n) + t * channels_, x_pitch_);
             spread(batch.places[t], from_.gy[n], gy_of(n) + t * z_.k);
           }
         }
-        multiply(batch.count, channels, first);
+        multiply(batch.count, channels, first, Ahead<H, W>(windows, pairs_, batch, c, channels));
         first = false;
       });
       collect(g + c * z_.k, channels, start);
@@ -60,7 +61,7 @@ class Outer {
 
   /// Input channels worked on together: their sums stay in the second-level cache.
   static std::int64_t channels_at_once(const ConvSizes& z) {
-    constexpr std::int64_t kElements = 163840;
+    constexpr std::int64_t kElements = 212992;
     const std::int64_t most = larger(V::kLanes, kElements / (kWeights * z.k) / V::kLanes * V::kLanes);
     return round_up(ceil_div(z.c, ceil_div(z.c, most)), V::kLanes);
   }
@@ -93,7 +94,7 @@ class Outer {
           [&](int a, int b, V value) IL_LAMBDA_INLINE { value.store(to + (a * W::kPoints + b) * gy_pitch_ + k); });
   }
 
-  void multiply(int count, std::int64_t channels, bool first) const {
+  void multiply(int count, std::int64_t channels, bool first, Ahead<H, W> ahead) const {
     bool begun[kWeights];
     for (bool& b : begun) b = !first;
     for_each_point<H, W>([&](std::int64_t point, std::int64_t weight) {
@@ -106,6 +107,7 @@ class Outer {
                                     sums_.data() + weight * sum_pitch_ + channel, z_.k, last_lanes, start};
         outer_blocks(work, vectors);
       });
+      ahead.go_on();
     });
   }
 

@@ -40,11 +40,15 @@ class Places {
   struct Batch {
     const Place* places;
     int count;
+    int next;  ///< tiles of the batch behind it, whose places follow
   };
   /// body(batch) for `most` tiles at a time.
   template <class Body>
   IL_INLINE void for_each_batch(int most, const Body& body) const {
-    for (std::int64_t at = 0; at < count_; at += most) body(Batch{places_.data() + at, static_cast<int>(smaller(most, count_ - at))});
+    for (std::int64_t at = 0; at < count_; at += most) {
+      const std::int64_t count = smaller(most, count_ - at), next = smaller(most, count_ - at - count);
+      body(Batch{places_.data() + at, static_cast<int>(count), static_cast<int>(next)});
+    }
   }
 
  private:
@@ -99,6 +103,17 @@ class Windows {
     transform_pixels(channels, to, pitch, [&](int i, int j) IL_LAMBDA_INLINE { return pixels[i][j]; });
   }
 
+  /// Asks for the same channels of one row of it.
+  IL_INLINE void ask(const Place& place, int row, std::int64_t first, std::int64_t channels) const {
+    constexpr std::int64_t kLine = 64 / sizeof(float);
+    const std::int64_t line = place.row * H::kStep + sweep_.h.tap_first + row, pixel = place.column * W::kStep + sweep_.w.tap_first;
+    const std::int64_t in_batch = place.image * sweep_.h.in + line;
+    if (line < 0 || line >= sweep_.h.in || in_batch < held_.first || in_batch >= held_.last) return;
+    const float* const at = source_ + (in_batch - held_.first) * sweep_.w.in * sweep_.channels + first;
+    for (std::int64_t j = larger(0, pixel); j < smaller(sweep_.w.in, pixel + W::kWindow); ++j)
+      for (std::int64_t c = 0; c < channels; c += kLine) __builtin_prefetch(at + j * sweep_.channels + c, 0, 2);
+  }
+
  private:
   /// Where a tile's window begins, if it lies in the source.
   IL_INLINE const float* corner(const Place& place) const {
@@ -119,6 +134,37 @@ class Windows {
   const float* source_;
   RowRange held_;
   const float* zeros_;
+};
+
+/// Asks for the windows of the batch of tiles behind this one, some rows at a time between the products of this one: a source that
+/// comes from memory then is in the second-level cache when it is transformed.
+template <class H, class W>
+class Ahead {
+ public:
+  /// Channels [first, first + channels) of `pairs` sources.
+  Ahead(const Windows<H, W>* windows, int pairs, const typename Places<H, W>::Batch& batch, std::int64_t first,
+        std::int64_t channels)
+      : windows_(windows),
+        places_(batch.places + batch.count),
+        tiles_(batch.next),
+        rows_(pairs * batch.next * H::kWindow),
+        first_(first),
+        channels_(channels) {}
+
+  /// After a point's products.
+  IL_INLINE void go_on() {
+    for (++points_; at_ < rows_ * points_ / (H::kPoints * W::kPoints); ++at_) {
+      const int tile = at_ / H::kWindow;
+      windows_[tile / tiles_].ask(places_[tile % tiles_], at_ % H::kWindow, first_, channels_);
+    }
+  }
+
+ private:
+  const Windows<H, W>* windows_;
+  const Place* places_;
+  int tiles_, rows_;  ///< rows of windows, of both pairs
+  std::int64_t first_, channels_;
+  int points_ = 0, at_ = 0;
 };
 
 }  // namespace innerloop::kernels::IL_TARGET_NAMESPACE::winograd
