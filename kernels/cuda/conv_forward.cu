@@ -70,6 +70,18 @@ void forward(const ConvForward& op, const ConvMoments& moments, const ConvSizes&
   });
 }
 
+void check_picks(const ConvForwardMoments& k, MomentUnit unit) {
+  const ConvPicks& picks = k.picks;
+  if (!picks.values) return;
+  const bool tangent = bool{k.moments.y};
+  const ConstView choice = tangent ? picks.chosen : ConstView(picks.choice);
+  IL_CHECK(leaves_picks(k.conv, unit, Pool::kMax2x2, picks.values, choice),
+           "{}: picks {} with choices {} cannot be left of the output {}", k.kName, picks.values.shape.to_string(),
+           choice.shape.to_string(), k.conv.y.shape.to_string());
+  IL_CHECK(tangent == bool{picks.of} && tangent != bool{picks.choice} && (!tangent || picks.of.shape == picks.values.shape),
+           "{}: a tangent's picks take the choice and write y's as well, an output's write the choice", k.kName);
+}
+
 void run_here(const ConvForwardMoments& k, Context& context) {
   const MomentUnits units = moment_units(k.conv, conv_math());
   const Shape& y = k.conv.y.shape;
@@ -79,7 +91,8 @@ void run_here(const ConvForwardMoments& k, Context& context) {
   IL_CHECK(!k.moments.y || (k.moments.y.shape == y && k.moments.mean.shape == Shape({y[0], y[4]})),
            "{}: {} and its mean {} do not fit the tangent {}", k.kName, k.moments.y.shape.to_string(),
            k.moments.mean.shape.to_string(), y.to_string());
-  conv_own(k.conv, k.moments, conv_math(), context);
+  check_picks(k, units.unit);
+  conv_own(k.conv, k.moments, k.picks, conv_math(), context);
 }
 
 IL_REGISTER_KERNEL(ConvForwardMoments);
@@ -96,16 +109,23 @@ MomentUnits moment_units(const ConvForward& op, ConvMath math) {
   return {count_units(y, MomentUnit::kRun), MomentUnit::kRun};
 }
 
-void conv_own(const ConvForward& op, ConvMath math, Context& context) { conv_own(op, {}, math, context); }
+bool leaves_picks(const ConvForward& op, MomentUnit unit, Pool pool, const ConstView& p, const ConstView& choice) {
+  const Shape& y = op.y.shape;
+  return unit == MomentUnit::kTile && pool == Pool::kMax2x2 && p && choice && y.rank() == 5 &&
+         p.shape == y.with(2, y[2] / 2).with(3, y[3] / 2) && choice.shape == p.shape && p.dtype == DType::kF32 && aligned(p) &&
+         reinterpret_cast<std::uintptr_t>(choice.data) % 4 == 0;
+}
 
-void conv_own(const ConvForward& op, const ConvMoments& moments, ConvMath math, Context& context) {
+void conv_own(const ConvForward& op, ConvMath math, Context& context) { conv_own(op, {}, {}, math, context); }
+
+void conv_own(const ConvForward& op, const ConvMoments& moments, const ConvPicks& picks, ConvMath math, Context& context) {
   const int pairs = count_pairs(ConvForward::kName, op.x, op.w);
   const ConvSizes z = conv_sizes(
       ConvForward::kName, op.geometry, pairs, [&](int n) { return op.x[n]; }, [&](int n) { return op.w[n]; },
       [&](int) -> ConstView { return op.y; });
   if (op.y.shape.numel() == 0) return;
   check_extents(ConvForward::kName, op.geometry, z);
-  if (suits_spatial(op, math)) return conv_spatial(op, moments, math, context);
+  if (suits_spatial(op, math)) return conv_spatial(op, moments, picks, math, context);
   with_float(op.y.dtype, ConvForward::kName, [&]<class T>(T) { forward<T>(op, moments, z, pairs, math, context); });
 }
 

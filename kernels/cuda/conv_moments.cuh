@@ -40,8 +40,8 @@ struct WriteMoments {
           about_mean<Tile>(values, 1, count, out);
         } else {
           const std::int64_t first = (static_cast<std::int64_t>(task) * pixels + pixel) * channels + channel + column;
-          sum_and_products<Tile>(values, y + first, 0, mean[static_cast<std::int64_t>(task) * channels + channel + column], 1, count,
-                                 out);
+          sum_and_products<Tile>(values, y + first, 0, channels, mean[static_cast<std::int64_t>(task) * channels + channel + column], 1,
+                                 count, out);
         }
       }
     }
@@ -58,25 +58,30 @@ struct WriteMoments {
     std::int64_t pixels;              ///< of the task
   };
 
-  /// Of a tile that lies row by row. Every thread of the block calls it.
+  /// Of a tile that lies row by row; behind it the y of a tangent's is laid down, too. Every thread of the block calls it.
   template <class Tile>
   __device__ __forceinline__ void take_tile(const Tile& tile, const ImageTile& at, T* shared) const {
     constexpr int kRows = kSpatialRows / 2;
     lay_down(tile, shared);
+    T* const of = shared + shared_floats<Tile>();
+    if (y != nullptr) {
+      lay_down_y<Tile>(at, of);
+      __syncthreads();
+    }
 #pragma unroll 1
     for (int i = static_cast<int>(threadIdx.x); i < 2 * Tile::kBlockN; i += Tile::kThreads) {
       const int column = i % Tile::kBlockN, half = i / Tile::kBlockN, left = at.rows - half * kRows;
       if (column >= at.columns) continue;
       const int rows = left < 0 ? 0 : left < kRows ? left : kRows, count = at.row_pixels < kSpatialColumns ? at.row_pixels : kSpatialColumns;
       // A lower half without pixels is about the upper half's first.
-      const T* const values = shared + (rows == 0 ? 0 : half * kRows * kSpatialColumns) * kPitch<Tile> + column;
+      const int first = (rows == 0 ? 0 : half * kRows * kSpatialColumns) * kPitch<Tile> + column;
+      const T* const values = shared + first;
       const int channel = at.first_column + column, lines = static_cast<int>(y == nullptr ? kOutputMoments : kTangentMoments);
       T* const out = to + (at.task * at.units + at.unit + half) * lines * channels + channel;
       if (y == nullptr) {
         about_mean<Tile>(values, rows, count, out);
       } else {
-        const std::int64_t first = (at.task * at.pixels + at.pixel + static_cast<std::int64_t>(half) * kRows * at.line) * channels + channel;
-        sum_and_products<Tile>(values, y + first, static_cast<std::int64_t>(at.line) * channels,
+        sum_and_products<Tile>(values, of + first, kSpatialColumns * kPitch<Tile>, kPitch<Tile>,
                                mean[static_cast<std::int64_t>(at.task) * channels + channel], rows, count, out);
       }
     }
@@ -86,12 +91,11 @@ struct WriteMoments {
   static constexpr std::size_t shared_floats() {
     return std::size_t{Tile::kBlockM} * kPitch<Tile>;
   }
-
- private:
   /// Elements from one row of the tile to the next in shared memory: rows that a warp writes together start in different banks.
   template <class Tile>
   static constexpr int kPitch = Tile::kBlockN + 8;
 
+ private:
   template <class Tile>
   static __device__ __forceinline__ void lay_down(const Tile& tile, T* shared) {
     constexpr int kMost = static_cast<int>(16 / sizeof(T)), kTogether = Tile::kRun < kMost ? Tile::kRun : kMost;
@@ -106,6 +110,22 @@ struct WriteMoments {
       }
     });
     __syncthreads();
+  }
+
+  /// y under a tile of an image, as the tile lies; nothing where it is outside.
+  template <class Tile>
+  __device__ __forceinline__ void lay_down_y(const ImageTile& at, T* below) const {
+    using V = Together<T, 4>;
+    constexpr int kAcross = Tile::kBlockN / 4;
+    const T* const from = y + (at.task * at.pixels + at.pixel) * channels + at.first_column;
+    const bool aligned = reinterpret_cast<std::uintptr_t>(y) % sizeof(V) == 0;  // channels come in fours
+#pragma unroll 4
+    for (int i = static_cast<int>(threadIdx.x); i < Tile::kBlockM * kAcross; i += Tile::kThreads) {
+      const int column = i % kAcross * 4, pixel = i / kAcross, row = pixel / kSpatialColumns, across = pixel % kSpatialColumns;
+      if (row >= at.rows || across >= at.row_pixels || column >= at.columns) continue;
+      const T* const pixel_of = from + (static_cast<std::int64_t>(row) * at.line + across) * channels + column;
+      store_as(below + pixel * kPitch<Tile> + column, aligned ? load_as<V>(pixel_of) : V{pixel_of[0], pixel_of[1], pixel_of[2], pixel_of[3]});
+    }
   }
 
   /// Of `rows` runs of `count` values, kSpatialColumns apart; about the first value, then about the mean: neither cancels where the mean
@@ -132,17 +152,17 @@ struct WriteMoments {
     out[2 * channels] = squares;
   }
 
-  /// `of` has the values' y, `line` elements from one run to the next.
+  /// `of` has the values' y, `line` elements from one run to the next and `step` from one pixel.
   template <class Tile>
-  __device__ __forceinline__ void sum_and_products(const T* values, const T* of, std::int64_t line, T middle, int rows, int count,
-                                                   T* out) const {
+  __device__ __forceinline__ void sum_and_products(const T* values, const T* of, std::int64_t line, std::int64_t step, T middle,
+                                                   int rows, int count, T* out) const {
     T sum{0}, products{0};
     for (int r = 0; r < rows; ++r) {
 #pragma unroll 8
       for (int i = 0; i < count; ++i) {
         const T value = values[(r * kSpatialColumns + i) * kPitch<Tile>];
         sum += value;
-        products += value * (of[r * line + static_cast<std::int64_t>(i) * channels] - middle);
+        products += value * (of[r * line + i * step] - middle);
       }
     }
     out[0] = sum;

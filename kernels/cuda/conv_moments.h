@@ -11,6 +11,15 @@
 //
 // A unit follows from the shape alone, whichever tile it falls into, and its sums are taken pixel by pixel: so the bits depend
 // neither on the tile nor on how many tasks a call has. Dtypes: the convolution's. They are 3/64 or 2/64 of y.
+//
+// Tiles of an image hold whole windows of a pool. There the convolution also leaves what the norm would read its output again for:
+//
+//   picks [T, N, H/2, W/2, K], of each window
+//     of an output y     the y that decides, and its position: the largest, or the smallest where gamma < 0, ties to the first; the first
+//                        where gamma is 0 (the norm is monotone in y, so that it is the window's largest z)
+//     of a tangent ty    ty and y at the chosen position, the first of a dead window
+//
+// A NaN need not be picked: it makes mean and rstd NaN, and with them all of its channel.
 #pragma once
 
 #include "kernels/cuda/conv_spatial.h"
@@ -47,6 +56,18 @@ struct ConvMoments {
   std::int64_t lines() const { return y ? kTangentMoments : kOutputMoments; }
 };
 
+/// Where the picks go; all absent: not wanted.
+struct ConvPicks {
+  View values{};          ///< y's or ty's
+  View choice{};          ///< written with y's
+  ConstView gamma{};      ///< of y's: [T|1, K], or absent (1)
+  ConstView chosen{};     ///< of a tangent's: the choice
+  View of{};              ///< of a tangent's: y's
+};
+
+/// Whether the convolution `op` with these units can leave the picks of a block whose p or tp is `p`.
+bool leaves_picks(const ConvForward& op, MomentUnit unit, Pool pool, const ConstView& p, const ConstView& choice);
+
 // Kernels of their own, so that a profile tells them from those which read y for their sums.
 
 /// moments.to must be there, with the units of moment_units(conv, conv_math()).
@@ -54,10 +75,12 @@ struct ConvForwardMoments {
   static constexpr std::string_view kName = "conv_forward_moments";
   ConvForward conv;
   ConvMoments moments;
+  ConvPicks picks{};  ///< wanted only where leaves_picks()
 };
 inline KernelCost cost_of(const ConvForwardMoments& k) {
   // An element: mean 1, squares 3; or sum 1, y - mean 1, products 2. (The sum about c is but a correction.)
-  return cost_of(k.conv) + KernelCost{4 * elements_of(k.conv.y), bytes_of(k.moments.to, k.moments.y, k.moments.mean)};
+  return cost_of(k.conv) + KernelCost{4 * elements_of(k.conv.y), bytes_of(k.moments.to, k.moments.y, k.moments.mean, k.picks.values,
+                                                                          k.picks.choice, k.picks.gamma, k.picks.chosen, k.picks.of)};
 }
 
 struct NormForwardMoments {
@@ -65,10 +88,13 @@ struct NormForwardMoments {
   NormReluPoolForward norm;
   ConstView moments;
   MomentUnit unit = MomentUnit::kRun;
+  bool picked = false;  ///< norm.p and norm.choice hold the picks; norm.y is a shape
 };
 inline KernelCost cost_of(const NormForwardMoments& k) {
   const KernelCost whole = cost_of(k.norm);
-  return {whole.flops - 4 * elements_of(k.norm.y) + 3 * elements_of(k.moments), whole.bytes + bytes_of(k.moments)};
+  const std::int64_t sums = 3 * elements_of(k.moments);
+  if (!k.picked) return {whole.flops - 4 * elements_of(k.norm.y) + sums, whole.bytes + bytes_of(k.moments)};
+  return {3 * elements_of(k.norm.p) + sums, whole.bytes - bytes_of(k.norm.y) + bytes_of(k.norm.p, k.norm.choice, k.moments)};
 }
 
 /// norm.ty must be there.
@@ -77,12 +103,15 @@ struct NormJvpMoments {
   NormReluPoolJvp norm;
   ConstView moments;
   MomentUnit unit = MomentUnit::kRun;
+  ConstView picked{};  ///< y's picks, and norm.tp holds ty's; norm.y and norm.ty are shapes
 };
 inline KernelCost cost_of(const NormJvpMoments& k) {
   const KernelCost whole = cost_of(k.norm);
-  return {whole.flops - 4 * elements_of(k.norm.y) + elements_of(k.moments), whole.bytes + bytes_of(k.moments)};
+  const std::int64_t flops = whole.flops - 5 * elements_of(k.norm.y) + elements_of(k.moments);
+  if (!k.picked) return {flops + elements_of(k.norm.y), whole.bytes + bytes_of(k.moments)};
+  return {flops, whole.bytes - bytes_of(k.norm.y, k.norm.ty) + bytes_of(k.norm.tp, k.picked, k.moments)};
 }
 
-void conv_own(const ConvForward& op, const ConvMoments& moments, ConvMath math, Context& context);
+void conv_own(const ConvForward& op, const ConvMoments& moments, const ConvPicks& picks, ConvMath math, Context& context);
 
 }  // namespace innerloop::kernels::cuda

@@ -9,7 +9,7 @@
 #include "kernels/cuda/block_digits.cuh"
 #include "kernels/cuda/conv_launch.cuh"
 #include "kernels/cuda/conv_made.cuh"
-#include "kernels/cuda/conv_moments.cuh"
+#include "kernels/cuda/conv_picks.cuh"
 
 namespace innerloop::kernels::cuda {
 namespace {
@@ -30,6 +30,7 @@ struct SpatialParams {
   SpatialMap map;
   int images = 0, tiles_n = 0;
   WriteMoments<float> write;
+  WritePicks picks;  ///< wanted only with moments
   MadeOperand made;  ///< in place of a
 };
 
@@ -145,6 +146,8 @@ __global__ void __launch_bounds__(128 * kWarpsN, kSpatialBlocks<kWarpsN>)
                              p.map.out_w - at.column, at.image * p.map.out_pixels() + at.row * p.map.out_w + at.column, p.map.out_w,
                              p.images * p.map.out_pixels()},
                       shared);
+    if (p.picks.values != nullptr)
+      p.picks.take<Tile>({at.task, at.task * p.images + at.image, at.row, at.column, at.first_column, p.columns}, shared);
   }
 }
 
@@ -152,7 +155,8 @@ __global__ void __launch_bounds__(128 * kWarpsN, kSpatialBlocks<kWarpsN>)
 template <class Tile>
 std::size_t spatial_shared(const SpatialParams& p) {
   const int stages = p.pairs > 1 || p.depth > kTileK ? 2 : 1;  // that are in memory together
-  const std::size_t moments = p.write.to == nullptr ? 0 : WriteMoments<float>::shared_floats<Tile>();
+  const std::size_t laid_down = p.write.to == nullptr ? 0 : p.write.y == nullptr ? 1 : 2;  // tiles behind the products
+  const std::size_t moments = laid_down * WriteMoments<float>::shared_floats<Tile>();
   return std::max<std::size_t>(static_cast<std::size_t>(stages) * kSpatialStage<Tile>, moments) * sizeof(float);
 }
 
@@ -223,7 +227,7 @@ bool suits_spatial(const ConvInputGrad& op, ConvMath math) {
   return suits_spatial_tiles(op.geometry, op.w[0], op.gx.shape, math) && op.gx.shape[0] == tasks && all_aligned(op.gy, op.w, op.gx);
 }
 
-void conv_spatial(const ConvForward& op, const ConvMoments& moments, ConvMath math, Context& context) {
+void conv_spatial(const ConvForward& op, const ConvMoments& moments, const ConvPicks& picks, ConvMath math, Context& context) {
   const int pairs = count_pairs(ConvForward::kName, op.x, op.w);
   const ConvSizes z = conv_sizes(
       ConvForward::kName, op.geometry, pairs, [&](int n) { return op.x[n]; }, [&](int n) { return op.w[n]; },
@@ -234,6 +238,7 @@ void conv_spatial(const ConvForward& op, const ConvMoments& moments, ConvMath ma
   p.depth = narrow(z.c), p.columns = narrow(z.k);
   p.map = SpatialMap(z.h, z.w, z.p, z.q, op.geometry.pad_top, op.geometry.pad_left);
   p.write = {moments.to.as<float>(), moments.y.as<float>(), moments.mean.as<float>(), narrow(z.k)};
+  p.picks = WritePicks(picks);
   run_spatial<Direction::kForward>(p, op.y.shape[0], math, ConvForward::kName, context);
 }
 

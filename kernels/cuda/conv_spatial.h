@@ -30,9 +30,10 @@ bool suits_spatial(const ConvWeightGrad& op, ConvMath math);
 bool suits_spatial_tiles(const ConvGeometry& geometry, const ConstView& w, const Shape& out, ConvMath math);
 
 struct ConvMoments;
+struct ConvPicks;
 struct MadeGradient;
 struct WeightStep;
-void conv_spatial(const ConvForward& op, const ConvMoments& moments, ConvMath math, Context& context);
+void conv_spatial(const ConvForward& op, const ConvMoments& moments, const ConvPicks& picks, ConvMath math, Context& context);
 void conv_spatial(const ConvInputGrad& op, ConvMath math, Context& context);
 /// With a step, op.gw takes the weights after it (conv_step.h).
 void conv_spatial(const ConvWeightGrad& op, const WeightStep& step, ConvMath math, Context& context);

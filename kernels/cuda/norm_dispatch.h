@@ -26,6 +26,14 @@ inline void check_constants(std::string_view op, const ConstView& constants, con
            y.shape.to_string(), lines);
 }
 
+/// Channels that a walk over picks takes together; what leaves_picks() asks for (conv_moments.h).
+inline constexpr int kPickWidth = 4;
+
+inline void check_picked(std::string_view op, Pool pool, std::initializer_list<ConstView> operands) {
+  IL_CHECK(pool == Pool::kMax2x2 && operands.begin()->dtype == DType::kF32 && can_be_vectors(operands, kPickWidth),
+           "{}: picks are of float32, of a pool, and of channels in aligned fours", op);
+}
+
 /// Calls f(T{}, width, side) with integral constants for the two numbers. `operands`: those with an element for each pixel or
 /// window.
 template <class F>

@@ -145,6 +145,20 @@ struct MomentsForwardPass : ForwardPass<T_, kWidth_, kSide> {
   }
 };
 
+/// And the walk over what the convolution has picked.
+template <class T_, int kWidth_>
+struct PickedForwardPass : MomentsForwardPass<T_, kWidth_, 2> {
+  using T = T_;
+  using Base = MomentsForwardPass<T_, kWidth_, 2>;
+  static constexpr int kWidth = kWidth_;
+
+  __device__ __forceinline__ PickedForwardPass of_task(unsigned task) const { return {Base::of_task(task)}; }
+  __device__ __forceinline__ void write(unsigned item, unsigned channel, const LineValues<T, kWidth, 3>& lines) const {
+    const std::int64_t at = this->grid.pixel(item) + channel;
+    write_picked(lines, this->p + at, this->choice + at);
+  }
+};
+
 template <class T, int kWidth, int kSide>
 ForwardPass<T, kWidth, kSide> forward_pass(const NormReluPoolForward& k) {
   return {NormGrid(k.y.shape, k.pool, k.kName), k.epsilon,        k.y.as<T>(), Line<T>(k.gamma), Line<T>(k.beta),
@@ -159,6 +173,12 @@ void run_here(const NormReluPoolForward& k, Context& context) {
 
 void run_here(const NormForwardMoments& k, Context& context) {
   check_moments(k.kName, k.moments, k.unit, k.norm.y, kOutputMoments);
+  if (k.picked) {
+    using Pass = PickedForwardPass<float, kPickWidth>;
+    check_picked(k.kName, k.norm.pool, {k.norm.p, k.norm.choice, k.moments});
+    const auto pass = forward_pass<float, kPickWidth, 2>(k.norm);
+    return run_sums_and_walk(Pass{{pass, {k.moments, k.unit, pass.grid}}}, context);
+  }
   with_norm(k.norm.y.dtype, k.norm.pool, k.kName, {k.norm.y, k.norm.p, k.norm.choice, k.moments},
             [&]<class T>(T, auto width, auto side) {
               const auto pass = forward_pass<T, width(), side()>(k.norm);

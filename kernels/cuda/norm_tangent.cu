@@ -64,19 +64,23 @@ struct TangentPass {
     const WindowValues<kSide, T, kWidth> values(grid, y + place.first + channel);
     Channels<T, kWidth> out;
 #pragma unroll
-    for (int v = 0; v < kWidth; ++v)
-      out.at[v] = fused_multiply_add(values.pick(v, chosen.at[v]) - lines.line[kMean].at[v], lines.line[kB].at[v],
-                                     lines.line[kTBeta].at[v]);
+    for (int v = 0; v < kWidth; ++v) out.at[v] = along_y(values.pick(v, chosen.at[v]), lines, v);
     if (ty != nullptr) {
       const WindowValues<kSide, T, kWidth> tangents(grid, ty + place.first + channel);
 #pragma unroll
-      for (int v = 0; v < kWidth; ++v)
-        out.at[v] = fused_multiply_add(tangents.pick(v, chosen.at[v]) - lines.line[kTMean].at[v], lines.line[kA].at[v],
-                                       out.at[v]);
+      for (int v = 0; v < kWidth; ++v) out.at[v] = along_ty(tangents.pick(v, chosen.at[v]), out.at[v], lines, v);
     }
 #pragma unroll
     for (int v = 0; v < kWidth; ++v) out.at[v] = chosen.at[v] == kDead ? T{0} : out.at[v];
     store_as(tp + place.pooled + channel, out);
+  }
+
+ protected:
+  __device__ __forceinline__ static T along_y(T value, const LineValues<T, kWidth, 5>& lines, int v) {
+    return fused_multiply_add(value - lines.line[kMean].at[v], lines.line[kB].at[v], lines.line[kTBeta].at[v]);
+  }
+  __device__ __forceinline__ static T along_ty(T tangent, T rest, const LineValues<T, kWidth, 5>& lines, int v) {
+    return fused_multiply_add(tangent - lines.line[kTMean].at[v], lines.line[kA].at[v], rest);
   }
 };
 
@@ -99,6 +103,31 @@ struct MomentsTangentPass : TangentPass<T_, kWidth_, kSide> {
     const auto products = load_as<Channels<T, kWidth>>(units.at(unit, 1, channel));
 #pragma unroll
     for (int v = 0; v < kWidth; ++v) sum.at[v] += sums.at[v], dot.at[v] += products.at[v];
+  }
+};
+
+/// And the walk over what the convolution has picked: ty's values in tp, y's in `picked`.
+template <class T_, int kWidth_>
+struct PickedTangentPass : MomentsTangentPass<T_, kWidth_, 2> {
+  using T = T_;
+  using Base = MomentsTangentPass<T_, kWidth_, 2>;
+  static constexpr int kWidth = kWidth_;
+
+  const T* picked;
+
+  __device__ __forceinline__ PickedTangentPass of_task(unsigned task) const {
+    return {Base::of_task(task), picked + task * this->grid.pooled_elements()};
+  }
+  __device__ __forceinline__ void write(unsigned item, unsigned channel, const LineValues<T, kWidth, 5>& lines) const {
+    const std::int64_t at = this->grid.pixel(item) + channel;
+    const auto chosen = load_as<Channels<std::uint8_t, kWidth>>(this->choice + at);
+    const auto value = load_as<Channels<T, kWidth>>(picked + at);
+    auto tangent = load_as<Channels<T, kWidth>>(this->tp + at);
+#pragma unroll
+    for (int v = 0; v < kWidth; ++v)
+      tangent.at[v] =
+          chosen.at[v] == kDead ? T{0} : Base::along_ty(tangent.at[v], Base::along_y(value.at[v], lines, v), lines, v);
+    store_as(this->tp + at, tangent);
   }
 };
 
@@ -126,6 +155,12 @@ void run_here(const NormReluPoolJvp& k, Context& context) {
 
 void run_here(const NormJvpMoments& k, Context& context) {
   check_moments(k.kName, k.moments, k.unit, k.norm.ty, kTangentMoments);
+  if (k.picked) {
+    using Pass = PickedTangentPass<float, kPickWidth>;
+    check_picked(k.kName, k.norm.pool, {k.norm.tp, k.norm.choice, k.picked, k.moments});
+    const auto pass = tangent_pass<float, kPickWidth, 2>(k.norm);
+    return run_sums_and_walk(Pass{{pass, {k.moments, k.unit, pass.grid}}, k.picked.as<float>()}, context);
+  }
   with_norm(k.norm.y.dtype, k.norm.pool, k.kName, {k.norm.y, k.norm.ty, k.norm.tp, k.norm.choice, k.moments},
             [&]<class T>(T, auto width, auto side) {
               const auto pass = tangent_pass<T, width(), side()>(k.norm);

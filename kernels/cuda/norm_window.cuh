@@ -32,4 +32,20 @@ __device__ __forceinline__ void write_window(const Channels<T, kWidth> (&y)[kSid
   store_as(choice, chosen);
 }
 
+/// The same of a window whose deciding y and its position are there already, in p and choice (conv_moments.h).
+template <class T, int kWidth>
+__device__ __forceinline__ void write_picked(const LineValues<T, kWidth, 3>& lines, T* p, std::uint8_t* choice) {
+  auto value = load_as<Channels<T, kWidth>>(p);
+  auto chosen = load_as<Channels<std::uint8_t, kWidth>>(choice);
+#pragma unroll
+  for (int v = 0; v < kWidth; ++v) {
+    const T z = fused_multiply_add(value.at[v] - lines.line[0].at[v], lines.line[1].at[v], lines.line[2].at[v]);
+    const bool alive = z > T{0};
+    value.at[v] = alive || z != z ? z : T{0};
+    if (!alive) chosen.at[v] = kDead;
+  }
+  store_as(p, value);
+  store_as(choice, chosen);
+}
+
 }  // namespace innerloop::kernels::cuda

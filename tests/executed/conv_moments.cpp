@@ -87,6 +87,65 @@ TEST(ConvMoments, AreAsExactAsTheSumsOfANormThatReadsItsInput) {
   }
 }
 
+/// Values at position `choice` of each window of y, the first of a dead one.
+std::vector<double> at_chosen(const Block& b, const Array& y, const Array& choice) {
+  std::vector<double> found;
+  const Shape& s = b.sp;
+  for (std::int64_t i = 0; i < s.numel(); ++i) {
+    const std::int64_t k = i % s[4], column = i / s[4] % s[3], row = i / s[4] / s[3] % s[2], image = i / s[4] / s[3] / s[2];
+    const auto where = static_cast<std::int64_t>(choice[static_cast<std::size_t>(i)]) % kDead;
+    const std::int64_t pixel = (image * b.sy[2] + 2 * row + where / 2) * b.sy[3] + 2 * column + where % 2;
+    found.push_back(y[static_cast<std::size_t>(pixel * s[4] + k)]);
+  }
+  return found;
+}
+
+TEST(ConvPicks, AreWhatDecidesAWindowAndWhatMovesIt) {
+  int seen = 0;
+  for (const MomentCase& c : cases()) {
+    SCOPED_TRACE(c.name);
+    for (const ConvMath math : {ConvMath::kTf32x3, ConvMath::kTf32}) {
+      const MathScope scope(math);
+      for (const bool scaled : {true, false}) {
+        Block b(c, DType::kF32);
+        const ConvForward conv = b.convolution();
+        const cuda::MomentUnits units = cuda::moment_units(conv, math);
+        ASSERT_EQ(cuda::leaves_picks(conv, units.unit, c.pool, b.p.view(), b.choice.view()), c.tiles && c.pool == Pool::kMax2x2);
+        if (!c.tiles || c.pool == Pool::kNone) continue;
+        b.run_on(device());  // ty, mean
+        Array moments({c.tasks, units.count, 3, c.filters}, DType::kF32), tangents({c.tasks, units.count, 2, c.filters}, DType::kF32);
+        Array picked(b.sp, DType::kF32), choice(b.sp, DType::kU8), moved(b.sp, DType::kF32), of(b.sp, DType::kF32);
+        cuda::ConvPicks picks{.values = picked.mutable_view(), .choice = choice.mutable_view()};
+        if (scaled) picks.gamma = b.gamma.view();
+        run(cuda::ConvForwardMoments{conv, {moments.mutable_view()}, picks}, device());
+        ConvForward tangent{b.geometry, {b.tx.view(), b.x.view()}, {b.w.view(), b.tw.view()}, b.ty.mutable_view()};
+        run(cuda::ConvForwardMoments{tangent, {tangents.mutable_view(), b.y.view(), b.mean.view()},
+                                     {.values = moved.mutable_view(), .chosen = b.choice.view(), .of = of.mutable_view()}},
+            device());
+        wait_for_device();
+        EXPECT_EQ(picked.values(), at_chosen(b, b.y, choice));
+        EXPECT_EQ(moved.values(), at_chosen(b, b.ty, b.choice));
+        EXPECT_EQ(of.values(), at_chosen(b, b.y, b.choice));
+        std::vector<double> window[4];
+        for (int j = 0; j < 4; ++j) window[j] = at_chosen(b, b.y, Array(b.sp, DType::kU8, std::vector<double>(choice.size(), j)));
+        const auto filters = static_cast<std::size_t>(c.filters), task_size = picked.size() / static_cast<std::size_t>(c.tasks);
+        for (std::size_t i = 0; i < picked.size() && !HasFailure(); ++i) {
+          const double scale = scaled ? b.gamma[i / task_size * filters + i % filters] : 1;
+          double best = scale * window[0][i];
+          for (int j = 1; j < 4; ++j) best = std::max(best, scale * window[j][i]);
+          EXPECT_EQ(scale * picked[i], best) << i;
+          if (scale == 0) {
+            EXPECT_EQ(choice[i], 0) << i;
+          }
+        }
+        ++seen;
+      }
+    }
+    if (HasFailure()) return;
+  }
+  EXPECT_EQ(seen, 12);
+}
+
 TEST(ConvMoments, OfConstantsHaveNoDeviation) {
   MomentCase c{"", 1, 1, 9, 9, 4, 8, 1, 1, 1, Pool::kNone};
   Block b(c, DType::kF32);
@@ -107,6 +166,17 @@ TEST(ConvMoments, PassOnWhatIsNoNumber) {
   b.x = Array(b.sx, DType::kF32, x);
   b.run_on(device());
   for (std::size_t i = 0; i < b.p.size(); ++i) ASSERT_TRUE(std::isnan(b.p[i])) << i;
+
+  const MathScope scope(ConvMath::kTf32x3);  // and where picks leave it out
+  Block tiles({"", 1, 1, 8, 16, 8, 8, 3, 1, 1, Pool::kMax2x2, 0, true}, DType::kF32);
+  x = tiles.x.values();
+  x[8 * 70] = std::numeric_limits<double>::quiet_NaN();
+  tiles.x = Array(tiles.sx, DType::kF32, x);
+  tiles.run_on(device());
+  for (std::size_t i = 0; i < tiles.p.size(); ++i) {
+    ASSERT_TRUE(std::isnan(tiles.p[i])) << i;
+    ASSERT_EQ(tiles.choice[i], kDead) << i;
+  }
 }
 
 /// Alone a task has small tiles, beside others large ones.
@@ -166,6 +236,17 @@ TEST(ConvMoments, NamesWhatDoesNotFit) {
   cuda::NormForwardMoments norm{{}, moments.view()};
   norm.norm.y = b.y.view();
   expect_error(norm, "give those of its convolution");
+
+  // Picks of what is not made by tiles of an image, and those of a tangent without y's.
+  Array picked({1, 2, 4, 4, 8}, DType::kF32), choice({1, 2, 4, 4, 8}, DType::kU8), units({1, 2, 3, 8}, DType::kF32);
+  const cuda::ConvPicks picks{.values = picked.mutable_view(), .choice = choice.mutable_view()};
+  expect_error(cuda::ConvForwardMoments{b.convolution(), {units.mutable_view()}, picks}, "cannot be left of the output");
+  const MathScope scope(ConvMath::kTf32x3);
+  Block tiles({"", 1, 1, 8, 16, 8, 8, 3, 1, 1, Pool::kMax2x2, 0, true}, DType::kF32);
+  Array left({1, 2, 2, 8}, DType::kF32), tp({1, 1, 4, 8, 8}, DType::kF32), chosen({1, 1, 4, 8, 8}, DType::kU8);
+  expect_error(cuda::ConvForwardMoments{tiles.convolution(), {left.mutable_view(), tiles.ty.view(), tiles.mean.view()},
+                                        {.values = tp.mutable_view(), .chosen = chosen.view()}},
+               "write y's as well");
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 // Conv blocks forward, and their tangents: the convolution with the moments that it leaves, and the norm that takes them. The
 // rows of the convolution and of the norm alone are what a block moves without.
 #include "kernels/conv_block.h"
-#include "kernels/cuda/conv_own.h"
+#include "kernels/cuda/conv_moments.h"
 #include "layers.h"
 #include "traffic_row.h"
 
@@ -22,8 +22,11 @@ void add_block(TrafficTable& table, const Layer& layer) {
   forward.x = x.view(), forward.w = w.view(), forward.gamma = one.view(), forward.beta = one.view();
   forward.y = y.mutable_view(), forward.mean = mean.mutable_view(), forward.rstd = rstd.mutable_view();
   forward.p = p.mutable_view(), forward.choice = choice.mutable_view();
-  // The maximum needs y once more, behind its statistics.
-  table.add("conv_block", layer.conv_text(), bytes({&x, &w, &y, &y, &p, &choice}), forward);
+  // What decides a window goes to memory and comes back behind the statistics: as picks, or the maximum needs all of y once more.
+  const kernels::ConvForward conv{forward.geometry, {x.view(), {}}, {w.view(), {}}, y.mutable_view()};
+  const bool picked = cuda::moment_units(conv, cuda::conv_math()).unit == cuda::MomentUnit::kTile;
+  const std::uint64_t again = picked ? bytes({&p, &p, &choice, &choice}) : bytes({&y});
+  table.add("conv_block", layer.conv_text(), bytes({&x, &w, &y, &p, &choice}) + again, forward);
 
   kernels::ConvBlockJvp tangent;
   tangent.geometry = forward.geometry;
@@ -35,7 +38,9 @@ void add_block(TrafficTable& table, const Layer& layer) {
   const bool inner = layer.number > 1;  // images have no tangent
   if (inner) tangent.tx = x.view();
   table.add("conv_block_jvp", layer.conv_text(),
-            bytes({&x, &w, &w, &y, &y, &ty, &ty, &choice, &p}) + (inner ? bytes({&x}) : 0), tangent);
+            bytes({&x, &w, &w, &y, &ty, &choice, &p}) + (picked ? bytes({&p, &p, &p, &p, &choice}) : bytes({&y, &ty})) +
+                (inner ? bytes({&x}) : 0),
+            tangent);
 }
 
 }  // namespace
