@@ -86,6 +86,8 @@ CudaDevice::CudaDevice() : host_access_(asked_host_access()) {
   IL_CUDA_CHECK(cudaMallocHost(&staging_, kStagingBytes));
   tickets_ = DeviceBuffer(kTickets * sizeof(unsigned));
   IL_CUDA_CHECK(cudaMemsetAsync(tickets_.data(), 0, tickets_.bytes(), stream_));
+  overlap_fails_ = launches_overlap && !overlap_works(stream_);
+  if (overlap_fails_) launches_overlap = false;
 }
 
 CudaDevice::~CudaDevice() {
@@ -102,7 +104,7 @@ std::vector<std::pair<std::string, std::string>> CudaDevice::details() const {
           {"multiprocessors", fmt::format("{}", multiprocessors_)},
           {"driver", version(driver)},
           {"runtime", version(runtime)},
-          {"launches", launches_overlap ? "begin while those ahead end" : "in turn"},
+          {"launches", launches_overlap ? "begin while those ahead end" : overlap_fails_ ? "in turn: overlapping ones fail here" : "in turn"},
           {"conv", std::string(name_of(conv_engine()))},
           {"conv-math", std::string(name_of(conv_math()))},
           {"conv libraries", libraries_of_convolutions()},

@@ -64,6 +64,7 @@ class CudaDevice final : public Device {
   HostAccess host_access_ = HostAccess::kNo;
   cudaStream_t stream_ = nullptr;
   DeviceBuffer tickets_;
+  bool overlap_fails_ = false;  ///< launches that overlap were tried and refused
   void* staging_ = nullptr;  ///< pinned; uploads and downloads go through it in pieces
   std::mutex staging_mutex_;
   std::atomic<bool> recording_ = false;

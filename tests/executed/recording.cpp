@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "kernels/cuda/cuda_device.h"
+#include "kernels/cuda/launch_overlap.h"
 #include "kernels/update.h"
 #include "tensor/context.h"
 #include "tensor/tensor.h"
@@ -163,6 +165,22 @@ TEST_F(RecordingTest, MayBeDroppedBeforeItsReplayHasRun) {
     device_.replay(*recording);
   }
   EXPECT_EQ(x.item(kLength - 1), 8);
+}
+
+/// As a device is tried when it is opened. What cannot be recorded is a no, and nothing of it stays behind.
+TEST_F(RecordingTest, OverlappingLaunchesAreTriedWithoutATrace) {
+  namespace cuda = kernels::cuda;
+  const bool before = cuda::launches_overlap;
+  const bool works = cuda::overlap_works(cuda::stream_of(context_));
+  EXPECT_TRUE(works || !before) << "the device was opened with them";
+#if defined(IL_HOST_EXECUTOR)
+  EXPECT_TRUE(works);
+#endif
+  EXPECT_NE(error_of_recording([&] { EXPECT_FALSE(cuda::overlap_works(cuda::stream_of(context_))); }), "");
+  EXPECT_EQ(cuda::launches_overlap, before);
+  Tensor theta = values(1), grad = values(0), out = Tensor::zeros({kLength}, DType::kF32);
+  step(theta, grad, out);
+  EXPECT_EQ(out.item(5), 6 - 0.5 * 5);
 }
 
 }  // namespace
