@@ -25,6 +25,10 @@ class Counting {
     traffic::reset();
     run(kernel, context_);
     context_.device()->synchronize();
+    return last(name);
+  }
+  /// Another kernel of the same run.
+  static traffic::Report last(const char* name) {
     const traffic::Report report = traffic::of(name);
     EXPECT_EQ(report.launches, 1u) << name;
     return report;
@@ -152,11 +156,11 @@ void expect_one_reading(const Shape& shape, std::int64_t channels, const char* c
   EXPECT_LE(moved(conv.stores), (1 + moments + (picked ? picks + choices : 0)) * kSlack * block.bytes);
   EXPECT_EQ(conflicts(conv), 0u);
   if (split) {
-    const auto sums = counting.of(of.forward(block), "norm_partial_kernel");
+    const auto sums = counting.last("norm_partial_kernel");
     EXPECT_LE(moved(sums.loads), (moments + kSamples) * kSlack * block.bytes);
-    EXPECT_LE(moved(counting.of(of.forward(block), "norm_write_kernel").loads), read * kSlack * block.bytes);
+    EXPECT_LE(moved(counting.last("norm_write_kernel").loads), read * kSlack * block.bytes);
   } else {
-    const auto norm = counting.of(of.forward(block), "norm_fused_kernel");
+    const auto norm = counting.last("norm_fused_kernel");
     // A block's 16 choices of a pixel are half a sector.
     EXPECT_LE(moved(norm.loads), (read + (picked ? choices : 0) + moments + kSamples) * kSlack * block.bytes);
     EXPECT_EQ(conflicts(norm), 0u);
@@ -166,11 +170,11 @@ void expect_one_reading(const Shape& shape, std::int64_t channels, const char* c
   EXPECT_EQ(conflicts(dual), 0u);
   const double walk = (picked ? 2 * picks : 2) + choices + lines;  // y and ty
   if (split) {
-    const auto sums = counting.of(of.jvp(block), "norm_partial_kernel");
+    const auto sums = counting.last("norm_partial_kernel");
     EXPECT_LE(moved(sums.loads), (tangent_moments + kSamples) * kSlack * block.bytes);
-    EXPECT_LE(moved(counting.of(of.jvp(block), "norm_write_kernel").loads), walk * kSlack * block.bytes);
+    EXPECT_LE(moved(counting.last("norm_write_kernel").loads), walk * kSlack * block.bytes);
   } else {
-    EXPECT_LE(moved(counting.of(of.jvp(block), "norm_fused_kernel").loads),
+    EXPECT_LE(moved(counting.last("norm_fused_kernel").loads),
               (walk + choices + tangent_moments) * kSlack * block.bytes);
   }
 }
