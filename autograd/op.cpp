@@ -71,7 +71,7 @@ Var Var::without_value() const { return tracked() ? Var(shape_, dtype_, node_, i
 
 Var variable(Tensor value) {
   auto node = make_node(nullptr);
-  node->outputs.push_back({value.shape(), value.dtype(), {}});
+  node->outputs.push_back({.shape = value.shape(), .dtype = value.dtype(), .kept = {}});
   return Var(std::move(value), std::move(node), 0);
 }
 
@@ -125,7 +125,7 @@ Vars apply_op(std::shared_ptr<const Op> op, Vars inputs) {
   for (std::size_t i = 0; i < inputs.size(); ++i)
     node->inputs.push_back(keep.inputs >> i & 1 ? std::move(inputs[i]) : inputs[i].without_value());
   for (std::size_t i = 0; i < results.size(); ++i)
-    node->outputs.push_back({results[i].shape(), results[i].dtype(), keep.outputs >> i & 1 ? results[i] : Tensor()});
+    node->outputs.push_back({results[i].shape(), results[i].dtype(), keep.outputs >> i & 1 ? results[i] : Tensor(), !results[i].defined()});
 
   Vars out;
   out.reserve(results.size());
@@ -143,7 +143,9 @@ Vars outputs_of(const std::shared_ptr<Node>& node) {
   Vars out;
   for (std::size_t i = 0; i < node->outputs.size(); ++i) {
     const Node::Output& o = node->outputs[i];
-    if (!o.kept.defined())
+    if (o.absent)
+      out.emplace_back();
+    else if (!o.kept.defined())
       out.emplace_back(o.shape, o.dtype, node, static_cast<int>(i));
     else if (is_floating(o.dtype))
       out.emplace_back(o.kept, node, static_cast<int>(i));

@@ -55,7 +55,8 @@ struct Node {
   struct Output {
     Shape shape;
     DType dtype;
-    Tensor kept;  ///< undefined unless the op keeps it
+    Tensor kept;          ///< undefined unless the op keeps it
+    bool absent = false;  ///< nothing was made
   };
 
   std::uint64_t id = 0;

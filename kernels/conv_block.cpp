@@ -29,15 +29,15 @@ void check_stored(const K& k) {
 }  // namespace
 
 NormReluPoolForward norm_of(const ConvBlockForward& k) {
-  return {k.pool, k.epsilon, k.y, k.gamma, k.beta, k.mean, k.rstd, k.p, k.choice};
+  return {k.pool, k.epsilon, k.y, k.gamma, k.beta, k.mean, k.rstd, k.p, k.choice, k.chosen};
 }
 
 NormReluPoolJvp norm_of(const ConvBlockJvp& k) {
-  return {k.pool, k.y, k.mean, k.rstd, k.gamma, k.choice, k.ty, k.tgamma, k.tbeta, k.tp, k.tmean, k.trstd};
+  return {k.pool, k.y, k.mean, k.rstd, k.gamma, k.choice, k.ty, k.tgamma, k.tbeta, k.tp, k.tmean, k.trstd, k.chosen, k.tchosen};
 }
 
 NormReluPoolGrad norm_of(const ConvBlockGrad& k, const View& gy) {
-  return {k.pool, k.y, k.mean, k.rstd, k.gamma, k.choice, k.gp, gy, k.ggamma, k.gbeta};
+  return {k.pool, k.y, k.mean, k.rstd, k.gamma, k.choice, k.gp, gy, k.ggamma, k.gbeta, k.chosen};
 }
 
 NormReluPoolGradJvp norm_of(const ConvBlockGradJvp& k, const View& gy, const View& tgy) {
@@ -58,7 +58,9 @@ NormReluPoolGradJvp norm_of(const ConvBlockGradJvp& k, const View& gy, const Vie
           .gy = gy,
           .tgy = tgy,
           .tggamma = k.tggamma,
-          .tgbeta = k.tgbeta};
+          .tgbeta = k.tgbeta,
+          .chosen = k.chosen,
+          .tchosen = k.tchosen};
 }
 
 void compose(const ConvBlockForward& k, Context& context) {

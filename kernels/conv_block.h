@@ -8,7 +8,7 @@
 //              ty = C(tx, w) + C(x, tw);  tgx = D(tgy, w) + D(gy, tw);  tgw = W(x, tgy) + W(tx, gy)
 //
 // Shapes: x [T|1, N, H, W, C], w [T|1, R, S, C/groups, K], y [T, N, P, Q, K]; p, gp, choice [T, N, P', Q', K]; mean, rstd,
-//   ggamma, gbeta [T, K]; gamma, beta [T|1, K]; a tangent or gradient has the shape of its primal. gamma may be absent.
+//   ggamma, gbeta [T, K]; chosen, tchosen (kernels/norm.h) as p; gamma, beta [T|1, K]; a tangent or gradient has the shape of its primal. gamma may be absent.
 // Dtypes: f32 or f64, the same throughout; choice u8. Errors: those of the two families.
 // Determinism: the same bits at any number of threads, and for a task alone or beside others. Aliasing: none.
 // Scratch: gy and tgy, where a target keeps them, come from the context's arena and go back to it.
@@ -46,11 +46,12 @@ struct ConvBlockForward {
   ConstView x, w, gamma, beta;
   View y, mean, rstd, p, choice;
   ConstView moments = {};  ///< in place of y; so below
+  View chosen = {};        ///< may be absent (not wanted)
 };
 inline KernelCost cost_of(const ConvBlockForward& k) {
   // An element of y: mean 1, variance 3, z 3.
   return {conv_flops(k.x, k.w, k.y) + (k.y ? 7 : 3) * elements_of(k.y),
-          stored_bytes(k.y) + bytes_of(k.x, k.w, k.gamma, k.beta, k.mean, k.rstd, k.p, k.choice, k.moments)};
+          stored_bytes(k.y) + bytes_of(k.x, k.w, k.gamma, k.beta, k.mean, k.rstd, k.p, k.choice, k.moments, k.chosen)};
 }
 
 /// Traffic, ideal: x, w, y, choice, gp read and gx, gw written once.
@@ -62,13 +63,15 @@ struct ConvBlockGrad {
   View gx;  ///< may be absent (not wanted)
   View gw, ggamma, gbeta;
   ConstView moments = {};
+  ConstView chosen = {};
 };
 inline KernelCost cost_of(const ConvBlockGrad& k) {
   const std::int64_t conv = conv_flops(k.x, k.w, k.y);
   const std::int64_t dense = (elements_of(k.gx) > 0 ? 2 : 1) * conv + 5 * elements_of(k.gp) + 6 * elements_of(k.y);
   return {k.y ? dense : chosen_flops(k.w, k.gp) + elements_of(k.gp),
           stored_bytes(k.y) +
-              bytes_of(k.x, k.w, k.gamma, k.mean, k.rstd, k.choice, k.gp, k.gx, k.gw, k.ggamma, k.gbeta, k.moments)};
+              bytes_of(k.x, k.w, k.gamma, k.mean, k.rstd, k.choice, k.gp, k.gx, k.gw, k.ggamma, k.gbeta, k.moments) +
+              bytes_of(k.chosen)};
 }
 
 /// tx, tw, tgamma and tbeta may each be absent (zero). ty is absent where tx and tw are: it is zero then.
@@ -80,6 +83,8 @@ struct ConvBlockJvp {
   ConstView tx, tw, tgamma, tbeta;
   View tp, ty, tmean, trstd;
   ConstView moments = {};
+  ConstView chosen = {};
+  View tchosen = {};  ///< may be absent
 };
 inline KernelCost cost_of(const ConvBlockJvp& k) {
   const bool moves = elements_of(k.tx) + elements_of(k.tw) > 0;
@@ -88,7 +93,7 @@ inline KernelCost cost_of(const ConvBlockJvp& k) {
                              (moves ? 5 : 0) * elements_of(k.y) + (moves ? 10 : 4) * elements_of(k.tp);
   return {k.y ? dense : chosen_flops(k.w, k.tp),
           stored_bytes(k.y) + stored_bytes(k.ty) + bytes_of(k.x, k.w, k.gamma, k.mean, k.rstd, k.choice, k.moments) +
-              bytes_of(k.tx, k.tw, k.tgamma, k.tbeta, k.tp, k.tmean, k.trstd)};
+              bytes_of(k.tx, k.tw, k.tgamma, k.tbeta, k.tp, k.tmean, k.trstd, k.chosen, k.tchosen)};
 }
 
 /// ggamma and gbeta are outputs of ConvBlockGrad, ty, tmean and trstd of ConvBlockJvp; each tangent may be absent (zero).
@@ -101,6 +106,7 @@ struct ConvBlockGradJvp {
   View tgx;  ///< may be absent (not wanted)
   View tgw, tggamma, tgbeta;
   ConstView moments = {};
+  ConstView chosen = {}, tchosen = {};
 };
 inline KernelCost cost_of(const ConvBlockGradJvp& k) {
   const std::int64_t conv = conv_flops(k.x, k.w, k.y);
@@ -112,7 +118,7 @@ inline KernelCost cost_of(const ConvBlockGradJvp& k) {
           stored_bytes(k.y) + stored_bytes(k.ty) + bytes_of(k.moments) +
               bytes_of(k.x, k.w, k.gamma, k.mean, k.rstd, k.choice, k.gp, k.ggamma, k.gbeta) +
               bytes_of(k.tx, k.tw, k.tgamma, k.tmean, k.trstd, k.tgp) +
-              bytes_of(k.tgx, k.tgw, k.tggamma, k.tgbeta)};
+              bytes_of(k.tgx, k.tgw, k.tggamma, k.tgbeta, k.chosen, k.tchosen)};
 }
 
 /// Elements of a task's y below which a CPU does not join the kernels: its maps stay in the caches anyway, and to cut them finely

@@ -49,7 +49,7 @@ Tensor encode(const Tensor& position, const Tensor& p) {
 // --------------------------------------------------------------------------------------------------
 
 // inputs 0..7 as ConvBlockGrad; 8, 9: its outputs ggamma and gbeta (caches); 10..16: tangents of x, w, gamma, y, mean,
-// rstd, gp.
+// rstd, gp; 17, 18: chosen? and its tangent (caches).
 class ConvBlockGradJvp final : public Op {
  public:
   ConvBlockGradJvp(std::shared_ptr<const Op> grad, const ConvBlockOptions& options, bool want_gx)
@@ -63,7 +63,7 @@ class ConvBlockGradJvp final : public Op {
     Tensor tgx = want_gx_ ? Tensor::empty(x.shape(), dtype) : Tensor();
     Tensor tgw = Tensor::empty(w.shape(), dtype);
     Tensor tggamma = Tensor::empty(channels, dtype), tgbeta = Tensor::empty(channels, dtype);
-    kernels::ConvBlockGradJvp k = gradient_jvp_kernel(o_, in);
+    kernels::ConvBlockGradJvp k = gradient_jvp_kernel(o_, in, in[17], in[18]);
     if (want_gx_) k.tgx = tgx.mutable_view();
     k.tgw = tgw.mutable_view(), k.tggamma = tggamma.mutable_view(), k.tgbeta = tgbeta.mutable_view();
     kernels::run(k, Context::current());
@@ -84,7 +84,7 @@ class ConvBlockGradJvp final : public Op {
 // --- gradient
 // -----------------------------------------------------------------------------------------------------------------
 
-// inputs: x, w, gamma?, map, mean, rstd, choice, gp; outputs: gx?, gw, ggamma [T, K], gbeta [T, K].
+// inputs: x, w, gamma?, map, mean, rstd, choice, gp, chosen? (a cache of y); outputs: gx?, gw, ggamma [T, K], gbeta [T, K].
 //   gz = gp at the chosen places;  gbeta = sum gz;  ggamma = sum gz xhat
 //   gy = gamma rstd (gz - gbeta/M - xhat ggamma/M);  gx = D(gy, w);  gw = W(x, gy)
 class ConvBlockGrad final : public Op, public std::enable_shared_from_this<ConvBlockGrad> {
@@ -99,7 +99,7 @@ class ConvBlockGrad final : public Op, public std::enable_shared_from_this<ConvB
     Tensor gx = want_gx_ ? Tensor::empty(x.shape(), dtype) : Tensor();
     Tensor gw = Tensor::empty(w.shape(), dtype);
     Tensor ggamma = Tensor::empty(channels, dtype), gbeta = Tensor::empty(channels, dtype);
-    kernels::ConvBlockGrad k = gradient_kernel(o_, in);
+    kernels::ConvBlockGrad k = gradient_kernel(o_, in, in[8]);
     if (want_gx_) k.gx = gx.mutable_view();
     k.gw = gw.mutable_view(), k.ggamma = ggamma.mutable_view(), k.gbeta = gbeta.mutable_view();
     kernels::run(k, Context::current());
@@ -126,7 +126,7 @@ class ConvBlockGrad final : public Op, public std::enable_shared_from_this<ConvB
     const Vars& in = call.inputs;
     const Vars out = apply_op(std::make_shared<ConvBlockGradJvp>(shared_from_this(), o_, want_gx_),
                               {in[0], in[1], in[2], in[3], in[4], in[5], in[6], in[7], detach(call.outputs[2]),
-                               detach(call.outputs[3]), t[0], t[1], t[2], t[3], t[4], t[5], t[7]});
+                               detach(call.outputs[3]), t[0], t[1], t[2], t[3], t[4], t[5], t[7], detach(in[8]), detach(t[8])});
     return {want_gx_ ? out[0] : Var(), out[1], out[2], out[3]};
   }
 
@@ -140,8 +140,8 @@ class ConvBlockGrad final : public Op, public std::enable_shared_from_this<ConvB
 // --- tangent
 // ------------------------------------------------------------------------------------------------------------------
 
-// inputs: x, w, gamma?, beta; map, mean, rstd, choice (caches); tangents of x, w, gamma, beta. outputs: tp, ty?, tmean,
-// trstd.
+// inputs: x, w, gamma?, beta; map, mean, rstd, choice (caches); tangents of x, w, gamma, beta; chosen? (a cache). outputs: tp, ty?, tmean,
+// trstd, tchosen?.
 class ConvBlockJvp final : public Op {
  public:
   ConvBlockJvp(std::shared_ptr<const Op> forward, const ConvBlockOptions& options)
@@ -164,9 +164,12 @@ class ConvBlockJvp final : public Op {
     k.tx = view_or_none(in[8]), k.tw = view_or_none(in[9]), k.tgamma = view_or_none(in[10]), k.tbeta = view_or_none(in[11]);
     k.tp = tp.mutable_view(), k.tmean = tmean.mutable_view(), k.trstd = trstd.mutable_view();
     if (ty.defined()) k.ty = ty.mutable_view();
+    Tensor tchosen = ty.defined() && in[12].defined() ? Tensor::empty(choice.shape(), dtype) : Tensor();
+    k.chosen = view_or_none(in[12]);
+    if (tchosen.defined()) k.tchosen = tchosen.mutable_view();
     kernels::run(k, Context::current());
     if (!ty.defined() && is_y(in[4])) ty = Tensor::zeros(shape, dtype);
-    return {tp, ty, tmean, trstd};
+    return {tp, ty, tmean, trstd, tchosen};
   }
 
   Vars reference(const Vars& in) const override {
@@ -174,6 +177,7 @@ class ConvBlockJvp final : public Op {
     Vars out = forward_->Op::jvp({primals, {}, {}}, {in[8], in[9], in[10], in[11], Var()});
     out.resize(4);
     if (!is_y(in[4].value())) out[1] = Var();
+    out.emplace_back();
     return out;
   }
 
@@ -185,7 +189,7 @@ class ConvBlockJvp final : public Op {
 // --- forward
 // ------------------------------------------------------------------------------------------------------------------
 
-// inputs: x, w, gamma?, beta, moments?; outputs: p, y? (where there are no moments), mean, rstd, choice.
+// inputs: x, w, gamma?, beta, moments?; outputs: p, y? (where there are no moments), mean, rstd, choice, chosen? (where it is kept).
 class ConvBlock final : public Op, public std::enable_shared_from_this<ConvBlock> {
  public:
   explicit ConvBlock(const ConvBlockOptions& options) : o_(options) {}
@@ -198,6 +202,8 @@ class ConvBlock final : public Op, public std::enable_shared_from_this<ConvBlock
     Tensor y = in[4].defined() ? Tensor() : Tensor::empty(shape, dtype);
     Tensor mean = Tensor::empty(channels, dtype), rstd = Tensor::empty(channels, dtype);
     Tensor p = Tensor::empty(pooled(shape, o_.pool), dtype), choice = Tensor::empty(p.shape(), DType::kU8);
+    const bool kept = y.defined() && kernels::keeps_chosen(Context::current().target(), o_.pool);
+    Tensor chosen = kept ? Tensor::empty(p.shape(), dtype) : Tensor();
     kernels::run(kernels::ConvBlockForward{.geometry = o_.conv.geometry(),
                                            .pool = o_.pool,
                                            .epsilon = o_.epsilon,
@@ -210,9 +216,10 @@ class ConvBlock final : public Op, public std::enable_shared_from_this<ConvBlock
                                            .rstd = rstd.mutable_view(),
                                            .p = p.mutable_view(),
                                            .choice = choice.mutable_view(),
-                                           .moments = view_or_none(in[4])},
+                                           .moments = view_or_none(in[4]),
+                                           .chosen = kept ? chosen.mutable_view() : View{}},
                  Context::current());
-    return {p, y, mean, rstd, choice};
+    return {p, y, mean, rstd, choice, chosen};
   }
 
   // mean = sum y / M;  rstd = 1/sqrt(sum (y - mean)^2 / M + eps);  z = gamma rstd (y - mean) + beta;  p = pool(relu(z))
@@ -224,9 +231,9 @@ class ConvBlock final : public Op, public std::enable_shared_from_this<ConvBlock
     const Var rstd = rsqrt(affine(channel_sum(square(centred)), inverse, o_.epsilon));
     const Var factor = in[2].defined() ? in[2] * rstd : rstd;
     const Var a = relu(centred * per_channel(factor) + per_channel(in[3]));
-    if (o_.pool == Pool::kNone) return {a, y, mean, rstd, encode({}, a.value())};
+    if (o_.pool == Pool::kNone) return {a, y, mean, rstd, encode({}, a.value()), Var()};
     const Vars pooled_outputs = max_pool_with_choice(a, {});
-    return {pooled_outputs[0], y, mean, rstd, encode(pooled_outputs[1].value(), pooled_outputs[0].value())};
+    return {pooled_outputs[0], y, mean, rstd, encode(pooled_outputs[1].value(), pooled_outputs[0].value()), Var()};
   }
 
   Vars vjp(const Call& call, const Vars& gy) const override {
@@ -234,21 +241,20 @@ class ConvBlock final : public Op, public std::enable_shared_from_this<ConvBlock
     if (gy[1].defined() || gy[2].defined() || gy[3].defined()) return Op::vjp(call, gy);
     const Vars &in = call.inputs, &out = call.outputs;
     const Vars g = apply_op(std::make_shared<ConvBlockGrad>(o_, call.wanted[0]),
-                            {in[0], in[1], in[2], map_of(call), out[2], out[3], out[4], gy[0]});
+                            {in[0], in[1], in[2], map_of(call), out[2], out[3], out[4], gy[0], out[5]});
     return {call.wanted[0] ? g[0] : Var(), g[1], in[2].defined() ? sum_to(g[2], in[2].shape()) : Var(),
             sum_to(g[3], in[3].shape()), Var()};
   }
 
   Vars jvp(const Call& call, const Vars& t) const override {
     const Vars &in = call.inputs, &out = call.outputs;
-    Vars tangents = apply_op(
-        std::make_shared<ConvBlockJvp>(shared_from_this(), o_),
-        {in[0], in[1], in[2], in[3], detach(map_of(call)), detach(out[2]), detach(out[3]), out[4], t[0], t[1], t[2], t[3]});
-    tangents.emplace_back();
-    return tangents;
+    const Vars tangents = apply_op(std::make_shared<ConvBlockJvp>(shared_from_this(), o_),
+                                   {in[0], in[1], in[2], in[3], detach(map_of(call)), detach(out[2]), detach(out[3]), out[4], t[0],
+                                    t[1], t[2], t[3], detach(out[5])});
+    return {tangents[0], tangents[1], tangents[2], tangents[3], Var(), tangents[4]};
   }
 
-  Keep keep() const override { return {.outputs = 0b11110}; }
+  Keep keep() const override { return {.outputs = 0b111110}; }
 
  private:
   static const Var& map_of(const Call& call) { return call.inputs[4].defined() ? call.inputs[4] : call.outputs[1]; }
@@ -300,7 +306,7 @@ ConvBlockResult conv_block_with_moments(const Var& x, const Var& w, const Var& g
   check_block(x, w, gamma, beta, options);
   const Var constant = moments.defined() ? Var(moments) : Var();
   const Vars out = apply_op(std::make_shared<ConvBlock>(options), {x, w, gamma, beta, constant});
-  return {out[0], out[2], out[3], moments.defined() ? constant : out[1], out[4]};
+  return {out[0], out[2], out[3], moments.defined() ? constant : out[1], out[4], out[5]};
 }
 
 Vars conv_block_gradient(const ConvBlockOptions& options, InputGradient input, const Vars& operands) {
@@ -311,7 +317,7 @@ ConvBlockResult conv_block_reference(const Var& x, const Var& w, const Var& gamm
                                      const ConvBlockOptions& options) {
   check_block(x, w, gamma, beta, options);
   const Vars out = ConvBlock(options).reference({x, w, gamma, beta, Var()});
-  return {out[0], out[2], out[3], out[1], out[4]};
+  return {out[0], out[2], out[3], out[1], out[4], out[5]};
 }
 
 Tensor conv_block_with_statistics(const Tensor& x, const Tensor& w, const Tensor& gamma, const Tensor& beta,

@@ -17,7 +17,7 @@ Tensor tangent_or_zeros(const Tensor& tangent, const Tensor& primal) {
   return tangent.defined() ? tangent : Tensor::zeros(primal.shape(), primal.dtype());
 }
 
-// inputs 0..16 as ConvBlockGradJvp (autograd/ops/conv_block.cpp); 17: the tangent of beta, 18: beta. outputs: the tangents of gx?, w',
+// inputs 0..18 as ConvBlockGradJvp (autograd/ops/conv_block.cpp); 19: the tangent of beta, 20: beta. outputs: the tangents of gx?, w',
 // gamma'?, beta'.
 class ConvBlockStepJvp final : public Op {
  public:
@@ -26,11 +26,11 @@ class ConvBlockStepJvp final : public Op {
   std::string_view name() const override { return "conv_block_step_jvp"; }
 
   std::vector<Tensor> forward(std::span<const Tensor> in) const override {
-    const Tensor tw = tangent_or_zeros(in[11], in[1]), tbeta = tangent_or_zeros(in[17], in[18]);
+    const Tensor tw = tangent_or_zeros(in[11], in[1]), tbeta = tangent_or_zeros(in[19], in[20]);
     const Tensor tgamma = in[2].defined() ? tangent_or_zeros(in[12], in[2]) : Tensor();
     Tensor tgx = input_ == InputGradient::kWanted ? like(in[0]) : Tensor();
     Tensor next_w = like(tw), next_gamma = tgamma.defined() ? like(tgamma) : Tensor(), next_beta = like(tbeta);
-    kernels::ConvBlockStepJvp k{gradient_jvp_kernel(o_, in), rate_, tbeta.view()};
+    kernels::ConvBlockStepJvp k{gradient_jvp_kernel(o_, in, in[17], in[18]), rate_, tbeta.view()};
     k.grad.tw = tw.view(), k.grad.tgamma = view_or_none(tgamma);
     k.grad.tgx = view_or_none(tgx), k.grad.tgw = next_w.mutable_view();
     k.grad.tggamma = view_or_none(next_gamma), k.grad.tgbeta = next_beta.mutable_view();
@@ -40,8 +40,8 @@ class ConvBlockStepJvp final : public Op {
 
   Vars reference(const Vars& in) const override {
     Vars primals(in.begin(), in.begin() + 8);
-    primals.push_back(in[18]);
-    Vars out = step_->Op::jvp({primals, {}, {}}, {in[10], in[11], in[12], in[13], in[14], in[15], Var(), in[16], in[17]});
+    primals.insert(primals.end(), {Var(), in[20]});
+    Vars out = step_->Op::jvp({primals, {}, {}}, {in[10], in[11], in[12], in[13], in[14], in[15], Var(), in[16], Var(), in[19]});
     out.resize(4);
     return out;
   }
@@ -53,7 +53,7 @@ class ConvBlockStepJvp final : public Op {
   double rate_;
 };
 
-// inputs 0..7 as ConvBlockGrad: x, w, gamma?, map, mean, rstd, choice, gp; 8: beta. outputs: gx?, w', gamma'?, beta'; ggamma, gbeta
+// inputs 0..8 as ConvBlockGrad: x, w, gamma?, map, mean, rstd, choice, gp, chosen?; 9: beta. outputs: gx?, w', gamma'?, beta'; ggamma, gbeta
 // (caches).
 class ConvBlockStep final : public Op, public std::enable_shared_from_this<ConvBlockStep> {
  public:
@@ -62,11 +62,11 @@ class ConvBlockStep final : public Op, public std::enable_shared_from_this<ConvB
   std::string_view name() const override { return "conv_block_step"; }
 
   std::vector<Tensor> forward(std::span<const Tensor> in) const override {
-    const Tensor &w = in[1], &gamma = in[2], &beta = in[8];
+    const Tensor &w = in[1], &gamma = in[2], &beta = in[9];
     Tensor gx = input_ == InputGradient::kWanted ? like(in[0]) : Tensor();
     Tensor next_w = like(w), next_gamma = gamma.defined() ? like(gamma) : Tensor(), next_beta = like(beta);
     Tensor ggamma = like(in[4]), gbeta = like(in[4]);
-    kernels::ConvBlockStep k{gradient_kernel(o_, in), rate_, beta.view(), {}, next_beta.mutable_view()};
+    kernels::ConvBlockStep k{gradient_kernel(o_, in, in[8]), rate_, beta.view(), {}, next_beta.mutable_view()};
     k.grad.gx = view_or_none(gx), k.next_gamma = view_or_none(next_gamma);
     k.grad.gw = next_w.mutable_view(), k.grad.ggamma = ggamma.mutable_view(), k.grad.gbeta = gbeta.mutable_view();
     kernels::run(k, Context::current());
@@ -74,8 +74,8 @@ class ConvBlockStep final : public Op, public std::enable_shared_from_this<ConvB
   }
 
   Vars reference(const Vars& in) const override {
-    const Vars g = conv_block_gradient(o_, input_, Vars(in.begin(), in.begin() + 8));
-    return {g[0], moved(in[1], g[1], rate_), in[2].defined() ? moved(in[2], g[2], rate_) : Var(), moved(in[8], g[3], rate_),
+    const Vars g = conv_block_gradient(o_, input_, Vars(in.begin(), in.begin() + 9));
+    return {g[0], moved(in[1], g[1], rate_), in[2].defined() ? moved(in[2], g[2], rate_) : Var(), moved(in[9], g[3], rate_),
             detach(g[2]), detach(g[3])};
   }
 
@@ -83,7 +83,7 @@ class ConvBlockStep final : public Op, public std::enable_shared_from_this<ConvB
     const Vars& in = call.inputs;
     Vars out = apply_op(std::make_shared<ConvBlockStepJvp>(shared_from_this(), o_, input_, rate_),
                         {in[0], in[1], in[2], in[3], in[4], in[5], in[6], in[7], detach(call.outputs[4]),
-                         detach(call.outputs[5]), t[0], t[1], t[2], t[3], t[4], t[5], t[7], t[8], in[8]});
+                         detach(call.outputs[5]), t[0], t[1], t[2], t[3], t[4], t[5], t[7], detach(in[8]), detach(t[8]), t[9], in[9]});
     out.resize(6);
     return out;
   }
@@ -171,7 +171,7 @@ ConvBlockStepResult conv_block_step(const Var& x, const Var& w, const Var& gamma
   IL_CHECK(gp.shape() == block.p.shape(), "conv_block_step: the cotangent {} for an output {}", gp.shape().to_string(),
            block.p.shape().to_string());
   const Vars out = apply_op(std::make_shared<ConvBlockStep>(options, input, rate),
-                            {x, w, gamma, block.map, block.mean, block.rstd, block.choice, gp, beta});
+                            {x, w, gamma, block.map, block.mean, block.rstd, block.choice, gp, block.chosen, beta});
   return {out[0], out[1], out[2], out[3]};
 }
 

@@ -103,6 +103,7 @@ void forward(const ConvBlockForward& k, const NormGrid<T>& grid, const GatherCon
 }
 
 void run_here(const ConvBlockForward& k, Context& context) {
+  check_not_kept(ConvBlockForward::kName, k.chosen);
   if (!k.y) return block_of_images(k, context);
   with_float(k.y.dtype, ConvBlockForward::kName.data(), [&](auto tag) {
     using T = decltype(tag);

@@ -42,6 +42,7 @@ void tangent(const ConvBlockJvp& k, const NormGrid<T>& grid, const GatherConv<T>
 }
 
 void run_here(const ConvBlockJvp& k, Context& context) {
+  check_not_kept(ConvBlockJvp::kName, k.tchosen);
   if (!k.y) return block_of_images(k, context);
   with_float(k.y.dtype, ConvBlockJvp::kName.data(), [&](auto tag) {
     using T = decltype(tag);

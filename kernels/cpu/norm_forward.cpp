@@ -72,6 +72,7 @@ void forward(const NormReluPoolApply& k, Context& context) {
 }
 
 void run_here(const NormReluPoolForward& k, Context& context) {
+  check_not_kept(NormReluPoolForward::kName, k.chosen);
   with_float(k.y.dtype, "norm_relu_pool", [&](auto tag) { forward<decltype(tag)>(k, context); });
 }
 

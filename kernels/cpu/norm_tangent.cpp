@@ -17,6 +17,7 @@ void jvp(const NormReluPoolJvp& k, const NormGrid<T>& grid, std::int64_t t, Cont
 }
 
 void run_here(const NormReluPoolJvp& k, Context& context) {
+  check_not_kept(NormReluPoolJvp::kName, k.tchosen);
   with_float(k.y.dtype, "norm_relu_pool_jvp", [&](auto tag) {
     const NormGrid<decltype(tag)> grid(k.y.shape, k.pool, "norm_relu_pool_jvp");
     context.threads().parallel_for(grid.tasks, [&](std::int64_t t) {

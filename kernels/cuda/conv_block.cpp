@@ -1,6 +1,8 @@
 // The conv block on the GPU (kernels/conv_block.h). Our own convolutions leave the sums that the norm needs (conv_moments.h), so
 // that it reads y, and ty, for its outputs alone, and by tiles of an image what it would read there, too. A block of images has
 // kernels of its own (block_of_images.h).
+#include <optional>
+
 #include "kernels/cuda/block_of_images.h"
 #include "kernels/cuda/conv_engine.h"
 #include "kernels/cuda/conv_made.h"
@@ -31,10 +33,12 @@ void run_here(const ConvBlockForward& k, Context& context) {
   const MomentUnits units = units_wanted(conv);
   if (units.count == 0) return compose(k, context);
   const Temporary moments = moments_of(conv, units, kOutputMoments, context);
-  const bool picked = leaves_picks(conv, units.unit, k.pool, k.p, k.choice);
-  run(ConvForwardMoments{conv, {moments.view()}, picked ? ConvPicks{.values = k.p, .choice = k.choice, .gamma = k.gamma} : ConvPicks{}},
+  const View& kept = k.chosen ? k.chosen : k.p;  // in place where nobody keeps them
+  const bool picked = leaves_picks(conv, units.unit, k.pool, kept, k.choice) && leaves_picks(conv, units.unit, k.pool, k.p, k.choice);
+  const View picks = picked ? kept : View{};
+  run(ConvForwardMoments{conv, {moments.view()}, picked ? ConvPicks{.values = picks, .choice = k.choice, .gamma = k.gamma} : ConvPicks{}},
       context);
-  run(NormForwardMoments{norm_of(k), moments.view(), units.unit, picked}, context);
+  run(NormForwardMoments{norm_of(k), moments.view(), units.unit, picks}, context);
 }
 
 void run_here(const ConvBlockGrad& k, Context& context) {
@@ -51,14 +55,16 @@ void run_here(const ConvBlockJvp& k, Context& context) {
   const Temporary moments = moments_of(conv, units, kTangentMoments, context);
   ConvForwardMoments made{conv, {moments.view(), k.y, k.mean}};
   NormJvpMoments norm{norm_of(k), moments.view(), units.unit};
-  if (!leaves_picks(conv, units.unit, k.pool, k.tp, k.choice)) {
+  const View& kept = k.tchosen ? k.tchosen : k.tp;
+  if (!leaves_picks(conv, units.unit, k.pool, kept, k.choice) || !leaves_picks(conv, units.unit, k.pool, k.tp, k.choice)) {
     run(made, context);
     run(norm, context);
     return;
   }
-  const Temporary of(k.tp.shape, k.tp.dtype, context);
-  made.picks = {.values = k.tp, .chosen = k.choice, .of = of.view()};
-  norm.picked = of.view();
+  std::optional<Temporary> of;
+  if (!k.chosen) of.emplace(k.tp.shape, k.tp.dtype, context);
+  made.picks = {.values = kept, .chosen = k.choice, .of = of ? of->view() : View{}};
+  norm.picked = of ? ConstView(of->view()) : k.chosen, norm.tpicked = kept;
   run(made, context);
   run(norm, context);
 }

@@ -57,7 +57,8 @@ struct NormGradSums {
   View constants;  ///< [T, kGradLines, K]
 };
 inline KernelCost cost_of(const NormGradSums& k) {
-  return {5 * elements_of(k.grad.gp), bytes_of(k.grad.y, k.grad.mean, k.grad.rstd, k.grad.gamma, k.grad.choice, k.grad.gp) +
+  const ConstView& y = k.grad.chosen ? k.grad.chosen : k.grad.y;
+  return {5 * elements_of(k.grad.gp), bytes_of(y, k.grad.mean, k.grad.rstd, k.grad.gamma, k.grad.choice, k.grad.gp) +
                                           bytes_of(k.grad.ggamma, k.grad.gbeta, k.constants) + cost_of(k.step).bytes};
 }
 
@@ -69,8 +70,10 @@ struct NormGradJvpSums {
   View constants;  ///< [T, kTangentGradLines, K]
 };
 inline KernelCost cost_of(const NormGradJvpSums& k) {
+  const ConstView& y = k.grad.chosen ? k.grad.chosen : k.grad.y;
+  const ConstView& ty = k.grad.tchosen ? k.grad.tchosen : k.grad.ty;
   return {12 * elements_of(k.grad.gp),
-          bytes_of(k.grad.y, k.grad.ty, k.grad.mean, k.grad.rstd, k.grad.gamma, k.grad.choice, k.grad.gp, k.grad.tgp) +
+          bytes_of(y, ty, k.grad.mean, k.grad.rstd, k.grad.gamma, k.grad.choice, k.grad.gp, k.grad.tgp) +
               bytes_of(k.grad.tmean, k.grad.trstd, k.grad.tgamma, k.grad.tggamma, k.grad.tgbeta, k.constants) + cost_of(k.step).bytes};
 }
 

@@ -62,7 +62,7 @@ struct ConvPicks {
   View choice{};          ///< written with y's
   ConstView gamma{};      ///< of y's: [T|1, K], or absent (1)
   ConstView chosen{};     ///< of a tangent's: the choice
-  View of{};              ///< of a tangent's: y's
+  View of{};              ///< of a tangent's: y's, where nobody has kept them
 };
 
 /// Whether the convolution `op` with these units can leave the picks of a block whose p or tp is `p`.
@@ -88,13 +88,14 @@ struct NormForwardMoments {
   NormReluPoolForward norm;
   ConstView moments;
   MomentUnit unit = MomentUnit::kRun;
-  bool picked = false;  ///< norm.p and norm.choice hold the picks; norm.y is a shape
+  ConstView picked{};  ///< the picks, norm.chosen or norm.p, and norm.choice has their positions; norm.y is a shape
 };
 inline KernelCost cost_of(const NormForwardMoments& k) {
   const KernelCost whole = cost_of(k.norm);
   const std::int64_t sums = 3 * elements_of(k.moments);
   if (!k.picked) return {whole.flops - 4 * elements_of(k.norm.y) + sums, whole.bytes + bytes_of(k.moments)};
-  return {3 * elements_of(k.norm.p) + sums, whole.bytes - bytes_of(k.norm.y) + bytes_of(k.norm.p, k.norm.choice, k.moments)};
+  return {3 * elements_of(k.norm.p) + sums,
+          whole.bytes - bytes_of(k.norm.y, k.norm.chosen) + bytes_of(k.picked, k.norm.choice, k.moments)};
 }
 
 /// norm.ty must be there.
@@ -103,13 +104,13 @@ struct NormJvpMoments {
   NormReluPoolJvp norm;
   ConstView moments;
   MomentUnit unit = MomentUnit::kRun;
-  ConstView picked{};  ///< y's picks, and norm.tp holds ty's; norm.y and norm.ty are shapes
+  ConstView picked{}, tpicked{};  ///< the picks of y, and of ty, norm.tchosen or norm.tp; norm.y and norm.ty are shapes
 };
 inline KernelCost cost_of(const NormJvpMoments& k) {
   const KernelCost whole = cost_of(k.norm);
   const std::int64_t flops = whole.flops - 5 * elements_of(k.norm.y) + elements_of(k.moments);
   if (!k.picked) return {flops + elements_of(k.norm.y), whole.bytes + bytes_of(k.moments)};
-  return {flops, whole.bytes - bytes_of(k.norm.y, k.norm.ty) + bytes_of(k.norm.tp, k.picked, k.moments)};
+  return {flops, whole.bytes - bytes_of(k.norm.y, k.norm.ty, k.norm.chosen, k.norm.tchosen) + bytes_of(k.picked, k.tpicked, k.moments)};
 }
 
 void conv_own(const ConvForward& op, const ConvMoments& moments, const ConvPicks& picks, ConvMath math, Context& context);

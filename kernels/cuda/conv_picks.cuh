@@ -15,7 +15,7 @@ struct WritePicks {
   std::uint8_t* choice = nullptr;        ///< null: the values are those of a tangent
   const float* gamma = nullptr;          ///< null: 1
   const std::uint8_t* chosen = nullptr;
-  float* of = nullptr;                   ///< of a tangent: for y's, whose tile lies behind its own
+  float* of = nullptr;                   ///< of a tangent: for y's, whose tile lies behind its own; null: kept elsewhere
   int gamma_task = 0;                    ///< elements from one task to the next
   int window_rows = 0, window_columns = 0;  ///< of an image
 
@@ -70,6 +70,7 @@ struct WritePicks {
       }
       const auto positions = load_as<Positions>(chosen + to);
       store_as(values + to, pick(pixels, positions));
+      if (of == nullptr) continue;
       window_at(first + WriteMoments<float>::shared_floats<Tile>(), pixels);
       store_as(of + to, pick(pixels, positions));
     }

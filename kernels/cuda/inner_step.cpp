@@ -36,9 +36,7 @@ void run_here(const ConvBlockStep& k, Context& context) {
   check(k);
   if (run_made(g, {g.w, k.rate}, norm, context)) return;
   const Temporary gy = like(g.y, context);
-  run(NormGradStep{{g.pool, g.y, g.mean, g.rstd, g.gamma, g.choice, g.gp, gy.view(), g.ggamma, g.gbeta},
-                   norm},
-      context);
+  run(NormGradStep{norm_of(g, gy.view()), norm}, context);
   run_convolutions({g.geometry, {gy.view(), {}}, {g.w, {}}, g.gx}, {g.geometry, {g.x, {}}, {gy.view(), {}}, g.gw},
                    {g.w, k.rate}, context);
 }
@@ -61,26 +59,9 @@ void run_here(const ConvBlockStepJvp& k, Context& context) {
   if (second_w || second_x) gy.emplace(g.y.shape, g.y.dtype, context);
   const Temporary tgy = like(g.y, context);
   const ConstView again = gy ? ConstView(gy->view()) : ConstView{};
-  run(NormGradJvpStep{{.pool = g.pool,
-                       .y = g.y,
-                       .mean = g.mean,
-                       .rstd = g.rstd,
-                       .gamma = g.gamma,
-                       .choice = g.choice,
-                       .gp = g.gp,
-                       .ggamma = g.ggamma,
-                       .gbeta = g.gbeta,
-                       .ty = g.ty,
-                       .tmean = g.tmean,
-                       .trstd = g.trstd,
-                       .tgamma = g.tgamma,
-                       .tgp = g.tgp,
-                       .gy = gy ? gy->view() : View{},
-                       .tgy = tgy.view(),
-                       .tggamma = {},
-                       .tgbeta = {}},
-                      norm},
-      context);
+  NormReluPoolGradJvp both = norm_of(g, gy ? gy->view() : View{}, tgy.view());
+  both.tggamma = both.tgbeta = {};  // the step takes their place
+  run(NormGradJvpStep{both, norm}, context);
   run_convolutions({g.geometry, {tgy.view(), again}, {g.w, g.tw}, g.tgx},
                    {g.geometry, {g.x, g.tx}, {tgy.view(), second_x ? again : ConstView{}}, g.tgw}, {g.tw, k.rate}, context);
 }

@@ -57,6 +57,7 @@ struct ForwardPass {
   Line<T> gamma, beta;
   T *mean, *rstd, *p;
   std::uint8_t* choice;
+  T* chosen;  // null: not wanted
 
   __device__ __forceinline__ ForwardPass of_task(unsigned task) const {
     ForwardPass pass = *this;
@@ -65,6 +66,7 @@ struct ForwardPass {
     pass.mean += static_cast<std::int64_t>(task) * grid.channels;
     pass.rstd += static_cast<std::int64_t>(task) * grid.channels;
     pass.p += task * grid.pooled_elements(), pass.choice += task * grid.pooled_elements();
+    pass.chosen = cuda::of_task(chosen, task, grid.pooled_elements());
     return pass;
   }
 
@@ -104,7 +106,8 @@ struct ForwardPass {
   __device__ __forceinline__ void write(unsigned item, unsigned channel, const LineValues<T, kWidth, 3>& lines) const {
     const WindowPlace<kSide> place(grid, item);
     const WindowValues<kSide, T, kWidth> values(grid, y + place.first + channel);
-    write_window<kSide>(values.pixel, lines, p + place.pooled + channel, choice + place.pooled + channel);
+    T* const kept = chosen == nullptr ? nullptr : chosen + place.pooled + channel;
+    write_window<kSide>(values.pixel, lines, p + place.pooled + channel, choice + place.pooled + channel, kept);
   }
 };
 
@@ -152,21 +155,26 @@ struct PickedForwardPass : MomentsForwardPass<T_, kWidth_, 2> {
   using Base = MomentsForwardPass<T_, kWidth_, 2>;
   static constexpr int kWidth = kWidth_;
 
-  __device__ __forceinline__ PickedForwardPass of_task(unsigned task) const { return {Base::of_task(task)}; }
+  const T* picked;
+
+  __device__ __forceinline__ PickedForwardPass of_task(unsigned task) const {
+    return {Base::of_task(task), picked + task * this->grid.pooled_elements()};
+  }
   __device__ __forceinline__ void write(unsigned item, unsigned channel, const LineValues<T, kWidth, 3>& lines) const {
     const std::int64_t at = this->grid.pixel(item) + channel;
-    write_picked(lines, this->p + at, this->choice + at);
+    write_picked(lines, picked + at, this->p + at, this->choice + at);
   }
 };
 
 template <class T, int kWidth, int kSide>
 ForwardPass<T, kWidth, kSide> forward_pass(const NormReluPoolForward& k) {
   return {NormGrid(k.y.shape, k.pool, k.kName), k.epsilon,        k.y.as<T>(), Line<T>(k.gamma), Line<T>(k.beta),
-          k.mean.as<T>(),                       k.rstd.as<T>(), k.p.as<T>(), k.choice.as<std::uint8_t>()};
+          k.mean.as<T>(),                       k.rstd.as<T>(), k.p.as<T>(), k.choice.as<std::uint8_t>(),
+          k.chosen.as<T>()};
 }
 
 void run_here(const NormReluPoolForward& k, Context& context) {
-  with_norm(k.y.dtype, k.pool, k.kName, {k.y, k.p, k.choice}, [&]<class T>(T, auto width, auto side) {
+  with_norm(k.y.dtype, k.pool, k.kName, {k.y, k.p, k.choice, k.chosen}, [&]<class T>(T, auto width, auto side) {
     run_sums_and_walk(forward_pass<T, width(), side()>(k), context);
   });
 }
@@ -175,11 +183,11 @@ void run_here(const NormForwardMoments& k, Context& context) {
   check_moments(k.kName, k.moments, k.unit, k.norm.y, kOutputMoments);
   if (k.picked) {
     using Pass = PickedForwardPass<float, kPickWidth>;
-    check_picked(k.kName, k.norm.pool, {k.norm.p, k.norm.choice, k.moments});
+    check_picked(k.kName, k.norm.pool, {k.norm.p, k.norm.choice, k.picked, k.moments});
     const auto pass = forward_pass<float, kPickWidth, 2>(k.norm);
-    return run_sums_and_walk(Pass{{pass, {k.moments, k.unit, pass.grid}}}, context);
+    return run_sums_and_walk(Pass{{pass, {k.moments, k.unit, pass.grid}}, k.picked.as<float>()}, context);
   }
-  with_norm(k.norm.y.dtype, k.norm.pool, k.kName, {k.norm.y, k.norm.p, k.norm.choice, k.moments},
+  with_norm(k.norm.y.dtype, k.norm.pool, k.kName, {k.norm.y, k.norm.p, k.norm.choice, k.norm.chosen, k.moments},
             [&]<class T>(T, auto width, auto side) {
               const auto pass = forward_pass<T, width(), side()>(k.norm);
               run_sums_and_walk(MomentsForwardPass<T, width(), side()>{pass, {k.moments, k.unit, pass.grid}}, context);

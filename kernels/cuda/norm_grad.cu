@@ -22,6 +22,7 @@ struct GradPass {
   const T* gp;
   T *gy, *ggamma, *gbeta;
   ChannelStep<T> step;
+  const T* chosen;  // null: from y
 
   __device__ __forceinline__ GradPass of_task(unsigned task) const {
     GradPass pass = *this;
@@ -31,6 +32,7 @@ struct GradPass {
     pass.ggamma += static_cast<std::int64_t>(task) * grid.channels;
     pass.gbeta += static_cast<std::int64_t>(task) * grid.channels;
     pass.step = step.of_task(task, grid.channels);
+    pass.chosen = cuda::of_task(chosen, task, grid.pooled_elements());
     return pass;
   }
 
@@ -39,14 +41,14 @@ struct GradPass {
   __device__ __forceinline__ void add(unsigned item, unsigned channel, const LineValues<T, kWidth, 1>& given,
                                       Channels<T, kWidth>& sum, Channels<T, kWidth>& dot) const {
     const WindowPlace<kSide> place(grid, item);
-    const auto chosen = load_as<Channels<std::uint8_t, kWidth>>(choice + place.pooled + channel);
+    const auto position = load_as<Channels<std::uint8_t, kWidth>>(choice + place.pooled + channel);
     const auto cotangent = load_as<Channels<T, kWidth>>(gp + place.pooled + channel);
-    const WindowValues<kSide, T, kWidth> values(grid, y + place.first + channel);
+    const auto value = at_chosen<kSide, T, kWidth>(grid, chosen, y, place, channel, position);
 #pragma unroll
     for (int v = 0; v < kWidth; ++v) {
-      const T g = chosen.at[v] == kDead ? T{0} : cotangent.at[v];
+      const T g = position.at[v] == kDead ? T{0} : cotangent.at[v];
       sum.at[v] += g;
-      dot.at[v] = fused_multiply_add(g, values.pick(v, chosen.at[v]) - given.line[0].at[v], dot.at[v]);
+      dot.at[v] = fused_multiply_add(g, value.at[v] - given.line[0].at[v], dot.at[v]);
     }
   }
   __device__ __forceinline__ void finish(unsigned channel, Column<T> given, double sum, double dot,
@@ -67,19 +69,19 @@ struct GradPass {
     const CellPlace<kSide> place(grid, item);
     const T* from = y + place.first + channel;
     Channels<T, kWidth> value[kSide * kSide], hit{};
-    Channels<std::uint8_t, kWidth> chosen{};
+    Channels<std::uint8_t, kWidth> position{};
     // All loads before the first store: they are then in flight together.
 #pragma unroll
     for (int j = 0; j < kSide * kSide; ++j)
       if (place.has(j)) value[j] = load_as<Channels<T, kWidth>>(from + offset_in_window<kSide>(grid, j));
     if (place.windowed) {
-      chosen = load_as<Channels<std::uint8_t, kWidth>>(choice + place.pooled + channel);
+      position = load_as<Channels<std::uint8_t, kWidth>>(choice + place.pooled + channel);
       hit = load_as<Channels<T, kWidth>>(gp + place.pooled + channel);
     }
 #pragma unroll
     for (int v = 0; v < kWidth; ++v) {
       hit.at[v] = fused_multiply_add(hit.at[v], lines.line[kA].at[v], lines.line[kC].at[v]);
-      if (!place.windowed) chosen.at[v] = kDead;
+      if (!place.windowed) position.at[v] = kDead;
     }
 #pragma unroll
     for (int j = 0; j < kSide * kSide; ++j) {
@@ -88,7 +90,7 @@ struct GradPass {
 #pragma unroll
       for (int v = 0; v < kWidth; ++v)
         out.at[v] = fused_multiply_add(value[j].at[v] - lines.line[kMean].at[v], lines.line[kB].at[v],
-                                       chosen.at[v] == j ? hit.at[v] : lines.line[kC].at[v]);
+                                       position.at[v] == j ? hit.at[v] : lines.line[kC].at[v]);
       store_as(gy + place.first + offset_in_window<kSide>(grid, j) + channel, out);
     }
   }
@@ -98,12 +100,12 @@ template <class T, int kWidth, int kSide>
 GradPass<T, kWidth, kSide> grad_pass(const NormReluPoolGrad& k, const NormStep& step) {
   return {NormGrid(k.y.shape, k.pool, k.kName), k.y.as<T>(),      Line<T>(k.mean),     Line<T>(k.rstd), Line<T>(k.gamma),
           k.choice.as<std::uint8_t>(),          k.gp.as<T>(),     k.gy.as<T>(),        k.ggamma.as<T>(), k.gbeta.as<T>(),
-          ChannelStep<T>(step)};
+          ChannelStep<T>(step),                 k.chosen.as<T>()};
 }
 
 void run_here(const NormGradStep& all, Context& context) {
   const NormReluPoolGrad& k = all.grad;
-  with_norm(k.y.dtype, k.pool, k.kName, {k.y, k.gy, k.gp, k.choice}, [&]<class T>(T, auto width, auto side) {
+  with_norm(k.y.dtype, k.pool, k.kName, {k.y, k.gy, k.gp, k.choice, k.chosen}, [&]<class T>(T, auto width, auto side) {
     run_sums_and_walk(grad_pass<T, width(), side()>(k, all.step), context);
   });
 }
@@ -111,7 +113,7 @@ void run_here(const NormGradStep& all, Context& context) {
 void run_here(const NormGradSums& all, Context& context) {
   const NormReluPoolGrad& k = all.grad;
   check_constants(all.kName, all.constants, k.y, kGradLines);
-  with_norm(k.y.dtype, k.pool, all.kName, {k.y, k.gp, k.choice}, [&]<class T>(T, auto width, auto side) {
+  with_norm(k.y.dtype, k.pool, all.kName, {k.y, k.gp, k.choice, k.chosen}, [&]<class T>(T, auto width, auto side) {
     run_sums(grad_pass<T, width(), side()>(k, all.step), all.constants.as<T>(), context);
   });
 }

@@ -25,6 +25,7 @@ struct GradTangentPass {
   T *gy, *tgy;  // gy null: not wanted
   T *tggamma, *tgbeta;  // null: not wanted
   ChannelStep<T> step;
+  const T *chosen, *tchosen;  // null: from y, from ty
 
   __device__ __forceinline__ GradTangentPass of_task(unsigned task) const {
     GradTangentPass pass = *this;
@@ -37,6 +38,8 @@ struct GradTangentPass {
     pass.gy = cuda::of_task(gy, task, grid.task_elements()), pass.tgy = cuda::of_task(tgy, task, grid.task_elements());
     pass.tggamma = cuda::of_task(tggamma, task, grid.channels), pass.tgbeta = cuda::of_task(tgbeta, task, grid.channels);
     pass.step = step.of_task(task, grid.channels);
+    pass.chosen = cuda::of_task(chosen, task, grid.pooled_elements());
+    pass.tchosen = cuda::of_task(tchosen, task, grid.pooled_elements());
     return pass;
   }
 
@@ -49,27 +52,23 @@ struct GradTangentPass {
   __device__ __forceinline__ void add(unsigned item, unsigned channel, const LineValues<T, kWidth, 2>& given,
                                       Channels<T, kWidth>& sum, Channels<T, kWidth>& dot) const {
     const WindowPlace<kSide> place(grid, item);
-    const auto chosen = load_as<Channels<std::uint8_t, kWidth>>(choice + place.pooled + channel);
+    const auto position = load_as<Channels<std::uint8_t, kWidth>>(choice + place.pooled + channel);
     const auto cotangent = load_as<Channels<T, kWidth>>(gp + place.pooled + channel);
     Channels<T, kWidth> moved{};  // ty at the chosen pixels
-    if (ty != nullptr) {
-      const WindowValues<kSide, T, kWidth> tangents(grid, ty + place.first + channel);
-#pragma unroll
-      for (int v = 0; v < kWidth; ++v) moved.at[v] = tangents.pick(v, chosen.at[v]);
-    }
+    if (ty != nullptr) moved = at_chosen<kSide, T, kWidth>(grid, tchosen, ty, place, channel, position);
     if (tgp != nullptr) {
       const auto tcotangent = load_as<Channels<T, kWidth>>(tgp + place.pooled + channel);
-      const WindowValues<kSide, T, kWidth> values(grid, y + place.first + channel);
+      const auto value = at_chosen<kSide, T, kWidth>(grid, chosen, y, place, channel, position);
 #pragma unroll
       for (int v = 0; v < kWidth; ++v) {
-        const T tg = chosen.at[v] == kDead ? T{0} : tcotangent.at[v];
+        const T tg = position.at[v] == kDead ? T{0} : tcotangent.at[v];
         sum.at[v] += tg;
-        dot.at[v] = fused_multiply_add(tg, values.pick(v, chosen.at[v]) - given.line[0].at[v], dot.at[v]);
+        dot.at[v] = fused_multiply_add(tg, value.at[v] - given.line[0].at[v], dot.at[v]);
       }
     }
 #pragma unroll
     for (int v = 0; v < kWidth; ++v) {
-      const T g = chosen.at[v] == kDead ? T{0} : cotangent.at[v];
+      const T g = position.at[v] == kDead ? T{0} : cotangent.at[v];
       dot.at[v] = fused_multiply_add(g, moved.at[v] - given.line[1].at[v], dot.at[v]);
     }
   }
@@ -106,17 +105,17 @@ struct GradTangentPass {
       value[j] = load_as<Channels<T, kWidth>>(y + at);
       if (ty != nullptr) tangent[j] = load_as<Channels<T, kWidth>>(ty + at);
     }
-    Channels<std::uint8_t, kWidth> chosen{};
+    Channels<std::uint8_t, kWidth> position{};
     Channels<T, kWidth> gz{}, tgz{};
     if (place.windowed) {
-      chosen = load_as<Channels<std::uint8_t, kWidth>>(choice + place.pooled + channel);
+      position = load_as<Channels<std::uint8_t, kWidth>>(choice + place.pooled + channel);
       gz = load_as<Channels<T, kWidth>>(gp + place.pooled + channel);
       if (tgp != nullptr) tgz = load_as<Channels<T, kWidth>>(tgp + place.pooled + channel);
     }
     Channels<T, kWidth> hit, thit;  // A gz + C and P gz + A tgz + E
 #pragma unroll
     for (int v = 0; v < kWidth; ++v) {
-      if (!place.windowed) chosen.at[v] = kDead;
+      if (!place.windowed) position.at[v] = kDead;
       const T a = lines.line[kA].at[v];
       hit.at[v] = fused_multiply_add(gz.at[v], a, lines.line[kC].at[v]);
       thit.at[v] = fused_multiply_add(gz.at[v], lines.line[kP].at[v],
@@ -128,7 +127,7 @@ struct GradTangentPass {
       Channels<T, kWidth> out, tout;
 #pragma unroll
       for (int v = 0; v < kWidth; ++v) {
-        const bool here = chosen.at[v] == j;
+        const bool here = position.at[v] == j;
         const T dy = value[j].at[v] - lines.line[kMean].at[v], x = lines.line[kX].at[v];
         const T dty = tangent[j].at[v] - lines.line[kTMean].at[v];
         out.at[v] = fused_multiply_add(dy, x, here ? hit.at[v] : lines.line[kC].at[v]);
@@ -162,12 +161,14 @@ GradTangentPass<T, kWidth, kSide> grad_tangent_pass(const NormReluPoolGradJvp& k
           k.tgy.as<T>(),
           k.tggamma.as<T>(),
           k.tgbeta.as<T>(),
-          ChannelStep<T>(step)};
+          ChannelStep<T>(step),
+          k.chosen.as<T>(),
+          k.tchosen.as<T>()};
 }
 
 void run_here(const NormGradJvpStep& all, Context& context) {
   const NormReluPoolGradJvp& k = all.grad;
-  with_norm(k.y.dtype, k.pool, k.kName, {k.y, k.ty, k.gp, k.tgp, k.choice, k.gy, k.tgy},
+  with_norm(k.y.dtype, k.pool, k.kName, {k.y, k.ty, k.gp, k.tgp, k.choice, k.gy, k.tgy, k.chosen, k.tchosen},
             [&]<class T>(T, auto width, auto side) {
               run_sums_and_walk(grad_tangent_pass<T, width(), side()>(k, all.step), context);
             });
@@ -178,7 +179,7 @@ void run_here(const NormReluPoolGradJvp& k, Context& context) { run_here(NormGra
 void run_here(const NormGradJvpSums& all, Context& context) {
   const NormReluPoolGradJvp& k = all.grad;
   check_constants(all.kName, all.constants, k.y, kTangentGradLines);
-  with_norm(k.y.dtype, k.pool, all.kName, {k.y, k.ty, k.gp, k.tgp, k.choice},
+  with_norm(k.y.dtype, k.pool, all.kName, {k.y, k.ty, k.gp, k.tgp, k.choice, k.chosen, k.tchosen},
             [&]<class T>(T, auto width, auto side) {
               run_sums(grad_tangent_pass<T, width(), side()>(k, all.step), all.constants.as<T>(), context);
             });

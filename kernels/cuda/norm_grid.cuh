@@ -155,4 +155,20 @@ struct WindowValues {
   }
 };
 
+/// What the windows' chosen pixels hold: from `kept`, or where that is null from all pixels of `y`, both of one task.
+template <int kSide, class T, int kWidth>
+__device__ __forceinline__ Channels<T, kWidth> at_chosen(const NormGrid& grid, const T* kept, const T* y, const WindowPlace<kSide>& place,
+                                                         unsigned channel, const Channels<std::uint8_t, kWidth>& position) {
+  if (kept != nullptr) return load_as<Channels<T, kWidth>>(kept + place.pooled + channel);
+  if constexpr (kWidth == 1) {  // nothing to load in vectors
+    const int where = kSide == 1 ? 0 : position.at[0] & 3;
+    return {{y[place.first + offset_in_window<kSide>(grid, where) + channel]}};
+  }
+  const WindowValues<kSide, T, kWidth> values(grid, y + place.first + channel);
+  Channels<T, kWidth> picked;
+#pragma unroll
+  for (int v = 0; v < kWidth; ++v) picked.at[v] = values.pick(v, position.at[v]);
+  return picked;
+}
+
 }  // namespace innerloop::kernels::cuda

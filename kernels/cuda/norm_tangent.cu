@@ -20,11 +20,15 @@ struct TangentPass {
   Line<T> mean, rstd, gamma, tgamma, tbeta;
   const std::uint8_t* choice;
   T *tp, *tmean, *trstd;
+  const T* chosen;  // null: from y
+  T* tchosen;       // null: not wanted
 
   __device__ __forceinline__ TangentPass of_task(unsigned task) const {
     TangentPass pass = *this;
     pass.y += task * grid.task_elements(), pass.ty = cuda::of_task(ty, task, grid.task_elements());
     pass.choice += task * grid.pooled_elements(), pass.tp += task * grid.pooled_elements();
+    pass.chosen = cuda::of_task(chosen, task, grid.pooled_elements());
+    pass.tchosen = cuda::of_task(tchosen, task, grid.pooled_elements());
     pass.mean = mean.of_task(task), pass.rstd = rstd.of_task(task), pass.gamma = gamma.of_task(task);
     pass.tgamma = tgamma.of_task(task), pass.tbeta = tbeta.of_task(task);
     pass.tmean += static_cast<std::int64_t>(task) * grid.channels;
@@ -60,18 +64,18 @@ struct TangentPass {
   IL_HD unsigned cells() const { return grid.windows; }
   __device__ __forceinline__ void write(unsigned item, unsigned channel, const LineValues<T, kWidth, 5>& lines) const {
     const WindowPlace<kSide> place(grid, item);
-    const auto chosen = load_as<Channels<std::uint8_t, kWidth>>(choice + place.pooled + channel);
-    const WindowValues<kSide, T, kWidth> values(grid, y + place.first + channel);
-    Channels<T, kWidth> out;
+    const auto position = load_as<Channels<std::uint8_t, kWidth>>(choice + place.pooled + channel);
+    Channels<T, kWidth> out = at_chosen<kSide, T, kWidth>(grid, chosen, y, place, channel, position);
 #pragma unroll
-    for (int v = 0; v < kWidth; ++v) out.at[v] = along_y(values.pick(v, chosen.at[v]), lines, v);
+    for (int v = 0; v < kWidth; ++v) out.at[v] = along_y(out.at[v], lines, v);
     if (ty != nullptr) {
-      const WindowValues<kSide, T, kWidth> tangents(grid, ty + place.first + channel);
+      const auto tangent = at_chosen<kSide, T, kWidth>(grid, nullptr, ty, place, channel, position);
+      if (tchosen != nullptr) store_as(tchosen + place.pooled + channel, tangent);
 #pragma unroll
-      for (int v = 0; v < kWidth; ++v) out.at[v] = along_ty(tangents.pick(v, chosen.at[v]), out.at[v], lines, v);
+      for (int v = 0; v < kWidth; ++v) out.at[v] = along_ty(tangent.at[v], out.at[v], lines, v);
     }
 #pragma unroll
-    for (int v = 0; v < kWidth; ++v) out.at[v] = chosen.at[v] == kDead ? T{0} : out.at[v];
+    for (int v = 0; v < kWidth; ++v) out.at[v] = position.at[v] == kDead ? T{0} : out.at[v];
     store_as(tp + place.pooled + channel, out);
   }
 
@@ -106,28 +110,32 @@ struct MomentsTangentPass : TangentPass<T_, kWidth_, kSide> {
   }
 };
 
-/// And the walk over what the convolution has picked: ty's values in tp, y's in `picked`.
+/// And the walk over what the convolution has picked. Its pointers are those of all tasks: moved to one, each would take registers of its
+/// own, which nvcc spilled.
 template <class T_, int kWidth_>
 struct PickedTangentPass : MomentsTangentPass<T_, kWidth_, 2> {
   using T = T_;
   using Base = MomentsTangentPass<T_, kWidth_, 2>;
   static constexpr int kWidth = kWidth_;
 
-  const T* picked;
+  const T *picked, *tpicked;
+  const std::uint8_t* positions;
+  T* out;
+  std::int64_t first = 0;  ///< of the task
 
   __device__ __forceinline__ PickedTangentPass of_task(unsigned task) const {
-    return {Base::of_task(task), picked + task * this->grid.pooled_elements()};
+    return {Base::of_task(task), picked, tpicked, positions, out, task * this->grid.pooled_elements()};
   }
   __device__ __forceinline__ void write(unsigned item, unsigned channel, const LineValues<T, kWidth, 5>& lines) const {
-    const std::int64_t at = this->grid.pixel(item) + channel;
-    const auto chosen = load_as<Channels<std::uint8_t, kWidth>>(this->choice + at);
+    const std::int64_t at = first + this->grid.pixel(item) + channel;
+    const auto position = load_as<Channels<std::uint8_t, kWidth>>(positions + at);
     const auto value = load_as<Channels<T, kWidth>>(picked + at);
-    auto tangent = load_as<Channels<T, kWidth>>(this->tp + at);
+    auto tangent = load_as<Channels<T, kWidth>>(tpicked + at);
 #pragma unroll
     for (int v = 0; v < kWidth; ++v)
       tangent.at[v] =
-          chosen.at[v] == kDead ? T{0} : Base::along_ty(tangent.at[v], Base::along_y(value.at[v], lines, v), lines, v);
-    store_as(this->tp + at, tangent);
+          position.at[v] == kDead ? T{0} : Base::along_ty(tangent.at[v], Base::along_y(value.at[v], lines, v), lines, v);
+    store_as(out + at, tangent);
   }
 };
 
@@ -144,11 +152,13 @@ TangentPass<T, kWidth, kSide> tangent_pass(const NormReluPoolJvp& k) {
           k.choice.as<std::uint8_t>(),
           k.tp.as<T>(),
           k.tmean.as<T>(),
-          k.trstd.as<T>()};
+          k.trstd.as<T>(),
+          k.chosen.as<T>(),
+          k.tchosen.as<T>()};
 }
 
 void run_here(const NormReluPoolJvp& k, Context& context) {
-  with_norm(k.y.dtype, k.pool, k.kName, {k.y, k.ty, k.tp, k.choice}, [&]<class T>(T, auto width, auto side) {
+  with_norm(k.y.dtype, k.pool, k.kName, {k.y, k.ty, k.tp, k.choice, k.chosen, k.tchosen}, [&]<class T>(T, auto width, auto side) {
     run_sums_and_walk(tangent_pass<T, width(), side()>(k), context);
   });
 }
@@ -157,11 +167,11 @@ void run_here(const NormJvpMoments& k, Context& context) {
   check_moments(k.kName, k.moments, k.unit, k.norm.ty, kTangentMoments);
   if (k.picked) {
     using Pass = PickedTangentPass<float, kPickWidth>;
-    check_picked(k.kName, k.norm.pool, {k.norm.tp, k.norm.choice, k.picked, k.moments});
+    check_picked(k.kName, k.norm.pool, {k.norm.tp, k.norm.choice, k.picked, k.tpicked, k.moments});
     const auto pass = tangent_pass<float, kPickWidth, 2>(k.norm);
-    return run_sums_and_walk(Pass{{pass, {k.moments, k.unit, pass.grid}}, k.picked.as<float>()}, context);
+    return run_sums_and_walk(Pass{{pass, {k.moments, k.unit, pass.grid}}, k.picked.as<float>(), k.tpicked.as<float>(), pass.choice, pass.tp}, context);
   }
-  with_norm(k.norm.y.dtype, k.norm.pool, k.kName, {k.norm.y, k.norm.ty, k.norm.tp, k.norm.choice, k.moments},
+  with_norm(k.norm.y.dtype, k.norm.pool, k.kName, {k.norm.y, k.norm.ty, k.norm.tp, k.norm.choice, k.norm.chosen, k.norm.tchosen, k.moments},
             [&]<class T>(T, auto width, auto side) {
               const auto pass = tangent_pass<T, width(), side()>(k.norm);
               run_sums_and_walk(MomentsTangentPass<T, width(), side()>{pass, {k.moments, k.unit, pass.grid}}, context);

@@ -87,19 +87,6 @@ TEST(ConvMoments, AreAsExactAsTheSumsOfANormThatReadsItsInput) {
   }
 }
 
-/// Values at position `choice` of each window of y, the first of a dead one.
-std::vector<double> at_chosen(const Block& b, const Array& y, const Array& choice) {
-  std::vector<double> found;
-  const Shape& s = b.sp;
-  for (std::int64_t i = 0; i < s.numel(); ++i) {
-    const std::int64_t k = i % s[4], column = i / s[4] % s[3], row = i / s[4] / s[3] % s[2], image = i / s[4] / s[3] / s[2];
-    const auto where = static_cast<std::int64_t>(choice[static_cast<std::size_t>(i)]) % kDead;
-    const std::int64_t pixel = (image * b.sy[2] + 2 * row + where / 2) * b.sy[3] + 2 * column + where % 2;
-    found.push_back(y[static_cast<std::size_t>(pixel * s[4] + k)]);
-  }
-  return found;
-}
-
 /// picked [sp] is what decides each window of b.y, at `choice`; gamma absent: 1.
 void expect_deciding(const Block& b, const Array& picked, const Array& choice, const Array* gamma) {
   EXPECT_EQ(picked.values(), at_chosen(b, b.y, choice));
@@ -252,7 +239,7 @@ TEST(ConvMoments, NamesWhatDoesNotFit) {
   Block tiles({"", 1, 1, 8, 16, 8, 8, 3, 1, 1, Pool::kMax2x2, 0, true}, DType::kF32);
   Array left({1, 2, 2, 8}, DType::kF32), tp({1, 1, 4, 8, 8}, DType::kF32), chosen({1, 1, 4, 8, 8}, DType::kU8);
   expect_error(cuda::ConvForwardMoments{tiles.convolution(), {left.mutable_view(), tiles.ty.view(), tiles.mean.view()},
-                                        {.values = tp.mutable_view(), .chosen = chosen.view()}},
+                                        {.values = tp.mutable_view(), .choice = chosen.mutable_view(), .chosen = chosen.view()}},
                "write y's as well");
 }
 

@@ -110,6 +110,19 @@ struct Block {
   std::int64_t pixels() const { return sy[1] * sy[2] * sy[3]; }
 };
 
+/// Values at position `choice` of each window of y, the first of a dead one.
+inline std::vector<double> at_chosen(const Block& b, const Array& y, const Array& choice) {
+  std::vector<double> found;
+  const Shape& s = b.sp;
+  for (std::int64_t i = 0; i < s.numel(); ++i) {
+    const std::int64_t k = i % s[4], column = i / s[4] % s[3], row = i / s[4] / s[3] % s[2], image = i / s[4] / s[3] / s[2];
+    const auto where = static_cast<std::int64_t>(choice[static_cast<std::size_t>(i)]) % kDead;
+    const std::int64_t pixel = (image * b.sy[2] + 2 * row + where / 2) * b.sy[3] + 2 * column + where % 2;
+    found.push_back(y[static_cast<std::size_t>(pixel * s[4] + k)]);
+  }
+  return found;
+}
+
 /// f(dtype) in every mode, and in float64, which knows none. Of many tasks, which are there for their large tiles, in two.
 template <class F>
 void in_every_mode(const MomentCase& c, const F& f) {

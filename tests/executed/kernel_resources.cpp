@@ -19,17 +19,10 @@ TEST(KernelResources, HotKernelsKeepToTheirRegisters) {
   for (const KernelResources& k : read_resources(IL_KERNEL_OBJECTS)) {
     architectures.insert(k.architecture);
     if (!is_hot(k)) continue;
-    EXPECT_LE(k.stack, allowed_stack(k)) << k.architecture << " " << k.instance << ": " << k.stack
-                                         << " bytes of local memory a thread, " << k.spill_stores << " spilled";
+    EXPECT_EQ(k.stack, 0) << k.architecture << " " << k.instance << ": " << k.stack << " bytes of local memory a thread, "
+                          << k.spill_stores << " spilled";
   }
   EXPECT_GE(architectures.size(), 1u);
-}
-
-TEST(KernelResources, DebtsThatArePaidAreStruckOff) {
-  for (const KernelResources& k : read_resources(IL_KERNEL_OBJECTS)) {
-    EXPECT_GE(k.stack, allowed_stack(k)) << k.architecture << " " << k.instance << ": lower its line in kDebts to "
-                                         << k.stack;
-  }
 }
 
 TEST(KernelResources, AreThoseOfEveryFamily) {

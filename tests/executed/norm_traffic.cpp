@@ -201,6 +201,21 @@ TEST(NormTraffic, GradientsWriteOnce) {
   EXPECT_LE(moved(tangent.stores), kSlack * 2 * block.bytes);
 }
 
+/// Where the chosen pixels are kept beside y, the sums of a gradient are on the pooled grid alone.
+TEST(NormTraffic, GradientsSumAQuarterOfYWhereItIsKept) {
+  Counting counting;
+  Block block({1, 2, 64, 64, 32});
+  const Tensor chosen = Tensor::full(block.p.shape(), DType::kF32, 1);
+  run(block.forward(), counting.context());
+  NormReluPoolGrad grad = block.grad();
+  grad.chosen = chosen.view();
+  const double position = 0.0625;
+  EXPECT_LE(moved(counting.of(grad, "norm_partial_kernel").loads), kSlack * block.bytes * (2 * 0.25 + position));
+  NormReluPoolGradJvp jvp = block.grad_jvp();
+  jvp.chosen = jvp.tchosen = chosen.view();
+  EXPECT_LE(moved(counting.of(jvp, "norm_partial_kernel").loads), kSlack * block.bytes * (4 * 0.25 + position));
+}
+
 TEST(GatherTraffic, OneByteReadAndFourWrittenAValue) {
   Counting counting;
   const Tensor images = Tensor::full({3, 28, 28, 1}, DType::kU8, 9), index = Tensor::zeros({4, 5}, DType::kI64);

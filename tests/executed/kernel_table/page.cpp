@@ -61,8 +61,7 @@ constexpr std::string_view kResources = R"(
 
 By {}, for sm_80 / sm_90. Registers and local memory (`stack`: arrays that found no registers, and spills; `spilled`: bytes
 stored) of a thread, static shared memory of a block in bytes. First all instances of a kernel together, the least and the
-most; then each float32 instance of the convolutions and the norms. A hot kernel must have no stack; the exceptions, which
-a test allows by name, are `kDebts` of tests/executed/kernel_table/resources.cpp.
+most; then each float32 instance of the convolutions and the norms. A hot kernel must have no stack in float32; a test holds it to that.
 
 )";
 

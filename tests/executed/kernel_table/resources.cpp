@@ -24,14 +24,6 @@ constexpr const char* kHot[] = {
     "images_forward_kernel", "images_gradient_kernel", "images_tangent_kernel", "patch_moments_kernel",
 };
 
-struct Debt {
-  const char *architecture, *instance;
-  int stack;
-};
-constexpr Debt kDebts[] = {
-    {"sm_80", "norm_partial_kernel<GradTangentPass<float, 1, 2> >", 8},
-};
-
 std::string demangled(const std::string& name) {
   int status = 0;
   const std::unique_ptr<char, void (*)(void*)> text(abi::__cxa_demangle(name.c_str(), nullptr, nullptr, &status),
@@ -100,12 +92,6 @@ std::vector<KernelResources> read_resources(const std::string& list) {
 bool is_hot(const KernelResources& kernel) {
   return std::find(std::begin(kHot), std::end(kHot), kernel.name) != std::end(kHot) &&
          kernel.instance.find("double") == std::string::npos;
-}
-
-int allowed_stack(const KernelResources& kernel) {
-  for (const Debt& debt : kDebts)
-    if (debt.architecture == kernel.architecture && debt.instance == kernel.instance) return debt.stack;
-  return 0;
 }
 
 }  // namespace innerloop::executed

@@ -26,7 +26,4 @@ std::vector<KernelResources> read_resources(const std::string& list);
 /// Whether a meta-step in float32 spends its time in it: such a kernel must keep to its registers.
 bool is_hot(const KernelResources& kernel);
 
-/// Hot ones that are known not to, with the bytes of stack that they may have; each is a debt.
-int allowed_stack(const KernelResources& kernel);
-
 }  // namespace innerloop::executed

@@ -16,16 +16,16 @@ enum class Rows { kGradientAndStep, kStoredAndMade };
 
 void add_block(TrafficTable& table, const Layer& layer, Rows rows) {
   const Shape pooled = layer.y().with(2, layer.side / 2).with(3, layer.side / 2), line{layer.tasks, layer.filters};
-  const Tensor x = ones(layer.x()), w = ones(layer.w()), y = ones(layer.y()), gp = ones(pooled), one = ones(line);
+  const Tensor x = ones(layer.x()), w = ones(layer.w()), y = ones(layer.y()), gp = ones(pooled), chosen = ones(pooled), one = ones(line);
   const Tensor choice = Tensor::zeros(pooled, DType::kU8);
   Tensor gx = ones(layer.x()), gw = ones(layer.w()), ggamma = ones(line), gbeta = ones(line), gamma = ones(line), beta = ones(line);
   kernels::ConvBlockGrad grad;
   grad.geometry = {.pad_top = 1, .pad_left = 1};
   grad.x = x.view(), grad.w = w.view(), grad.gamma = one.view(), grad.y = y.view(), grad.mean = one.view();
-  grad.rstd = one.view(), grad.choice = choice.view(), grad.gp = gp.view();
+  grad.rstd = one.view(), grad.choice = choice.view(), grad.gp = gp.view(), grad.chosen = chosen.view();
   grad.gx = gx.mutable_view(), grad.gw = gw.mutable_view();
   grad.ggamma = ggamma.mutable_view(), grad.gbeta = gbeta.mutable_view();
-  const std::uint64_t needed = bytes({&x, &w, &y, &choice, &gp, &gx, &gw, &one, &one, &one, &ggamma, &gbeta});
+  const std::uint64_t needed = bytes({&x, &w, &y, &choice, &gp, &chosen, &gx, &gw, &one, &one, &one, &ggamma, &gbeta});
   table.add("conv_block_grad", layer.conv_text(), needed, grad);
   if (rows == Rows::kStoredAndMade) {
     const std::int64_t saved = cuda::least_made_elements();

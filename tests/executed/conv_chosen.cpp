@@ -1,0 +1,121 @@
+// A block that keeps y's and ty's values at the chosen pixels (kernels/norm.h) gives the bits of one that does not, in every pass.
+#include "kernels/cuda/conv_made.h"
+#include "tests/executed/conv_moments_case.h"
+
+namespace innerloop::kernels {
+namespace {
+
+using namespace moments;
+
+/// The four kernels of a block, one behind the other, each with what those before it have made.
+struct Passes {
+  Block b;
+  Array gp, tgp, gx, gw, ggamma, gbeta, tgx, tgw, tggamma, tgbeta, chosen, tchosen;
+
+  Passes(const MomentCase& c, DType t)
+      : b(c, t),
+        gp(random_array(b.sp, t, 21)),
+        tgp(random_array(b.sp, t, 22)),
+        gx(b.sx, t),
+        gw(b.sw, t),
+        ggamma(b.line, t),
+        gbeta(b.line, t),
+        tgx(b.sx, t),
+        tgw(b.sw, t),
+        tggamma(b.line, t),
+        tgbeta(b.line, t),
+        chosen(b.sp, t),
+        tchosen(b.sp, t) {}
+
+  /// The bytes of all outputs.
+  std::vector<Bytes> run_on(Context& context, bool keep) {
+    std::vector<Array*> outputs = b.outputs();
+    for (Array* a : {&gx, &gw, &ggamma, &gbeta, &tgx, &tgw, &tggamma, &tgbeta}) outputs.push_back(a);
+    for (Array* a : outputs) a->reset();
+    ConvBlockForward forward = b.forward();
+    ConvBlockJvp jvp = b.jvp();
+    ConvBlockGrad grad{b.geometry, b.c.pool, b.x.view(), b.w.view(), b.gamma.view(), b.y.view(), b.mean.view(), b.rstd.view(),
+                       b.choice.view(), gp.view(), gx.mutable_view(), gw.mutable_view(), ggamma.mutable_view(), gbeta.mutable_view()};
+    ConvBlockGradJvp grad_jvp{b.geometry, b.c.pool, b.x.view(), b.w.view(), b.gamma.view(), b.y.view(), b.mean.view(), b.rstd.view(),
+                              b.choice.view(), gp.view(), ggamma.view(), gbeta.view(), b.tx.view(), b.tw.view(), b.tgamma.view(),
+                              b.ty.view(), b.tmean.view(), b.trstd.view(), tgp.view(), tgx.mutable_view(), tgw.mutable_view(),
+                              tggamma.mutable_view(), tgbeta.mutable_view()};
+    if (keep) {
+      forward.chosen = chosen.mutable_view();
+      jvp.chosen = grad.chosen = grad_jvp.chosen = chosen.view();
+      jvp.tchosen = tchosen.mutable_view(), grad_jvp.tchosen = tchosen.view();
+    }
+    run(forward, context);
+    run(jvp, context);
+    run(grad, context);
+    run(grad_jvp, context);
+    wait_for_device();
+    std::vector<Bytes> bytes;
+    for (Array* a : outputs) bytes.push_back(a->memory());
+    return bytes;
+  }
+};
+
+/// Where a window lives it is the value there, elsewhere that of one of its pixels.
+void expect_chosen(const Block& b, const Array& y, const Array& kept) {
+  const std::vector<double> found = at_chosen(b, y, b.choice);
+  std::vector<double> pixel[4];
+  for (int j = 0; j < 4; ++j) pixel[j] = at_chosen(b, y, Array(b.sp, DType::kU8, std::vector<double>(kept.size(), j)));
+  for (std::size_t i = 0; i < kept.size(); ++i) {
+    if (b.choice[i] != kDead) {
+      ASSERT_EQ(kept[i], found[i]) << i;
+      continue;
+    }
+    bool one_of_them = false;
+    for (const std::vector<double>& at : pixel) one_of_them |= kept[i] == at[i];
+    ASSERT_TRUE(one_of_them) << i;
+  }
+}
+
+void expect_same_bits(const MomentCase& c, DType t, std::int64_t least_made) {
+  SCOPED_TRACE(least_made);
+  cuda::set_least_made_elements(least_made);
+  Passes passes(c, t);
+  const std::vector<Bytes> without = passes.run_on(device(), false), with = passes.run_on(device(), true);
+  for (std::size_t i = 0; i < with.size(); ++i) EXPECT_EQ(with[i], without[i]) << "output " << i;
+  expect_chosen(passes.b, passes.b.y, passes.chosen);
+  expect_chosen(passes.b, passes.b.ty, passes.tchosen);
+}
+
+TEST(ConvChosen, KeptOrNotTheBitsAreTheSame) {
+  const MathScope math(ConvMath::kTf32x3);
+  const std::int64_t saved = cuda::least_made_elements();
+  int tiles = 0, doubles = 0;
+  for (const MomentCase& c : cases()) {
+    if (c.pool == Pool::kNone || c.tasks > 30 || c.mean != 0) continue;
+    SCOPED_TRACE(c.name);
+    expect_same_bits(c, DType::kF32, saved);
+    if (c.tiles) expect_same_bits(c, DType::kF32, 1), ++tiles;  // gy made by the loaders of the convolutions
+    if (!c.tiles && doubles++ == 0) expect_same_bits(c, DType::kF64, saved);
+    cuda::set_least_made_elements(saved);
+    if (HasFailure()) return;
+  }
+  EXPECT_EQ(tiles, 3);
+}
+
+/// Where a convolution leaves neither moments nor picks, the norm keeps them itself.
+TEST(ConvChosen, IsKeptByTheNormAlone) {
+  const MomentCase c{"fewer pixels than a unit", 2, 1, 7, 7, 8, 16};
+  ASSERT_EQ(cuda::moment_units(Block(c, DType::kF32).convolution(), ConvMath::kTf32x3).count, 0);
+  const MathScope math(ConvMath::kTf32x3);
+  expect_same_bits(c, DType::kF32, cuda::least_made_elements());
+}
+
+TEST(ConvChosen, IsKeptOnADeviceAlone) {
+  EXPECT_TRUE(keeps_chosen(Target::kCuda, Pool::kMax2x2));
+  EXPECT_FALSE(keeps_chosen(Target::kCuda, Pool::kNone));
+  Passes passes(cases()[1], DType::kF32);
+  for (const Target target : {Target::kPortable, cpu_target()}) {
+    EXPECT_FALSE(keeps_chosen(kernels_of(target), Pool::kMax2x2));
+    Context cpu(1, target);
+    EXPECT_THROW(passes.run_on(cpu, true), Error);
+  }
+}
+
+}  // namespace
+}  // namespace innerloop::kernels
