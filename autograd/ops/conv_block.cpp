@@ -48,8 +48,7 @@ Tensor encode(const Tensor& position, const Tensor& p) {
 // --- tangent of the gradient
 // --------------------------------------------------------------------------------------------------
 
-// inputs 0..7 as ConvBlockGrad; 8, 9: its outputs ggamma and gbeta (caches); 10..16: tangents of x, w, gamma, y, mean,
-// rstd, gp; 17, 18: chosen? and its tangent (caches).
+// inputs: GradJvpInput (conv_block_kernels.h); ggamma, gbeta, chosen and its tangent are caches. outputs: tgx?, tgw, tggamma, tgbeta.
 class ConvBlockGradJvp final : public Op {
  public:
   ConvBlockGradJvp(std::shared_ptr<const Op> grad, const ConvBlockOptions& options, bool want_gx)
@@ -63,7 +62,7 @@ class ConvBlockGradJvp final : public Op {
     Tensor tgx = want_gx_ ? Tensor::empty(x.shape(), dtype) : Tensor();
     Tensor tgw = Tensor::empty(w.shape(), dtype);
     Tensor tggamma = Tensor::empty(channels, dtype), tgbeta = Tensor::empty(channels, dtype);
-    kernels::ConvBlockGradJvp k = gradient_jvp_kernel(o_, in, in[17], in[18]);
+    kernels::ConvBlockGradJvp k = gradient_jvp_kernel(o_, in);
     if (want_gx_) k.tgx = tgx.mutable_view();
     k.tgw = tgw.mutable_view(), k.tggamma = tggamma.mutable_view(), k.tgbeta = tgbeta.mutable_view();
     kernels::run(k, Context::current());
@@ -71,8 +70,7 @@ class ConvBlockGradJvp final : public Op {
   }
 
   Vars reference(const Vars& in) const override {
-    const Vars primals(in.begin(), in.begin() + 8);
-    return grad_->Op::jvp({primals, {}, {}}, {in[10], in[11], in[12], in[13], in[14], in[15], Var(), in[16]});
+    return grad_->Op::jvp({primals_of(in), {}, {}}, tangents_of(in));
   }
 
  private:
@@ -84,7 +82,7 @@ class ConvBlockGradJvp final : public Op {
 // --- gradient
 // -----------------------------------------------------------------------------------------------------------------
 
-// inputs: x, w, gamma?, map, mean, rstd, choice, gp, chosen? (a cache of y); outputs: gx?, gw, ggamma [T, K], gbeta [T, K].
+// inputs: GradInput (conv_block_kernels.h); chosen is a cache of y. outputs: gx?, gw, ggamma [T, K], gbeta [T, K].
 //   gz = gp at the chosen places;  gbeta = sum gz;  ggamma = sum gz xhat
 //   gy = gamma rstd (gz - gbeta/M - xhat ggamma/M);  gx = D(gy, w);  gw = W(x, gy)
 class ConvBlockGrad final : public Op, public std::enable_shared_from_this<ConvBlockGrad> {
@@ -99,7 +97,7 @@ class ConvBlockGrad final : public Op, public std::enable_shared_from_this<ConvB
     Tensor gx = want_gx_ ? Tensor::empty(x.shape(), dtype) : Tensor();
     Tensor gw = Tensor::empty(w.shape(), dtype);
     Tensor ggamma = Tensor::empty(channels, dtype), gbeta = Tensor::empty(channels, dtype);
-    kernels::ConvBlockGrad k = gradient_kernel(o_, in, in[8]);
+    kernels::ConvBlockGrad k = gradient_kernel(o_, in);
     if (want_gx_) k.gx = gx.mutable_view();
     k.gw = gw.mutable_view(), k.ggamma = ggamma.mutable_view(), k.gbeta = gbeta.mutable_view();
     kernels::run(k, Context::current());
@@ -107,9 +105,9 @@ class ConvBlockGrad final : public Op, public std::enable_shared_from_this<ConvB
   }
 
   Vars reference(const Vars& in) const override {
-    const Var &x = in[0], &w = in[1], &gamma = in[2], &mean = in[4], &rstd = in[5], &gp = in[7];
-    const Var y = is_y(in[3].value()) ? in[3] : conv(x, w, o_.conv);
-    const Decisions d = decode(in[6].value(), x.dtype());
+    const Var &x = in[kX], &w = in[kW], &gamma = in[kGamma], &mean = in[kMean], &rstd = in[kRstd], &gp = in[kGp];
+    const Var y = is_y(in[kMap].value()) ? in[kMap] : conv(x, w, o_.conv);
+    const Decisions d = decode(in[kChoice].value(), x.dtype());
     const Var live = gp * Var(d.alive);
     const Var gz = o_.pool == Pool::kNone ? live : pool_scatter(live, d.position, y.shape(), {});
     const Var xhat = (y - per_channel(mean)) * per_channel(rstd);
@@ -123,10 +121,8 @@ class ConvBlockGrad final : public Op, public std::enable_shared_from_this<ConvB
   }
 
   Vars jvp(const Call& call, const Vars& t) const override {
-    const Vars& in = call.inputs;
     const Vars out = apply_op(std::make_shared<ConvBlockGradJvp>(shared_from_this(), o_, want_gx_),
-                              {in[0], in[1], in[2], in[3], in[4], in[5], in[6], in[7], detach(call.outputs[2]),
-                               detach(call.outputs[3]), t[0], t[1], t[2], t[3], t[4], t[5], t[7], detach(in[8]), detach(t[8])});
+                              jvp_inputs(call.inputs, call.outputs[2], call.outputs[3], t));
     return {want_gx_ ? out[0] : Var(), out[1], out[2], out[3]};
   }
 

@@ -17,8 +17,9 @@ Tensor tangent_or_zeros(const Tensor& tangent, const Tensor& primal) {
   return tangent.defined() ? tangent : Tensor::zeros(primal.shape(), primal.dtype());
 }
 
-// inputs 0..18 as ConvBlockGradJvp (autograd/ops/conv_block.cpp); 19: the tangent of beta, 20: beta. outputs: the tangents of gx?, w',
-// gamma'?, beta'.
+// inputs: GradJvpInput (conv_block_kernels.h), then these. outputs: the tangents of gx?, w', gamma'?, beta'.
+enum StepJvpInput : std::size_t { kTBeta = kGradJvpInputs, kBetaOfJvp };
+
 class ConvBlockStepJvp final : public Op {
  public:
   ConvBlockStepJvp(std::shared_ptr<const Op> step, const ConvBlockOptions& options, InputGradient input, double rate)
@@ -26,11 +27,11 @@ class ConvBlockStepJvp final : public Op {
   std::string_view name() const override { return "conv_block_step_jvp"; }
 
   std::vector<Tensor> forward(std::span<const Tensor> in) const override {
-    const Tensor tw = tangent_or_zeros(in[11], in[1]), tbeta = tangent_or_zeros(in[19], in[20]);
-    const Tensor tgamma = in[2].defined() ? tangent_or_zeros(in[12], in[2]) : Tensor();
-    Tensor tgx = input_ == InputGradient::kWanted ? like(in[0]) : Tensor();
+    const Tensor tw = tangent_or_zeros(in[kTW], in[kW]), tbeta = tangent_or_zeros(in[kTBeta], in[kBetaOfJvp]);
+    const Tensor tgamma = in[kGamma].defined() ? tangent_or_zeros(in[kTGamma], in[kGamma]) : Tensor();
+    Tensor tgx = input_ == InputGradient::kWanted ? like(in[kX]) : Tensor();
     Tensor next_w = like(tw), next_gamma = tgamma.defined() ? like(tgamma) : Tensor(), next_beta = like(tbeta);
-    kernels::ConvBlockStepJvp k{gradient_jvp_kernel(o_, in, in[17], in[18]), rate_, tbeta.view()};
+    kernels::ConvBlockStepJvp k{gradient_jvp_kernel(o_, in), rate_, tbeta.view()};
     k.grad.tw = tw.view(), k.grad.tgamma = view_or_none(tgamma);
     k.grad.tgx = view_or_none(tgx), k.grad.tgw = next_w.mutable_view();
     k.grad.tggamma = view_or_none(next_gamma), k.grad.tgbeta = next_beta.mutable_view();
@@ -39,9 +40,9 @@ class ConvBlockStepJvp final : public Op {
   }
 
   Vars reference(const Vars& in) const override {
-    Vars primals(in.begin(), in.begin() + 8);
-    primals.insert(primals.end(), {Var(), in[20]});
-    Vars out = step_->Op::jvp({primals, {}, {}}, {in[10], in[11], in[12], in[13], in[14], in[15], Var(), in[16], Var(), in[19]});
+    Vars primals = primals_of(in), tangents = tangents_of(in);
+    primals.push_back(in[kBetaOfJvp]), tangents.push_back(in[kTBeta]);
+    Vars out = step_->Op::jvp({primals, {}, {}}, tangents);
     out.resize(4);
     return out;
   }
@@ -53,8 +54,9 @@ class ConvBlockStepJvp final : public Op {
   double rate_;
 };
 
-// inputs 0..8 as ConvBlockGrad: x, w, gamma?, map, mean, rstd, choice, gp, chosen?; 9: beta. outputs: gx?, w', gamma'?, beta'; ggamma, gbeta
-// (caches).
+// inputs: GradInput (conv_block_kernels.h), then this one. outputs: gx?, w', gamma'?, beta'; ggamma, gbeta (caches).
+enum StepInput : std::size_t { kBeta = kGradInputs };
+
 class ConvBlockStep final : public Op, public std::enable_shared_from_this<ConvBlockStep> {
  public:
   ConvBlockStep(const ConvBlockOptions& options, InputGradient input, double rate)
@@ -62,11 +64,11 @@ class ConvBlockStep final : public Op, public std::enable_shared_from_this<ConvB
   std::string_view name() const override { return "conv_block_step"; }
 
   std::vector<Tensor> forward(std::span<const Tensor> in) const override {
-    const Tensor &w = in[1], &gamma = in[2], &beta = in[9];
-    Tensor gx = input_ == InputGradient::kWanted ? like(in[0]) : Tensor();
+    const Tensor &w = in[kW], &gamma = in[kGamma], &beta = in[kBeta];
+    Tensor gx = input_ == InputGradient::kWanted ? like(in[kX]) : Tensor();
     Tensor next_w = like(w), next_gamma = gamma.defined() ? like(gamma) : Tensor(), next_beta = like(beta);
-    Tensor ggamma = like(in[4]), gbeta = like(in[4]);
-    kernels::ConvBlockStep k{gradient_kernel(o_, in, in[8]), rate_, beta.view(), {}, next_beta.mutable_view()};
+    Tensor ggamma = like(in[kMean]), gbeta = like(in[kMean]);
+    kernels::ConvBlockStep k{gradient_kernel(o_, in), rate_, beta.view(), {}, next_beta.mutable_view()};
     k.grad.gx = view_or_none(gx), k.next_gamma = view_or_none(next_gamma);
     k.grad.gw = next_w.mutable_view(), k.grad.ggamma = ggamma.mutable_view(), k.grad.gbeta = gbeta.mutable_view();
     kernels::run(k, Context::current());
@@ -74,16 +76,15 @@ class ConvBlockStep final : public Op, public std::enable_shared_from_this<ConvB
   }
 
   Vars reference(const Vars& in) const override {
-    const Vars g = conv_block_gradient(o_, input_, Vars(in.begin(), in.begin() + 9));
-    return {g[0], moved(in[1], g[1], rate_), in[2].defined() ? moved(in[2], g[2], rate_) : Var(), moved(in[9], g[3], rate_),
+    const Vars g = conv_block_gradient(o_, input_, primals_of(in));
+    return {g[0], moved(in[kW], g[1], rate_), in[kGamma].defined() ? moved(in[kGamma], g[2], rate_) : Var(), moved(in[kBeta], g[3], rate_),
             detach(g[2]), detach(g[3])};
   }
 
   Vars jvp(const Call& call, const Vars& t) const override {
-    const Vars& in = call.inputs;
-    Vars out = apply_op(std::make_shared<ConvBlockStepJvp>(shared_from_this(), o_, input_, rate_),
-                        {in[0], in[1], in[2], in[3], in[4], in[5], in[6], in[7], detach(call.outputs[4]),
-                         detach(call.outputs[5]), t[0], t[1], t[2], t[3], t[4], t[5], t[7], detach(in[8]), detach(t[8]), t[9], in[9]});
+    Vars inputs = jvp_inputs(call.inputs, call.outputs[4], call.outputs[5], t);
+    inputs.push_back(t[kBeta]), inputs.push_back(call.inputs[kBeta]);
+    Vars out = apply_op(std::make_shared<ConvBlockStepJvp>(shared_from_this(), o_, input_, rate_), std::move(inputs));
     out.resize(6);
     return out;
   }
