@@ -8,7 +8,8 @@
 //              ty = C(tx, w) + C(x, tw);  tgx = D(tgy, w) + D(gy, tw);  tgw = W(x, tgy) + W(tx, gy)
 //
 // Shapes: x [T|1, N, H, W, C], w [T|1, R, S, C/groups, K], y [T, N, P, Q, K]; p, gp, choice [T, N, P', Q', K]; mean, rstd,
-//   ggamma, gbeta [T, K]; chosen, tchosen (kernels/norm.h) as p; gamma, beta [T|1, K]; a tangent or gradient has the shape of its primal. gamma may be absent.
+//   ggamma, gbeta [T, K]; chosen, tchosen (kernels/norm.h) as p; gamma, beta [T|1, K]; a tangent or gradient has the shape of its
+//   primal. gamma may be absent.
 // Dtypes: f32 or f64, the same throughout; choice u8. Errors: those of the two families.
 // Determinism: the same bits at any number of threads, and for a task alone or beside others. Aliasing: none.
 // Scratch: gy and tgy, where a target keeps them, come from the context's arena and go back to it.
@@ -46,7 +47,7 @@ struct ConvBlockForward {
   ConstView x, w, gamma, beta;
   View y, mean, rstd, p, choice;
   ConstView moments = {};  ///< in place of y; so below
-  View chosen = {};        ///< may be absent (not wanted)
+  View chosen = {};        ///< may be absent (not wanted), and is where y is
 };
 inline KernelCost cost_of(const ConvBlockForward& k) {
   // An element of y: mean 1, variance 3, z 3.

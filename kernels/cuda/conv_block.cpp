@@ -63,7 +63,7 @@ void run_here(const ConvBlockJvp& k, Context& context) {
   }
   std::optional<Temporary> of;
   if (!k.chosen) of.emplace(k.tp.shape, k.tp.dtype, context);
-  made.picks = {.values = kept, .chosen = k.choice, .of = of ? of->view() : View{}};
+  made.picks = {.values = kept, .positions = k.choice, .of = of ? of->view() : View{}};
   norm.picked = of ? ConstView(of->view()) : k.chosen, norm.tpicked = kept;
   run(made, context);
   run(norm, context);

@@ -74,7 +74,7 @@ void check_picks(const ConvForwardMoments& k, MomentUnit unit) {
   const ConvPicks& picks = k.picks;
   if (!picks.values) return;
   const bool tangent = bool{k.moments.y};
-  const ConstView choice = tangent ? picks.chosen : ConstView(picks.choice);
+  const ConstView choice = tangent ? picks.positions : ConstView(picks.choice);
   IL_CHECK(leaves_picks(k.conv, unit, Pool::kMax2x2, picks.values, choice),
            "{}: picks {} with choices {} cannot be left of the output {}", k.kName, picks.values.shape.to_string(),
            choice.shape.to_string(), k.conv.y.shape.to_string());

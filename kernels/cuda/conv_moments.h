@@ -61,7 +61,7 @@ struct ConvPicks {
   View values{};          ///< y's or ty's
   View choice{};          ///< written with y's
   ConstView gamma{};      ///< of y's: [T|1, K], or absent (1)
-  ConstView chosen{};     ///< of a tangent's: the choice
+  ConstView positions{};  ///< of a tangent's: the choice
   View of{};              ///< of a tangent's: y's, where nobody has kept them
 };
 
@@ -80,7 +80,7 @@ struct ConvForwardMoments {
 inline KernelCost cost_of(const ConvForwardMoments& k) {
   // An element: mean 1, squares 3; or sum 1, y - mean 1, products 2. (The sum about c is but a correction.)
   return cost_of(k.conv) + KernelCost{4 * elements_of(k.conv.y), bytes_of(k.moments.to, k.moments.y, k.moments.mean, k.picks.values,
-                                                                          k.picks.choice, k.picks.gamma, k.picks.chosen, k.picks.of)};
+                                                                          k.picks.choice, k.picks.gamma, k.picks.positions, k.picks.of)};
 }
 
 struct NormForwardMoments {

@@ -14,7 +14,7 @@ struct WritePicks {
   float* values = nullptr;
   std::uint8_t* choice = nullptr;        ///< null: the values are those of a tangent
   const float* gamma = nullptr;          ///< null: 1
-  const std::uint8_t* chosen = nullptr;
+  const std::uint8_t* positions = nullptr;
   float* of = nullptr;                   ///< of a tangent: for y's, whose tile lies behind its own; null: kept elsewhere
   int gamma_task = 0;                    ///< elements from one task to the next
   int window_rows = 0, window_columns = 0;  ///< of an image
@@ -24,7 +24,7 @@ struct WritePicks {
       : values(picks.values.as<float>()),
         choice(picks.choice.as<std::uint8_t>()),
         gamma(picks.gamma.as<float>()),
-        chosen(picks.chosen.as<std::uint8_t>()),
+        positions(picks.positions.as<std::uint8_t>()),
         of(picks.of.as<float>()) {
     if (values == nullptr) return;
     if (gamma != nullptr) gamma_task = static_cast<int>(task_stride(picks.gamma));
@@ -68,11 +68,11 @@ struct WritePicks {
         decide(pixels, scale, to);
         continue;
       }
-      const auto positions = load_as<Positions>(chosen + to);
-      store_as(values + to, pick(pixels, positions));
+      const auto position = load_as<Positions>(positions + to);
+      store_as(values + to, pick(pixels, position));
       if (of == nullptr) continue;
       window_at(first + WriteMoments<float>::shared_floats<Tile>(), pixels);
-      store_as(of + to, pick(pixels, positions));
+      store_as(of + to, pick(pixels, position));
     }
   }
 

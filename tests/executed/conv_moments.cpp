@@ -128,7 +128,7 @@ TEST(ConvPicks, AreWhatDecidesAWindowAndWhatMovesIt) {
       }
       const ConvForward tangent{b.geometry, {b.tx.view(), b.x.view()}, {b.w.view(), b.tw.view()}, b.ty.mutable_view()};
       run(cuda::ConvForwardMoments{tangent, {tangents.mutable_view(), b.y.view(), b.mean.view()},
-                                   {.values = moved.mutable_view(), .chosen = b.choice.view(), .of = of.mutable_view()}},
+                                   {.values = moved.mutable_view(), .positions = b.choice.view(), .of = of.mutable_view()}},
           device());
       wait_for_device();
       EXPECT_EQ(moved.values(), at_chosen(b, b.ty, b.choice));
@@ -237,9 +237,13 @@ TEST(ConvMoments, NamesWhatDoesNotFit) {
   expect_error(cuda::ConvForwardMoments{b.convolution(), {units.mutable_view()}, picks}, "cannot be left of the output");
   const MathScope scope(ConvMath::kTf32x3);
   Block tiles({"", 1, 1, 8, 16, 8, 8, 3, 1, 1, Pool::kMax2x2, 0, true}, DType::kF32);
-  Array left({1, 2, 2, 8}, DType::kF32), tp({1, 1, 4, 8, 8}, DType::kF32), chosen({1, 1, 4, 8, 8}, DType::kU8);
+  Array left({1, 2, 2, 8}, DType::kF32), tp({1, 1, 4, 8, 8}, DType::kF32), choices({1, 1, 4, 8, 8}, DType::kU8);
   expect_error(cuda::ConvForwardMoments{tiles.convolution(), {left.mutable_view(), tiles.ty.view(), tiles.mean.view()},
-                                        {.values = tp.mutable_view(), .choice = chosen.mutable_view(), .chosen = chosen.view()}},
+                                        {.values = tp.mutable_view(), .choice = choices.mutable_view(), .positions = choices.view()}},
+               "write y's as well");
+  Array p({1, 1, 4, 8, 8}, DType::kF32), three({1, 2, 3, 8}, DType::kF32);
+  expect_error(cuda::ConvForwardMoments{tiles.convolution(), {three.mutable_view()},
+                                        {.values = p.mutable_view(), .choice = choices.mutable_view(), .of = tp.mutable_view()}},
                "write y's as well");
 }
 

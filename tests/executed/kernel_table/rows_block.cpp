@@ -1,5 +1,6 @@
-// Conv blocks forward, and their tangents, which keep what a gradient's sums read of y and ty (kernels/norm.h): the convolution with the moments that it leaves, and the norm that takes them. The
-// rows of the convolution and of the norm alone are what a block moves without.
+// Conv blocks forward, and their tangents, which keep what a gradient's sums read of y and ty (kernels/norm.h): the convolution
+// with the moments that it leaves, and the norm that takes them. The rows of the convolution and of the norm alone are what a block
+// moves without.
 #include "kernels/conv_block.h"
 #include "kernels/cuda/conv_moments.h"
 #include "layers.h"
