@@ -26,6 +26,12 @@ void check_stored(const K& k) {
   IL_CHECK(k.y, "{}: y {} has no address; it is needed here, and moments do not replace it", K::kName, k.y.shape.to_string());
 }
 
+/// Both, or the weight's alone where nobody wants the input's.
+void run_wanted(const ConvGrads& k, Context& context) {
+  if (k.input.gx) return run(k, context);
+  run(k.weight, context);
+}
+
 }  // namespace
 
 NormReluPoolForward norm_of(const ConvBlockForward& k) {
@@ -63,6 +69,16 @@ NormReluPoolGradJvp norm_of(const ConvBlockGradJvp& k, const View& gy, const Vie
           .tchosen = k.tchosen};
 }
 
+ConvGrads convolutions_of(const ConvBlockGrad& k, const ConstView& gy) {
+  return {{k.geometry, {gy, {}}, {k.w, {}}, k.gx}, {k.geometry, {k.x, {}}, {gy, {}}, k.gw}};
+}
+
+ConvGrads convolutions_of(const ConvBlockGradJvp& k, const ConstView& gy, const ConstView& tgy) {
+  const bool second_w = k.tgx && k.tw, second_x = static_cast<bool>(k.tx);
+  return {{k.geometry, {tgy, second_w ? gy : ConstView{}}, {k.w, second_w ? k.tw : ConstView{}}, k.tgx},
+          {k.geometry, {k.x, second_x ? k.tx : ConstView{}}, {tgy, second_x ? gy : ConstView{}}, k.tgw}};
+}
+
 void compose(const ConvBlockForward& k, Context& context) {
   check_stored(k);
   run(ConvForward{k.geometry, {k.x, {}}, {k.w, {}}, k.y}, context);
@@ -73,11 +89,7 @@ void compose(const ConvBlockGrad& k, Context& context) {
   check_stored(k);
   const LikeY gy(k.y, context);
   run(norm_of(k, gy.view()), context);
-  const ConvWeightGrad weight{k.geometry, {k.x, {}}, {gy.view(), {}}, k.gw};
-  if (k.gx)
-    run(ConvGrads{{k.geometry, {gy.view(), {}}, {k.w, {}}, k.gx}, weight}, context);
-  else
-    run(weight, context);
+  run_wanted(convolutions_of(k, gy.view()), context);
 }
 
 void compose(const ConvBlockJvp& k, Context& context) {
@@ -88,25 +100,13 @@ void compose(const ConvBlockJvp& k, Context& context) {
 
 void compose(const ConvBlockGradJvp& k, Context& context) {
   check_stored(k);
-  const bool second_w = k.tgx && k.tw, second_x = static_cast<bool>(k.tx);
   // gy again, for the second pairs alone.
   std::unique_ptr<LikeY> gy;
-  if (second_w || second_x) gy = std::make_unique<LikeY>(k.y, context);
+  if (wants_gy(k)) gy = std::make_unique<LikeY>(k.y, context);
   const LikeY tgy(k.y, context);
-  run(norm_of(k, gy ? gy->view() : View{}, tgy.view()), context);
-  const ConvWeightGrad weight{k.geometry,
-                              {k.x, second_x ? k.tx : ConstView{}},
-                              {tgy.view(), second_x ? gy->view() : ConstView{}},
-                              k.tgw};
-  if (k.tgx) {
-    const ConvInputGrad input{k.geometry,
-                              {tgy.view(), second_w ? gy->view() : ConstView{}},
-                              {k.w, second_w ? k.tw : ConstView{}},
-                              k.tgx};
-    run(ConvGrads{input, weight}, context);
-  } else {
-    run(weight, context);
-  }
+  const View again = gy ? gy->view() : View{};
+  run(norm_of(k, again, tgy.view()), context);
+  run_wanted(convolutions_of(k, again, tgy.view()), context);
 }
 
 void compose(const ConvGrads& k, Context& context) {

@@ -140,6 +140,12 @@ NormReluPoolJvp norm_of(const ConvBlockJvp& k);
 NormReluPoolGrad norm_of(const ConvBlockGrad& k, const View& gy);
 NormReluPoolGradJvp norm_of(const ConvBlockGradJvp& k, const View& gy, const View& tgy);
 
+/// The convolutions' part of a gradient, of gy, and of its tangent, of tgy and gy; gx may be absent in it. gy is needed where wants_gy() says so.
+ConvGrads convolutions_of(const ConvBlockGrad& k, const ConstView& gy);
+ConvGrads convolutions_of(const ConvBlockGradJvp& k, const ConstView& gy, const ConstView& tgy);
+/// Whether a pair of the tangent's has gy in it.
+inline bool wants_gy(const ConvBlockGradJvp& k) { return (k.tgx && k.tw) || k.tx; }
+
 void compose(const ConvBlockForward& k, Context& context);
 void compose(const ConvBlockGrad& k, Context& context);
 void compose(const ConvBlockJvp& k, Context& context);

@@ -7,6 +7,7 @@
 #include "kernels/cuda/conv_engine.h"
 #include "kernels/cuda/conv_made.h"
 #include "kernels/cuda/conv_moments.h"
+#include "kernels/cuda/conv_stages.h"
 #include "kernels/tangent_convolution.h"
 #include "kernels/temporary.h"
 
@@ -20,9 +21,31 @@ MomentUnits units_wanted(const ConvForward& conv) {
   return conv_engine() == ConvEngine::kOwn ? moment_units(conv, conv_math()) : MomentUnits{};
 }
 
-Temporary moments_of(const ConvForward& conv, const MomentUnits& units, std::int64_t lines, Context& context) {
+/// Of no units there are none.
+std::optional<Temporary> moments_of(const ConvForward& conv, const MomentUnits& units, std::int64_t lines, Context& context) {
+  if (units.count == 0) return {};
   const Shape& y = conv.y.shape;
-  return {Shape({y[0], units.count, lines, y[4]}), conv.y.dtype, context};
+  return Temporary(Shape({y[0], units.count, lines, y[4]}), conv.y.dtype, context);
+}
+
+/// A gradient whose norm is ahead of its convolutions; false where that cannot be.
+bool run_staged(const ConvBlockGrad& k, Context& context) {
+  const Temporary gy(k.y.shape, k.y.dtype, context);
+  const NormConvGrads both{{norm_of(k, gy.view()), {}}, {convolutions_of(k, gy.view()), {}}};
+  if (!suits_stages(both)) return false;
+  run(both, context);
+  return true;
+}
+
+bool run_staged(const ConvBlockGradJvp& k, Context& context) {
+  const Temporary tgy(k.y.shape, k.y.dtype, context);
+  std::optional<Temporary> gy;
+  if (wants_gy(k)) gy.emplace(k.y.shape, k.y.dtype, context);
+  const View again = gy ? gy->view() : View{};
+  const NormConvGradsJvp both{{norm_of(k, again, tgy.view()), {}}, {convolutions_of(k, again, tgy.view()), {}}};
+  if (!suits_stages(both)) return false;
+  run(both, context);
+  return true;
 }
 
 }  // namespace
@@ -31,19 +54,22 @@ void run_here(const ConvBlockForward& k, Context& context) {
   if (!k.y) return block_of_images(k, context);
   const ConvForward conv{k.geometry, {k.x, {}}, {k.w, {}}, k.y};
   const MomentUnits units = units_wanted(conv);
-  if (units.count == 0) return compose(k, context);
-  const Temporary moments = moments_of(conv, units, kOutputMoments, context);
+  const std::optional<Temporary> left = moments_of(conv, units, kOutputMoments, context);
+  const View moments = left ? left->view() : View{};
   const View& kept = k.chosen ? k.chosen : k.p;  // in place where nobody keeps them
   const bool picked = leaves_picks(conv, units.unit, k.pool, kept, k.choice) && leaves_picks(conv, units.unit, k.pool, k.p, k.choice);
   const View picks = picked ? kept : View{};
-  run(ConvForwardMoments{conv, {moments.view()}, picked ? ConvPicks{.values = picks, .choice = k.choice, .gamma = k.gamma} : ConvPicks{}},
-      context);
-  run(NormForwardMoments{norm_of(k), moments.view(), units.unit, picks}, context);
+  const ConvNorm both{{conv, {moments}, picked ? ConvPicks{.values = picks, .choice = k.choice, .gamma = k.gamma} : ConvPicks{}},
+                      {norm_of(k), moments, units.unit, picks}};
+  if (suits_stages(both)) return run(both, context);
+  if (!left) return compose(k, context);
+  run(both.conv, context);
+  run(both.norm, context);
 }
 
 void run_here(const ConvBlockGrad& k, Context& context) {
   if (!k.y) return block_of_images(k, {}, {}, context);
-  if (!run_made(k, {}, {}, context)) compose(k, context);
+  if (!run_made(k, {}, {}, context) && !run_staged(k, context)) compose(k, context);
 }
 
 void run_here(const ConvBlockJvp& k, Context& context) {
@@ -51,27 +77,25 @@ void run_here(const ConvBlockJvp& k, Context& context) {
   if (!k.tx && !k.tw) return compose(k, context);
   const ConvForward conv = tangent_convolution(k);
   const MomentUnits units = units_wanted(conv);
-  if (units.count == 0) return compose(k, context);
-  const Temporary moments = moments_of(conv, units, kTangentMoments, context);
-  ConvForwardMoments made{conv, {moments.view(), k.y, k.mean}};
-  NormJvpMoments norm{norm_of(k), moments.view(), units.unit};
+  const std::optional<Temporary> left = moments_of(conv, units, kTangentMoments, context);
+  const View moments = left ? left->view() : View{};
+  ConvNormJvp both{{conv, {moments, k.y, k.mean}}, {norm_of(k), moments, units.unit}};
   const View& kept = k.tchosen ? k.tchosen : k.tp;
-  if (!leaves_picks(conv, units.unit, k.pool, kept, k.choice) || !leaves_picks(conv, units.unit, k.pool, k.tp, k.choice)) {
-    run(made, context);
-    run(norm, context);
-    return;
-  }
   std::optional<Temporary> of;
-  if (!k.chosen) of.emplace(k.tp.shape, k.tp.dtype, context);
-  made.picks = {.values = kept, .positions = k.choice, .of = of ? of->view() : View{}};
-  norm.picked = of ? ConstView(of->view()) : k.chosen, norm.tpicked = kept;
-  run(made, context);
-  run(norm, context);
+  if (leaves_picks(conv, units.unit, k.pool, kept, k.choice) && leaves_picks(conv, units.unit, k.pool, k.tp, k.choice)) {
+    if (!k.chosen) of.emplace(k.tp.shape, k.tp.dtype, context);
+    both.conv.picks = {.values = kept, .positions = k.choice, .of = of ? of->view() : View{}};
+    both.norm.picked = of ? ConstView(of->view()) : k.chosen, both.norm.tpicked = kept;
+  }
+  if (suits_stages(both)) return run(both, context);
+  if (!left) return compose(k, context);
+  run(both.conv, context);
+  run(both.norm, context);
 }
 
 void run_here(const ConvBlockGradJvp& k, Context& context) {
   if (!k.y) return block_of_images(k, {}, {}, context);
-  if (!run_made(k, {}, {}, context)) compose(k, context);
+  if (!run_made(k, {}, {}, context) && !run_staged(k, context)) compose(k, context);
 }
 
 IL_REGISTER_KERNEL(ConvBlockForward);

@@ -143,10 +143,10 @@ __device__ __forceinline__ void join_parts(const ConvGemm<typename Tile::Element
 
 /// A block's tile over `rows` rows and `steps` steps of kTileK. kVectorA, kVectorB and kVectorOut neighbouring elements
 /// of each tensor are aligned together; `map` gives the place of an output row. `block` counts from 0 to gemm.blocks. `write` makes
-/// what is written of the whole sums, and beside them.
+/// what is written of the whole sums, and beside them. Returns whether the block has written whole sums, and not parts that another joins.
 template <class Tile, int kVectorA, int kVectorB, int kVectorOut, class OperandA, class OperandB, class RowMap,
           class Write = WriteSum>
-__device__ __forceinline__ void conv_block(const ConvGemm<typename Tile::Element>& gemm, int rows, int steps,
+__device__ __forceinline__ bool conv_block(const ConvGemm<typename Tile::Element>& gemm, int rows, int steps,
                                            const OperandA& operand_a, const OperandB& operand_b, const RowMap& map,
                                            unsigned block, const Write& write = {}) {
   using T = typename Tile::Element;
@@ -154,7 +154,7 @@ __device__ __forceinline__ void conv_block(const ConvGemm<typename Tile::Element
   IL_DYNAMIC_SHARED(T, shared);
   BlockDigits digits(block);
   const int first_row = digits.take(gemm.tiles_m) * Tile::kBlockM;
-  if (first_row >= rows) return;  // a residue with fewer rows than the largest; the whole block leaves
+  if (first_row >= rows) return true;  // a residue with fewer rows than the largest; the whole block leaves
   const int first_column = digits.take(gemm.tiles_n) * Tile::kBlockN;
   const int group = digits.take(gemm.groups);
   const int piece_group = digits.take(gemm.piece_groups);
@@ -215,12 +215,13 @@ __device__ __forceinline__ void conv_block(const ConvGemm<typename Tile::Element
     }
   }
   if constexpr (kJoins<Tile>) {
-    if (gemm.joined == nullptr) return;
+    if (gemm.joined == nullptr) return true;
     __syncthreads();  // place has been written, were there no products
     const int ticket = place[0].ticket;
-    if (!is_last_block(gemm.tickets + ticket, static_cast<unsigned>(gemm.piece_groups))) return;
+    if (!is_last_block(gemm.tickets + ticket, static_cast<unsigned>(gemm.piece_groups))) return false;
     join_parts<Tile, kVectorOut>(gemm, place[0], rows, map, write);
   }
+  return true;
 }
 
 }  // namespace innerloop::kernels::cuda

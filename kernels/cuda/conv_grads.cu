@@ -5,6 +5,7 @@
 #include "kernels/cuda/conv_input_grad.cuh"
 #include "kernels/cuda/conv_spatial.h"
 #include "kernels/cuda/conv_weight_grad.cuh"
+#include "kernels/cuda/norm_grad_stage.cuh"
 
 namespace innerloop::kernels::cuda {
 namespace {
@@ -15,20 +16,50 @@ struct GradsParams {
 };
 
 template <class TileInput, class TileWeight>
+__device__ __forceinline__ void grads_block(const GradsParams& p, unsigned block) {
+  static_assert(TileInput::kThreads == TileWeight::kThreads);
+  const auto first = static_cast<unsigned>(p.input.gemm.blocks);
+  if (block < first) {
+    input_grad_block<TileInput, 4, 4>(p.input, p.input.residues[0], block);
+  } else {
+    weight_grad_block<TileWeight, 4, 4>(p.weight, block - first);
+  }
+}
+
+template <class TileInput, class TileWeight>
 __global__ void __launch_bounds__(TileInput::kThreads, TileInput::kBlocksSm)
     conv_grads_kernel(const __grid_constant__ GradsParams p) {
   grid_dependency_sync();
-  static_assert(TileInput::kThreads == TileWeight::kThreads);
-  const auto first = static_cast<unsigned>(p.input.gemm.blocks);
-  if (blockIdx.x < first) {
-    input_grad_block<TileInput, 4, 4>(p.input, p.input.residues[0], blockIdx.x);
+  grads_block<TileInput, TileWeight>(p, blockIdx.x);
+}
+
+using AheadOfTiles = GradStage<64>;
+
+struct StagedGradsParams {
+  GradsParams convs;
+  unsigned input_blocks, weight_blocks;  ///< of a task
+  AheadOfTiles norm;
+};
+
+template <class TileInput, class TileWeight>
+__global__ void __launch_bounds__(TileInput::kThreads, TileInput::kBlocksSm)
+    norm_conv_grads_kernel(const __grid_constant__ StagedGradsParams p) {
+  grid_dependency_sync();
+  const Stages& stages = p.norm.stages;
+  IL_SHARED(unsigned, place, [1]);
+  stages.take_place(place);
+  if (place[0] < stages.first) {
+    IL_DYNAMIC_SHARED(double, shared);
+    run_ahead<TileInput::kThreads>(p.norm, place[0], shared);
   } else {
-    weight_grad_block<TileWeight, 4, 4>(p.weight, blockIdx.x - first);
+    const unsigned block = place[0] - stages.first, inputs = static_cast<unsigned>(p.convs.input.gemm.blocks);
+    stages.await(block < inputs ? block / p.input_blocks : (block - inputs) / p.weight_blocks);
+    grads_block<TileInput, TileWeight>(p.convs, block);
   }
 }
 
 template <ConvMath kMath>
-void launch_both(GradsParams& params, const InputGradPlan<float>& input, const WeightGradPlan<float>& weight,
+void launch_both(GradsParams& params, const InputGradPlan<float>& input, const WeightGradPlan<float>& weight, const NormAhead& norm,
                  Context& context) {
   using TileInput = MmaTile<kMath, kSmallM / 32, kSmallN / 32, Major::kAlongK, Major::kAlongK>;
   using TileWeight = MmaTile<kMath, kSmallM / 32, kSmallN / 32, Major::kAcrossK, Major::kAcrossK>;
@@ -38,18 +69,28 @@ void launch_both(GradsParams& params, const InputGradPlan<float>& input, const W
   if (params.weight.gemm.tickets != nullptr)
     params.weight.gemm.tickets += params.input.gemm.blocks / params.input.gemm.piece_groups;
   const auto blocks = static_cast<unsigned>(params.input.gemm.blocks + params.weight.gemm.blocks);
-  launch(conv_grads_kernel<TileInput, TileWeight>, dim3(blocks), dim3(TileInput::kThreads),
-         std::max(kConvShared<TileInput>, kConvShared<TileWeight>), stream_of(context), params);
+  const std::size_t shared = std::max(kConvShared<TileInput>, kConvShared<TileWeight>);
+  if (!norm.wanted())
+    return launch(conv_grads_kernel<TileInput, TileWeight>, dim3(blocks), dim3(TileInput::kThreads), shared, stream_of(context), params);
+  NormGrid grid;
+  StagedGradsParams staged{params, 0, 0, grad_stage<AheadOfTiles>(norm, grid)};
+  for (unsigned** tickets : {&staged.convs.input.gemm.tickets, &staged.convs.weight.gemm.tickets})
+    if (*tickets != nullptr) *tickets += Stages::counters_for(grid.tasks);
+  staged.input_blocks = static_cast<unsigned>(params.input.gemm.blocks) / grid.tasks;
+  staged.weight_blocks = static_cast<unsigned>(params.weight.gemm.blocks) / grid.tasks;
+  staged.norm.stand_ahead(grid, blocks, tickets_of(context));
+  launch(norm_conv_grads_kernel<TileInput, TileWeight>, dim3(staged.norm.blocks()), dim3(TileInput::kThreads),
+         std::max(shared, staged.norm.shared_bytes()), stream_of(context), staged);
 }
 
 /// Whether the two may share a launch: tensor-core products made the same way, one residue, tickets enough, and not large tiles
-/// for both. Where one has small tiles, both take them: the tile does not change a bit, and a block has one number of threads.
+/// for both, unless their norm is ahead of them. Where one has small tiles, both take them: the tile does not change a bit, and a block has one number of threads.
 /// (Two large ones fill the device anyhow. They, and multiply-adds, need more registers together than either: nvcc spills them.)
-bool fit_together(const InputGradPlan<float>& input, const WeightGradPlan<float>& weight) {
+bool fit_together(const InputGradPlan<float>& input, const WeightGradPlan<float>& weight, bool staged) {
   const auto tickets = [](const ConvGemm<float>& gemm, std::int64_t rows, std::int64_t tasks) {
     return conv_ceil_div(rows, kSmallM) * conv_ceil_div(gemm.columns, kSmallN) * gemm.groups * tasks;
   };
-  const bool large = input.choice.size == TileSize::kLarge && weight.choice.size == TileSize::kLarge;
+  const bool large = !staged && input.choice.size == TileSize::kLarge && weight.choice.size == TileSize::kLarge;
   return !large && input.residues == 1 && input.choice.math != ConvMath::kFp32 && input.choice.math == weight.choice.math &&
          (weight.params.gemm.tickets == nullptr ||
           tickets(input.params.gemm, input.rows, input.out_tasks) +
@@ -58,39 +99,92 @@ bool fit_together(const InputGradPlan<float>& input, const WeightGradPlan<float>
 }
 
 /// The launch, or false where two are needed, or better: tiles of an image (conv_spatial.h) are for maps that fill the device.
-bool run_together(const ConvGrads& op, const WeightStep& step, ConvMath math, Context& context) {
+bool run_together(const ConvGrads& op, const WeightStep& step, const NormAhead& norm, ConvMath math, Context& context) {
   if (op.input.gx.dtype != DType::kF32 || op.input.gx.shape.numel() == 0 || op.weight.gw.shape.numel() == 0) return false;
   if (suits_spatial(op.input, math) || suits_spatial(op.weight, math)) return false;
   const int pairs_input = count_pairs(ConvInputGrad::kName, op.input.gy, op.input.w);
   const int pairs_weight = count_pairs(ConvWeightGrad::kName, op.weight.x, op.weight.gy);
   const InputGradPlan<float> input(op.input, sizes_of(op.input, pairs_input), pairs_input, math, context);
   const WeightGradPlan<float> weight(op.weight, step, sizes_of(op.weight, pairs_weight), pairs_weight, math, context);
-  if (!fit_together(input, weight)) return false;
+  if (!fit_together(input, weight, norm.wanted())) return false;
   GradsParams params{input.params, weight.params};
   if (input.choice.math == ConvMath::kTf32)
-    launch_both<ConvMath::kTf32>(params, input, weight, context);
+    launch_both<ConvMath::kTf32>(params, input, weight, norm, context);
   else
-    launch_both<ConvMath::kTf32x3>(params, input, weight, context);
+    launch_both<ConvMath::kTf32x3>(params, input, weight, norm, context);
   return true;
 }
 
 void run_here(const ConvGrads& op, Context& context) {
-  if (conv_engine() == ConvEngine::kOwn && run_together(op, {}, conv_math(), context)) return;
+  if (conv_engine() == ConvEngine::kOwn && run_together(op, {}, {}, conv_math(), context)) return;
   compose(op, context);
 }
 
 void run_here(const ConvGradsStep& op, Context& context) {
   const ConvMath math = conv_math();
-  if (run_together(op.grads, op.step, math, context)) return;
+  if (run_together(op.grads, op.step, {}, math, context)) return;
   conv_own(op.grads.input, math, context);
   conv_own(op.grads.weight, op.step, math, context);
 }
 
 void run_here(const ConvWeightGradStep& op, Context& context) { conv_own(op.grad, op.step, conv_math(), context); }
 
+/// The norm's operands are checked by suits_stages().
+template <class K>
+void run_staged(const K& k, const NormAhead& norm, Context& context) {
+  IL_CHECK(suits_stages(k), "{}: these operands need two launches or more; use suits_stages()", K::kName);
+  const ConvGradsStep& convs = k.convs;
+  const ConvMath math = conv_math();
+  if (suits_spatial(convs.grads.input, math)) {
+    conv_spatial(convs.grads.input, norm, math, context);
+    conv_own(convs.grads.weight, convs.step, math, context);
+    return;
+  }
+  IL_CHECK(run_together(convs.grads, convs.step, norm, math, context), "{}: gx {} and gw {} do not share a launch", K::kName,
+           convs.grads.input.gx.shape.to_string(), convs.grads.weight.gw.shape.to_string());
+}
+
+void run_here(const NormConvGrads& k, Context& context) { run_staged(k, {&k.norm, nullptr}, context); }
+void run_here(const NormConvGradsJvp& k, Context& context) { run_staged(k, {nullptr, &k.norm}, context); }
+
+IL_REGISTER_KERNEL(NormConvGrads);
+IL_REGISTER_KERNEL(NormConvGradsJvp);
 IL_REGISTER_KERNEL(ConvGrads);
 IL_REGISTER_KERNEL(ConvGradsStep);
 IL_REGISTER_KERNEL(ConvWeightGradStep);
 
+/// Ahead of tiles of an image that both gradients take, or of small tiles of a tensor core.
+bool suits_ahead(const ConvGradsStep& k) {
+  const ConvInputGrad& input = k.grads.input;
+  const ConvWeightGrad& weight = k.grads.weight;
+  const ConvMath math = conv_math();
+  const std::int64_t tasks = input.gy[0].shape[0];
+  if (!input.gx || input.gx.shape[0] != tasks || weight.gw.shape[0] != tasks) return false;
+  if (suits_spatial(input, math) || suits_spatial(weight, math)) return suits_spatial(input, math) && suits_spatial(weight, math);
+  const Shape &w = input.w[0].shape, &x = input.gx.shape, &y = input.gy[0].shape;
+  bool vectors = w[3] % 4 == 0 && w[4] % 4 == 0 && aligned(input.gx) && aligned(weight.gw) && aligned(k.step.from);
+  for (int n = 0; n < 2; ++n)
+    vectors = vectors && aligned(input.w[n]) && aligned(input.gy[n]) && aligned(weight.x[n]) && aligned(weight.gy[n]);
+  const std::int64_t rows = x[1] * x[2] * x[3], pixels = y[1] * y[2] * y[3], taps = w[1] * w[2];
+  const auto tiles = [](std::int64_t m, std::int64_t n) { return conv_ceil_div(m, kSmallM) * conv_ceil_div(n, kSmallN); };
+  return vectors && input.geometry.stride_h == 1 && input.geometry.stride_w == 1 && suits_tensor_cores(w[3], taps * w[4]) &&
+         suits_tensor_cores(w[4], pixels) &&
+         Stages::counters_for(tasks) + tasks * (tiles(rows, w[3]) + tiles(taps * w[3], w[4])) <= CudaDevice::kTickets;
+}
+
 }  // namespace
+
+bool suits_stages(const NormConvGrads& k) {
+  const NormReluPoolGrad& n = k.norm.grad;
+  return stages_wanted(k.convs.grads.input.geometry, k.convs.grads.input.w[0], n.y.shape, n.pool, {n.y, n.gy, n.gp, n.choice, n.chosen}) &&
+         suits_ahead(k.convs);
+}
+
+bool suits_stages(const NormConvGradsJvp& k) {
+  const NormReluPoolGradJvp& n = k.norm.grad;
+  return stages_wanted(k.convs.grads.input.geometry, k.convs.grads.input.w[0], n.y.shape, n.pool,
+                       {n.y, n.ty, n.gp, n.tgp, n.choice, n.gy, n.tgy, n.chosen, n.tchosen}) &&
+         suits_ahead(k.convs);
+}
+
 }  // namespace innerloop::kernels::cuda

@@ -84,12 +84,14 @@ struct TileChoice {
 
 inline constexpr int kLargeM = 128, kLargeN = 64, kSmallM = 64, kSmallN = 32, kNarrowM = 16, kNarrowN = 64;
 
+/// Half-empty products of a tensor core cost as much as full ones; below this, multiply-adds waste less.
+inline bool suits_tensor_cores(std::int64_t columns, std::int64_t depth) { return columns >= 16 && depth >= 2 * kTileK; }
+
 /// `copies` products of `rows` x `columns` in sums of `depth`, the last three of one task and group, so that the number
 /// of tasks cannot change the mathematics.
 inline TileChoice choose_tile(ConvMath asked, Vectors vectors, std::int64_t rows, std::int64_t columns,
                               std::int64_t depth, std::int64_t copies) {
-  // Half-empty products of a tensor core cost as much as full ones; below this, multiply-adds waste less.
-  const bool suits = vectors == Vectors::kBoth && columns >= 16 && depth >= 2 * kTileK;
+  const bool suits = vectors == Vectors::kBoth && suits_tensor_cores(columns, depth);
   const std::int64_t large_tiles = conv_ceil_div(rows, kLargeM) * conv_ceil_div(columns, kLargeN);
   const bool large = columns > kSmallN && rows > kSmallM && large_tiles * copies >= kFullWave;
   const bool narrow = vectors == Vectors::kRight && columns > kSmallN && rows <= 2 * kNarrowM;

@@ -113,6 +113,13 @@ inline KernelCost cost_of(const NormJvpMoments& k) {
   return {flops, whole.bytes - bytes_of(k.norm.y, k.norm.ty, k.norm.chosen, k.norm.tchosen) + bytes_of(k.picked, k.tpicked, k.moments)};
 }
 
-void conv_own(const ConvForward& op, const ConvMoments& moments, const ConvPicks& picks, ConvMath math, Context& context);
+/// What a forward convolution leaves besides its output, each where it is wanted.
+struct BesideForward {
+  ConvMoments moments{};
+  ConvPicks picks{};
+  const NormForwardMoments* norm = nullptr;  ///< in the same launch (conv_stages.h), or
+  const NormJvpMoments* norm_jvp = nullptr;
+};
+void conv_own(const ConvForward& op, const BesideForward& beside, ConvMath math, Context& context);
 
 }  // namespace innerloop::kernels::cuda

@@ -10,6 +10,11 @@
 #include "kernels/cuda/conv_launch.cuh"
 #include "kernels/cuda/conv_made.cuh"
 #include "kernels/cuda/conv_picks.cuh"
+#include "kernels/cuda/conv_stages.h"
+#include "kernels/cuda/norm_dispatch.h"
+#include "kernels/cuda/norm_forward.cuh"
+#include "kernels/cuda/norm_grad_stage.cuh"
+#include "kernels/cuda/norm_tangent.cuh"
 
 namespace innerloop::kernels::cuda {
 namespace {
@@ -72,14 +77,9 @@ template <int kWarpsN>
 inline constexpr int kSpatialBlocks = kWarpsN == 1 ? 3 : 2;
 #endif
 
-template <ConvMath kMath, int kWarpsN, Direction kDirection>
-__global__ void __launch_bounds__(128 * kWarpsN, kSpatialBlocks<kWarpsN>)
-    conv_spatial_kernel(const __grid_constant__ SpatialParams p) {
-  grid_dependency_sync();
-  using Tile = SpatialTile<kMath, kWarpsN, kDirection>;
-  constexpr int kStage = kSpatialStage<Tile>;
-  IL_DYNAMIC_SHARED(float, shared);
-  BlockDigits digits(blockIdx.x);
+template <class Tile>
+__device__ __forceinline__ SpatialPlace place_of_tile(const SpatialParams& p, unsigned block) {
+  BlockDigits digits(block);
   SpatialPlace at;
   at.column = digits.take(p.map.tiles_w);
   at.row = digits.take(p.map.tiles_h);
@@ -88,6 +88,16 @@ __global__ void __launch_bounds__(128 * kWarpsN, kSpatialBlocks<kWarpsN>)
   at.first_column = digits.take(p.tiles_n) * Tile::kBlockN;
   at.task = digits.rest();
   at.row *= kSpatialRows, at.column *= kSpatialColumns;
+  return at;
+}
+
+/// The work of block block() of the convolution. It is asked for again behind the products, over which its place would cost registers.
+template <ConvMath kMath, int kWarpsN, Direction kDirection, class Block>
+__device__ __forceinline__ void spatial_block(const SpatialParams& p, const Block& block) {
+  using Tile = SpatialTile<kMath, kWarpsN, kDirection>;
+  constexpr int kStage = kSpatialStage<Tile>;
+  IL_DYNAMIC_SHARED(float, shared);
+  SpatialPlace at = place_of_tile<Tile>(p, block());
 
   const int lane = static_cast<int>(threadIdx.x) % 32, chunks = (p.depth + kTileK - 1) / kTileK, total = p.pairs * chunks;
   Tile tile(static_cast<int>(threadIdx.x));
@@ -130,6 +140,7 @@ __global__ void __launch_bounds__(128 * kWarpsN, kSpatialBlocks<kWarpsN>)
     __syncthreads();
   }
 
+  at = place_of_tile<Tile>(p, block());
   float* const out = p.out + at.task * p.out_task + at.image * p.map.out_pixels() * p.columns;
   tile.for_each_run([&](int row, int column, const float(&run)[Tile::kRun]) {
     const int y = at.row + row / kSpatialColumns, x = at.column + row % kSpatialColumns;
@@ -151,6 +162,55 @@ __global__ void __launch_bounds__(128 * kWarpsN, kSpatialBlocks<kWarpsN>)
   }
 }
 
+template <ConvMath kMath, int kWarpsN, Direction kDirection>
+__global__ void __launch_bounds__(128 * kWarpsN, kSpatialBlocks<kWarpsN>)
+    conv_spatial_kernel(const __grid_constant__ SpatialParams p) {
+  grid_dependency_sync();
+  spatial_block<kMath, kWarpsN, kDirection>(p, [] { return blockIdx.x; });
+}
+
+constexpr unsigned kSpatialSumThreads = 128;  // a narrow block's
+using BehindSpatial = NormStage<PickedForwardPass<float, kPickWidth>, PickedTangentPass<float, kPickWidth>, kSpatialSumThreads>;
+using AheadOfSpatial = GradStage<kSpatialSumThreads>;
+
+template <class Stage>
+struct StagedSpatialParams {
+  SpatialParams conv;
+  Stage norm;
+};
+
+template <ConvMath kMath, int kWarpsN>
+__global__ void __launch_bounds__(128 * kWarpsN, kSpatialBlocks<kWarpsN>)
+    conv_spatial_norm_kernel(const __grid_constant__ StagedSpatialParams<BehindSpatial> p) {
+  grid_dependency_sync();
+  const Stages& stages = p.norm.stages;
+  IL_SHARED(unsigned, place, [1]);
+  stages.take_place(place);
+  if (place[0] < stages.first) {
+    spatial_block<kMath, kWarpsN, Direction::kForward>(p.conv, [&] { return place[0]; });
+    stages.announce(place[0] / stages.first_of_task);
+  } else {
+    IL_DYNAMIC_SHARED(double, shared);
+    run_behind<128 * kWarpsN>(p.norm, place[0], shared);
+  }
+}
+
+template <ConvMath kMath, int kWarpsN>
+__global__ void __launch_bounds__(128 * kWarpsN, kSpatialBlocks<kWarpsN>)
+    norm_conv_spatial_kernel(const __grid_constant__ StagedSpatialParams<AheadOfSpatial> p) {
+  grid_dependency_sync();
+  const Stages& stages = p.norm.stages;
+  IL_SHARED(unsigned, place, [1]);
+  stages.take_place(place);
+  if (place[0] < stages.first) {
+    IL_DYNAMIC_SHARED(double, shared);
+    run_ahead<128 * kWarpsN>(p.norm, place[0], shared);
+  } else {
+    stages.await((place[0] - stages.first) / stages.second_of_task);
+    spatial_block<kMath, kWarpsN, Direction::kInputGrad>(p.conv, [&] { return place[0] - p.norm.stages.first; });
+  }
+}
+
 /// Dynamic shared memory of a block, in bytes.
 template <class Tile>
 std::size_t spatial_shared(const SpatialParams& p) {
@@ -160,28 +220,67 @@ std::size_t spatial_shared(const SpatialParams& p) {
   return std::max<std::size_t>(static_cast<std::size_t>(stages) * kSpatialStage<Tile>, moments) * sizeof(float);
 }
 
-template <ConvMath kMath, int kWarpsN, Direction kDirection>
-void launch_spatial(SpatialParams& p, std::int64_t tasks, std::string_view op, Context& context) {
+/// What a convolution has with it in its launch.
+struct Alone {};
+struct Behind {
+  const BesideForward& norm;
+};
+struct Ahead {
+  const NormAhead& norm;
+};
+
+BehindSpatial stage_of(const Behind& behind, NormGrid& grid) {
+  BehindSpatial stage;
+  if (const NormForwardMoments* k = behind.norm.norm; k != nullptr) {
+    const auto pass = forward_pass<float, kPickWidth, 2>(k->norm);
+    grid = pass.grid;
+    stage.of_first = {{pass, {k->moments, k->unit, grid}}, k->picked.as<float>()};
+  } else {
+    const NormJvpMoments& t = *behind.norm.norm_jvp;
+    const auto pass = tangent_pass<float, kPickWidth, 2>(t.norm);
+    grid = pass.grid, stage.second = true;
+    stage.of_second = {{pass, {t.moments, t.unit, grid}}, t.picked.as<float>(), t.tpicked.as<float>(), pass.choice, pass.tp};
+  }
+  return stage;
+}
+
+template <ConvMath kMath, int kWarpsN, Direction kDirection, class With>
+void launch_spatial(SpatialParams& p, std::int64_t tasks, std::string_view op, const With& with, Context& context) {
   using Tile = SpatialTile<kMath, kWarpsN, kDirection>;
   p.tiles_n = spatial_tiles(p.columns, Tile::kBlockN);
   const std::int64_t blocks = tasks * p.images * p.map.tiles_h * p.map.tiles_w * p.tiles_n;
   IL_CHECK(blocks < std::int64_t{1} << 31, "{}: too many tiles for one launch ({}); lower outer.tasks", op, blocks);
-  launch(conv_spatial_kernel<kMath, kWarpsN, kDirection>, dim3(static_cast<unsigned>(blocks)), dim3(Tile::kThreads), spatial_shared<Tile>(p),
-         stream_of(context), p);
+  const auto launch_here = [&](auto* kernel, std::int64_t all, std::size_t shared, const auto& params) {
+    launch(kernel, dim3(static_cast<unsigned>(all)), dim3(Tile::kThreads), std::max(spatial_shared<Tile>(p), shared), stream_of(context), params);
+  };
+  const auto count = static_cast<unsigned>(blocks);
+  if constexpr (std::is_same_v<With, Behind>) {
+    NormGrid grid;
+    StagedSpatialParams<BehindSpatial> both{p, stage_of(with, grid)};
+    both.norm.stand_behind(grid, count, count / grid.tasks, tickets_of(context));
+    launch_here(conv_spatial_norm_kernel<kMath, kWarpsN>, both.norm.blocks(), both.norm.shared_bytes(), both);
+  } else if constexpr (std::is_same_v<With, Ahead>) {
+    NormGrid grid;
+    StagedSpatialParams<AheadOfSpatial> both{p, grad_stage<AheadOfSpatial>(with.norm, grid)};
+    both.norm.stand_ahead(grid, count, tickets_of(context));
+    launch_here(norm_conv_spatial_kernel<kMath, kWarpsN>, both.norm.blocks(), both.norm.shared_bytes(), both);
+  } else {
+    launch_here(conv_spatial_kernel<kMath, kWarpsN, kDirection>, blocks, 0, p);
+  }
 }
 
-template <ConvMath kMath, Direction kDirection>
-void run_wide_or_narrow(SpatialParams& p, std::int64_t tasks, std::string_view op, Context& context) {
+template <ConvMath kMath, Direction kDirection, class With>
+void run_wide_or_narrow(SpatialParams& p, std::int64_t tasks, std::string_view op, const With& with, Context& context) {
   // 64 channels want more shared memory than some devices have. No bit shows which it was.
   if (p.columns > 32 && spatial_shared<SpatialTile<kMath, 2, kDirection>>(p) <= device_of(context).shared_per_block())
-    return launch_spatial<kMath, 2, kDirection>(p, tasks, op, context);
-  launch_spatial<kMath, 1, kDirection>(p, tasks, op, context);
+    return launch_spatial<kMath, 2, kDirection>(p, tasks, op, with, context);
+  launch_spatial<kMath, 1, kDirection>(p, tasks, op, with, context);
 }
 
-template <Direction kDirection>
-void run_spatial(SpatialParams& p, std::int64_t tasks, ConvMath math, std::string_view op, Context& context) {
-  if (math == ConvMath::kTf32) return run_wide_or_narrow<ConvMath::kTf32, kDirection>(p, tasks, op, context);
-  run_wide_or_narrow<ConvMath::kTf32x3, kDirection>(p, tasks, op, context);
+template <Direction kDirection, class With = Alone>
+void run_spatial(SpatialParams& p, std::int64_t tasks, ConvMath math, std::string_view op, Context& context, const With& with = {}) {
+  if (math == ConvMath::kTf32) return run_wide_or_narrow<ConvMath::kTf32, kDirection>(p, tasks, op, with, context);
+  run_wide_or_narrow<ConvMath::kTf32x3, kDirection>(p, tasks, op, with, context);
 }
 
 /// A map of h x w outputs, of which tiles compute more than a quarter for nothing, is left to the implicit GEMM.
@@ -227,7 +326,8 @@ bool suits_spatial(const ConvInputGrad& op, ConvMath math) {
   return suits_spatial_tiles(op.geometry, op.w[0], op.gx.shape, math) && op.gx.shape[0] == tasks && all_aligned(op.gy, op.w, op.gx);
 }
 
-void conv_spatial(const ConvForward& op, const ConvMoments& moments, const ConvPicks& picks, ConvMath math, Context& context) {
+void conv_spatial(const ConvForward& op, const BesideForward& beside, ConvMath math, Context& context) {
+  const ConvMoments& moments = beside.moments;
   const int pairs = count_pairs(ConvForward::kName, op.x, op.w);
   const ConvSizes z = conv_sizes(
       ConvForward::kName, op.geometry, pairs, [&](int n) { return op.x[n]; }, [&](int n) { return op.w[n]; },
@@ -238,8 +338,11 @@ void conv_spatial(const ConvForward& op, const ConvMoments& moments, const ConvP
   p.depth = narrow(z.c), p.columns = narrow(z.k);
   p.map = SpatialMap(z.h, z.w, z.p, z.q, op.geometry.pad_top, op.geometry.pad_left);
   p.write = {moments.to.as<float>(), moments.y.as<float>(), moments.mean.as<float>(), narrow(z.k)};
-  p.picks = WritePicks(picks);
-  run_spatial<Direction::kForward>(p, op.y.shape[0], math, ConvForward::kName, context);
+  p.picks = WritePicks(beside.picks);
+  const std::int64_t tasks = op.y.shape[0];
+  if (beside.norm != nullptr || beside.norm_jvp != nullptr)
+    return run_spatial<Direction::kForward>(p, tasks, math, ConvForward::kName, context, Behind{beside});
+  run_spatial<Direction::kForward>(p, tasks, math, ConvForward::kName, context);
 }
 
 namespace {
@@ -261,6 +364,11 @@ SpatialParams input_grad_params(const ConvInputGrad& op, int pairs) {
 void conv_spatial(const ConvInputGrad& op, ConvMath math, Context& context) {
   SpatialParams p = input_grad_params(op, count_pairs(ConvInputGrad::kName, op.gy, op.w));
   run_spatial<Direction::kInputGrad>(p, op.gx.shape[0], math, ConvInputGrad::kName, context);
+}
+
+void conv_spatial(const ConvInputGrad& op, const NormAhead& norm, ConvMath math, Context& context) {
+  SpatialParams p = input_grad_params(op, count_pairs(ConvInputGrad::kName, op.gy, op.w));
+  run_spatial<Direction::kInputGrad>(p, op.gx.shape[0], math, ConvInputGrad::kName, context, Ahead{norm});
 }
 
 void conv_spatial(const ConvInputGrad& op, const MadeGradient& gy, ConvMath math, Context& context) {

@@ -29,12 +29,14 @@ bool suits_spatial(const ConvWeightGrad& op, ConvMath math);
 /// What the three ask in common, of weights w [T|1, 3, 3, C, K] and the map `out` that is tiled.
 bool suits_spatial_tiles(const ConvGeometry& geometry, const ConstView& w, const Shape& out, ConvMath math);
 
-struct ConvMoments;
-struct ConvPicks;
+struct BesideForward;
 struct MadeGradient;
+struct NormAhead;
 struct WeightStep;
-void conv_spatial(const ConvForward& op, const ConvMoments& moments, const ConvPicks& picks, ConvMath math, Context& context);
+void conv_spatial(const ConvForward& op, const BesideForward& beside, ConvMath math, Context& context);
 void conv_spatial(const ConvInputGrad& op, ConvMath math, Context& context);
+/// With a norm ahead in the same launch that makes gy, and its tangent (conv_stages.h).
+void conv_spatial(const ConvInputGrad& op, const NormAhead& norm, ConvMath math, Context& context);
 /// With a step, op.gw takes the weights after it (conv_step.h).
 void conv_spatial(const ConvWeightGrad& op, const WeightStep& step, ConvMath math, Context& context);
 

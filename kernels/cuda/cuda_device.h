@@ -50,7 +50,7 @@ class CudaDevice final : public Device {
   /// kTickets counters for launches whose last block joins what the others left (tickets.cuh). They are 0 between launches,
   /// and the launches of a device follow one another, so all use the same ones.
   unsigned* tickets() const { return static_cast<unsigned*>(tickets_.data()); }
-  static constexpr std::int64_t kTickets = 1 << 14;
+  static constexpr std::int64_t kTickets = 1 << 16;
 
  private:
   static constexpr std::size_t kStagingBytes = std::size_t{8} << 20;

@@ -10,7 +10,7 @@
 //                                    (launch_overlap.h)
 //
 // Rules for kernels: grid_dependency_sync() before anything else; no __shared__ and no <<<>>> (launch.cuh); no cooperative groups, clusters, textures, __activemask() or
-// waiting for another block; every thread of a block reaches every barrier; masks name exactly the lanes that call; kernel
+// waiting for another block but by the places of stages.cuh; every thread of a block reaches every barrier; masks name exactly the lanes that call; kernel
 // locals have trivial destructors.
 #pragma once
 

@@ -65,7 +65,7 @@ __global__ void __launch_bounds__(kThreads) images_forward_kernel(const __grid_c
   const NormGrid& grid = all.block.grid;
   const PatchTaps& taps = all.block.taps;
   const Share share(parts, tiles, grid.windows);
-  const unsigned tile = blockDim.x * kWidth, first = share.tile * tile, thread = thread_of_block();
+  const unsigned tile = blockDim.x * kWidth, first = share.tile * tile, thread = LaunchThreads::index();
   const unsigned threads = blockDim.x * blockDim.y;
   IL_DYNAMIC_SHARED(double, memory);
   const ForwardMemory<T> shared(memory, taps.count, tile);

@@ -3,7 +3,7 @@
 //   G = sum gz u [D],  s = sum gz, and for the tangent tG and ts of tgz
 //
 //   block     32 channels, a few of the taps (kTapGroup) and a part of a task's windows: a thread sums the taps of one channel over its
-//             windows, in T over kRun of them at a time, then in float64, which waits in shared memory since registers are few; the
+//             windows, in T over kPartialTerms of them at a time, then in float64, which waits in shared memory since registers are few; the
 //             rows of the block join by halving
 //   the last  block of a task's channels joins the parts in their order and makes of them what gradient and step ask for
 //
@@ -186,7 +186,7 @@ __global__ void __launch_bounds__(kThreads)
   const PatchTaps& taps = all.block.taps;
   const unsigned group = blockIdx.x % groups, part = blockIdx.x / groups % parts, tile = blockIdx.x / groups / parts % tiles;
   const unsigned task = blockIdx.x / groups / parts / tiles, lanes = blockDim.x, first = tile * lanes;
-  const unsigned channels = grid.channels, channel = first + threadIdx.x, threads = lanes * blockDim.y, thread = thread_of_block();
+  const unsigned channels = grid.channels, channel = first + threadIdx.x, threads = lanes * blockDim.y, thread = LaunchThreads::index();
   const unsigned length = (grid.windows + parts - 1) / parts, begin = min(grid.windows, part * length);
   const unsigned end = channel < channels ? min(grid.windows, begin + length) : begin;
   const int tap = static_cast<int>(group) * kTapGroup, lines = taps.count + 1;
@@ -198,9 +198,9 @@ __global__ void __launch_bounds__(kThreads)
 #pragma unroll
   for (int value = 0; value < kValues; ++value) mine[value * sum_stride(threads)] = 0;
 #pragma unroll 1
-  for (unsigned item = begin + threadIdx.y; item < end; item += kRun * blockDim.y) {
+  for (unsigned item = begin + threadIdx.y; item < end; item += kPartialTerms * blockDim.y) {
     TapSums<T, kMaps> sums;
-    const unsigned last = min(end, item + kRun * blockDim.y);
+    const unsigned last = min(end, item + kPartialTerms * blockDim.y);
 #pragma unroll 1
     for (unsigned i = item; i < last; i += blockDim.y) {
       const std::int64_t at = pooled + grid.pixel(i);
@@ -224,7 +224,7 @@ __global__ void __launch_bounds__(kThreads)
             static_cast<double>(j < kTapGroup ? sums.patch[map][j] : sums.plain[map]);
     }
   }
-  join_rows<kValues>(shared, half);
+  join_rows<kValues>(LaunchThreads(), shared, half);
   const unsigned all_lines = static_cast<unsigned>(kMaps * lines);
   double* const of_task = partials + static_cast<std::int64_t>(task) * parts * all_lines * channels;
   for (unsigned i = thread; i < kValues * lanes; i += threads) {

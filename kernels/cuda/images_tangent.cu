@@ -54,7 +54,7 @@ __global__ void __launch_bounds__(kThreads) images_tangent_kernel(const __grid_c
   const T* const tangents = all.tw == nullptr ? nullptr : all.tw + share.task * all.tw_task;
   const double* const moments = all.block.moments_of(share.task);
   if (tangents != nullptr)
-    weigh(moments, taps.count, weights, channels, first, tile, thread_of_block(), threads, weighted);
+    weigh(moments, taps.count, weights, channels, first, tile, LaunchThreads::index(), threads, weighted);
   __syncthreads();
   const unsigned channel = first + threadIdx.x;
   if (threadIdx.y == 0 && channel < channels) {

@@ -7,8 +7,7 @@
 #include "kernels/cuda/block_of_images.h"
 #include "kernels/cuda/conv_engine.h"
 #include "kernels/cuda/conv_made.h"
-#include "kernels/cuda/conv_step.h"
-#include "kernels/cuda/norm_step.h"
+#include "kernels/cuda/conv_stages.h"
 #include "kernels/temporary.h"
 
 namespace innerloop::kernels::IL_TARGET_NAMESPACE {
@@ -16,13 +15,14 @@ namespace {
 
 Temporary like(const ConstView& v, Context& context) { return {v.shape, v.dtype, context}; }
 
-/// `input` and `weight`, or `weight` alone where nobody wants the input's gradient.
-void run_convolutions(const ConvInputGrad& input, const ConvWeightGrad& weight, const WeightStep& step, Context& context) {
-  if (input.gx) {
-    run(ConvGradsStep{{input, weight}, step}, context);
-  } else {
-    run(ConvWeightGradStep{weight, step}, context);
-  }
+/// The norm, then `input` and `weight`, or `weight` alone where nobody wants the input's gradient.
+template <class Staged, class Norm>
+void run_grads(const Norm& norm, const ConvGradsStep& convs, Context& context) {
+  const Staged both{norm, convs};
+  if (suits_stages(both)) return run(both, context);
+  run(norm, context);
+  if (convs.grads.input.gx) return run(convs, context);
+  run(ConvWeightGradStep{convs.grads.weight, convs.step}, context);
 }
 
 void run_here(const ConvBlockStep& k, Context& context) {
@@ -36,9 +36,7 @@ void run_here(const ConvBlockStep& k, Context& context) {
   check(k);
   if (run_made(g, {g.w, k.rate}, norm, context)) return;
   const Temporary gy = like(g.y, context);
-  run(NormGradStep{norm_of(g, gy.view()), norm}, context);
-  run_convolutions({g.geometry, {gy.view(), {}}, {g.w, {}}, g.gx}, {g.geometry, {g.x, {}}, {gy.view(), {}}, g.gw},
-                   {g.w, k.rate}, context);
+  run_grads<NormConvGrads>(NormGradStep{norm_of(g, gy.view()), norm}, {convolutions_of(g, gy.view()), {g.w, k.rate}}, context);
 }
 
 void run_here(const ConvBlockStepJvp& k, Context& context) {
@@ -53,17 +51,14 @@ void run_here(const ConvBlockStepJvp& k, Context& context) {
   if (conv_engine() != ConvEngine::kOwn) return compose(k, context);
   check(k);
   if (run_made(g, {g.tw, k.rate}, norm, context)) return;
-  const bool second_w = static_cast<bool>(g.tgx), second_x = static_cast<bool>(g.tx);
   // gy again, for the second pairs alone.
   std::optional<Temporary> gy;
-  if (second_w || second_x) gy.emplace(g.y.shape, g.y.dtype, context);
+  if (wants_gy(g)) gy.emplace(g.y.shape, g.y.dtype, context);
   const Temporary tgy = like(g.y, context);
-  const ConstView again = gy ? ConstView(gy->view()) : ConstView{};
-  NormReluPoolGradJvp both = norm_of(g, gy ? gy->view() : View{}, tgy.view());
+  const View again = gy ? gy->view() : View{};
+  NormReluPoolGradJvp both = norm_of(g, again, tgy.view());
   both.tggamma = both.tgbeta = {};  // the step takes their place
-  run(NormGradJvpStep{both, norm}, context);
-  run_convolutions({g.geometry, {tgy.view(), again}, {g.w, g.tw}, g.tgx},
-                   {g.geometry, {g.x, g.tx}, {tgy.view(), second_x ? again : ConstView{}}, g.tgw}, {g.tw, k.rate}, context);
+  run_grads<NormConvGradsJvp>(NormGradJvpStep{both, norm}, {convolutions_of(g, again, tgy.view()), {g.tw, k.rate}}, context);
 }
 
 IL_REGISTER_KERNEL(ConvBlockStep);

@@ -58,6 +58,7 @@ struct NormGrid {
   unsigned pixels = 0, windows = 0, cells = 0;                                    ///< of one task
   double per_pixel = 0;                                                           ///< 1/M, 0 for an empty batch
 
+  NormGrid() = default;
   NormGrid(const Shape& y, Pool pool, std::string_view op) {
     IL_CHECK(y.rank() == 5, "{}: {} is not [T, N, H, W, K]", op, y.to_string());
     // Pixels are counted in 32 bits, with room for the stride of a block.

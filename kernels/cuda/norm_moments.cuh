@@ -2,7 +2,7 @@
 #pragma once
 
 #include "kernels/cuda/conv_moments.h"
-#include "kernels/cuda/norm_passes.cuh"
+#include "kernels/cuda/norm_block.cuh"
 
 namespace innerloop::kernels::cuda {
 
@@ -12,10 +12,11 @@ struct UnitsOfMoments {
   using Values = Channels<T, kWidth>;
   static constexpr unsigned kPixels = static_cast<unsigned>(kMomentPixels);
 
-  const T* data;
-  unsigned count, pixels, channels;                       ///< units and pixels of a task
-  unsigned height, width, tiles_h = 0, tiles_w = 0;       ///< tiles of an image, 0 where units are runs
+  const T* data = nullptr;
+  unsigned count = 0, pixels = 0, channels = 0;                       ///< units and pixels of a task
+  unsigned height = 0, width = 0, tiles_h = 0, tiles_w = 0;           ///< tiles of an image, 0 where units are runs
 
+  UnitsOfMoments() = default;
   UnitsOfMoments(const ConstView& moments, MomentUnit unit, const NormGrid& grid)
       : data(moments.as<T>()),
         count(static_cast<unsigned>(moments.shape[1])),

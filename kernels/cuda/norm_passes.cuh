@@ -30,20 +30,9 @@ inline constexpr unsigned kSplitThreads = 256, kSplitLanes = 32;
 template <class Pass>
 __global__ void __launch_bounds__(kFusedThreads) norm_fused_kernel(Pass all, unsigned tiles, unsigned half) {
   grid_dependency_sync();
-  using T = typename Pass::T;
   IL_DYNAMIC_SHARED(double, shared);
-  const SumMemory<Pass> memory(shared);
-  const Pass pass = all.of_task(blockIdx.x / tiles);
-  const unsigned first = blockIdx.x % tiles * blockDim.x * Pass::kWidth;
-  sum_block(pass, 0, pass.terms(), first, half, memory);
-  for_channels_of_tile(pass, first, [&](unsigned channel, unsigned i) {
-    pass.finish(channel, Column<T>{&memory.given(0, i), memory.given.stride}, memory.sum(0, i), memory.sum(1, i),
-                Column<T>{&memory.constants(0, i), memory.constants.stride});
-  });
-  __syncthreads();
-  const unsigned channel = first + threadIdx.x * Pass::kWidth;
-  if (channel < pass.grid.channels)
-    write_block(pass, 0, pass.cells(), channel, &memory.constants(0, threadIdx.x * Pass::kWidth), memory.constants.stride);
+  const LaunchThreads threads;
+  sum_and_walk(all.of_task(blockIdx.x / tiles), threads, threads, blockIdx.x % tiles * blockDim.x * Pass::kWidth, half, shared);
 }
 
 /// The part of a task that a block has: block x is part + parts * (tile + tiles * task).
@@ -68,14 +57,15 @@ __global__ void __launch_bounds__(kSplitThreads)
   grid_dependency_sync();
   using T = typename Pass::T;
   IL_DYNAMIC_SHARED(double, shared);
-  const SumMemory<Pass> memory(shared);
+  const LaunchThreads threads;
+  const SumMemory<Pass> memory(threads, shared);
   const Share share(parts, tiles, all.terms());
   const unsigned first = share.tile * blockDim.x * Pass::kWidth, channels = all.grid.channels;
   const Pass pass = all.of_task(share.task);
-  sum_block(pass, share.begin, share.end, first, half, memory);
+  sum_block(pass, threads, share.begin, share.end, first, half, memory);
   double* const of_task = partials + static_cast<std::int64_t>(share.task) * parts * 2 * channels;
   double* const to = of_task + static_cast<std::int64_t>(share.part) * 2 * channels;
-  for_channels_of_tile(all, first, [&](unsigned channel, unsigned i) {
+  for_channels_of_tile(all, threads, first, [&](unsigned channel, unsigned i) {
     to[channel] = memory.sum(0, i);
     to[channels + channel] = memory.sum(1, i);
   });
@@ -93,9 +83,9 @@ __global__ void __launch_bounds__(kSplitThreads)
       }
     }
   }
-  sum_over_rows(total, memory.sums, half);
+  sum_over_rows(threads, total, memory.sums, half);
   T* const lines = constants + static_cast<std::int64_t>(share.task) * Pass::kConstants * channels;
-  for_channels_of_tile(all, first, [&](unsigned c, unsigned i) {
+  for_channels_of_tile(all, threads, first, [&](unsigned c, unsigned i) {
     pass.finish(c, Column<T>{&memory.given(0, i), memory.given.stride}, memory.sum(0, i), memory.sum(1, i),
                 Column<T>{lines + c, channels});
   });
@@ -110,7 +100,7 @@ __global__ void __launch_bounds__(kSplitThreads)
   share.set(parts - 1 - share.part, parts, all.cells());
   const unsigned channel = (share.tile * blockDim.x + threadIdx.x) * Pass::kWidth, channels = all.grid.channels;
   if (channel >= channels) return;
-  write_block(all.of_task(share.task), share.begin, share.end, channel,
+  write_block(all.of_task(share.task), LaunchThreads(), share.begin, share.end, channel,
               constants + static_cast<std::int64_t>(share.task) * Pass::kConstants * channels + channel, channels);
 }
 
@@ -121,16 +111,17 @@ __global__ void __launch_bounds__(kSplitThreads) norm_direct_kernel(Pass all, un
   using T = typename Pass::T;
   IL_DYNAMIC_SHARED(T, memory);
   const Share share(parts, tiles, all.cells());
+  const LaunchThreads threads;
   const Pass pass = all.of_task(share.task);
   const unsigned tile = blockDim.x * Pass::kWidth, first = share.tile * tile;
   const Lines<T> constants{memory, tile};
-  for_channels_of_tile(pass, first, [&](unsigned channel, unsigned i) {
+  for_channels_of_tile(pass, threads, first, [&](unsigned channel, unsigned i) {
     pass.constants(channel, Column<T>{&constants(0, i), tile});
   });
   __syncthreads();
   const unsigned channel = first + threadIdx.x * Pass::kWidth;
   if (channel < pass.grid.channels)
-    write_block(pass, share.begin, share.end, channel, &constants(0, threadIdx.x * Pass::kWidth), tile);
+    write_block(pass, threads, share.begin, share.end, channel, &constants(0, threadIdx.x * Pass::kWidth), tile);
 }
 
 /// Blocks along the items of a task, at least `each` items a thread.

@@ -1,60 +1,11 @@
 // A block that keeps y's and ty's values at the chosen pixels (kernels/norm.h) gives the bits of one that does not, in every pass.
 #include "kernels/cuda/conv_made.h"
-#include "tests/executed/conv_moments_case.h"
+#include "tests/executed/conv_passes.h"
 
 namespace innerloop::kernels {
 namespace {
 
 using namespace moments;
-
-/// The four kernels of a block, one behind the other, each with what those before it have made.
-struct Passes {
-  Block b;
-  Array gp, tgp, gx, gw, ggamma, gbeta, tgx, tgw, tggamma, tgbeta, chosen, tchosen;
-
-  Passes(const MomentCase& c, DType t)
-      : b(c, t),
-        gp(random_array(b.sp, t, 21)),
-        tgp(random_array(b.sp, t, 22)),
-        gx(b.sx, t),
-        gw(b.sw, t),
-        ggamma(b.line, t),
-        gbeta(b.line, t),
-        tgx(b.sx, t),
-        tgw(b.sw, t),
-        tggamma(b.line, t),
-        tgbeta(b.line, t),
-        chosen(b.sp, t),
-        tchosen(b.sp, t) {}
-
-  /// The bytes of all outputs.
-  std::vector<Bytes> run_on(Context& context, bool keep) {
-    std::vector<Array*> outputs = b.outputs();
-    for (Array* a : {&gx, &gw, &ggamma, &gbeta, &tgx, &tgw, &tggamma, &tgbeta}) outputs.push_back(a);
-    for (Array* a : outputs) a->reset();
-    ConvBlockForward forward = b.forward();
-    ConvBlockJvp jvp = b.jvp();
-    ConvBlockGrad grad{b.geometry, b.c.pool, b.x.view(), b.w.view(), b.gamma.view(), b.y.view(), b.mean.view(), b.rstd.view(),
-                       b.choice.view(), gp.view(), gx.mutable_view(), gw.mutable_view(), ggamma.mutable_view(), gbeta.mutable_view()};
-    ConvBlockGradJvp grad_jvp{b.geometry, b.c.pool, b.x.view(), b.w.view(), b.gamma.view(), b.y.view(), b.mean.view(), b.rstd.view(),
-                              b.choice.view(), gp.view(), ggamma.view(), gbeta.view(), b.tx.view(), b.tw.view(), b.tgamma.view(),
-                              b.ty.view(), b.tmean.view(), b.trstd.view(), tgp.view(), tgx.mutable_view(), tgw.mutable_view(),
-                              tggamma.mutable_view(), tgbeta.mutable_view()};
-    if (keep) {
-      forward.chosen = chosen.mutable_view();
-      jvp.chosen = grad.chosen = grad_jvp.chosen = chosen.view();
-      jvp.tchosen = tchosen.mutable_view(), grad_jvp.tchosen = tchosen.view();
-    }
-    run(forward, context);
-    run(jvp, context);
-    run(grad, context);
-    run(grad_jvp, context);
-    wait_for_device();
-    std::vector<Bytes> bytes;
-    for (Array* a : outputs) bytes.push_back(a->memory());
-    return bytes;
-  }
-};
 
 /// Where a window lives it is the value there, elsewhere that of one of its pixels.
 void expect_chosen(const Block& b, const Array& y, const Array& kept) {

@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "kernels/cuda/launch.cuh"
+#include "kernels/cuda/stages.cuh"
 #include "tests/host_executor/block_sum.cuh"
 #include "tests/host_executor/device_array.h"
 
@@ -316,6 +317,44 @@ bool run_overlapping() {
   return c.gives(kThreads, [&](std::size_t i) { return c.host[i]; });
 }
 
+/// Two blocks double their task's numbers, two others add one to them, a stage later.
+enum class Mistake { kNone, kNoWait, kNoFence };
+template <Mistake kMistake>
+__global__ void staged(float* out, float* doubled, const float* in, kernels::cuda::Stages stages) {
+  grid_dependency_sync();
+  IL_SHARED(unsigned, place, [1]);
+  stages.take_place(place);
+  const unsigned task = place[0] % 2, i = task * blockDim.x + threadIdx.x;
+  if (place[0] < stages.first) {
+    doubled[i] = 2 * in[i];
+    if (kMistake != Mistake::kNoFence) return stages.announce(task);
+    __syncthreads();
+    if (threadIdx.x == 0) atomicAdd(stages.counters + 1 + 2 * task, 1u);
+  } else {
+    if (kMistake != Mistake::kNoWait) stages.await(task);
+    out[i] = doubled[i] + 1;
+  }
+}
+template <Mistake kMistake>
+bool run_staged() {
+  const Case c;
+  const DeviceArray<float> doubled(2 * kThreads);
+  const DeviceArray<unsigned> counters(5, 0u);
+  for (int again = 0; again < 2; ++again) {  // the counters are left as they were found
+    run_and_wait(staged<kMistake>, 4, kThreads, 0, c.out.data(), doubled.data(), c.in.data(), kernels::cuda::Stages{counters.data(), 1, 1, 1, 2, 2});
+    if (!c.gives(2 * kThreads, [&](std::size_t i) { return 2 * c.host[i] + 1; })) return false;
+  }
+  return true;
+}
+__global__ void waits_for_its_neighbour(float* out, unsigned* done) {
+  grid_dependency_sync();
+  if (threadIdx.x == 0) {
+    while (atomicAdd(done + (blockIdx.x + 1) % gridDim.x, 0u) == 0) __nanosleep(20);
+    atomicAdd(done + blockIdx.x, 1u);
+    out[blockIdx.x] = 1;
+  }
+}
+
 template <bool kFences>
 bool run_last_block() {
   const Case c;
@@ -412,6 +451,15 @@ const std::vector<SeededBug>& seeded_bugs() {
        },
        Plain::kWrongResult, Fault::kDataRace},
       {"last_block_without_fences", run_last_block<false>, Plain::kNothing, Fault::kDataRace},
+      {"stage_that_does_not_wait", run_staged<Mistake::kNoWait>, Plain::kNothing, Fault::kDataRace},
+      {"stage_announced_without_fence", run_staged<Mistake::kNoFence>, Plain::kNothing, Fault::kDataRace},
+      {"waits_for_its_neighbour",
+       [] {
+         const Case c;
+         const DeviceArray<unsigned> done(4, 0u);
+         return run_and_wait(waits_for_its_neighbour, 4, kThreads, 0, c.out.data(), done.data());
+       },
+       Plain::kError, Fault::kNoProgress},
 
       {"two_barriers", run_simple<two_barriers>, Plain::kError, Fault::kBarrierDivergence},
       {"barrier_in_branch", run_simple<barrier_in_branch>, Plain::kError, Fault::kBarrierDivergence},
@@ -492,6 +540,7 @@ const std::vector<SeededBug>& seeded_bugs() {
 const std::vector<CorrectKernel>& correct_kernels() {
   static const std::vector<CorrectKernel> kernels = {
       {"last_block_with_fences", run_last_block<true>},
+      {"stages", run_staged<Mistake::kNone>},
       {"waits_for_the_grid_ahead", run_overlapping<waits_for_the_grid_ahead>},
       {"exchanges_in_warp",
        [] {

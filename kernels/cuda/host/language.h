@@ -45,6 +45,9 @@ namespace innerloop::host_executor {
   if (reinterpret_cast<std::uintptr_t>(memory) % alignment != 0) report_misaligned(memory, alignment, what, site);
 }
 [[noreturn]] void trap(Site site);
+/// A thread sleeps until another has done something: throws KernelError. Blocks run one after another, so that one which has to wait here waits
+/// for a block that starts after it, and a device with no room for that one would wait for ever.
+[[noreturn]] void sleep_for_another(Site site);
 
 // One instruction each, whatever the compiler makes of the copy.
 template <class Value>
@@ -86,6 +89,9 @@ inline int __syncthreads_and(int predicate,
 inline void __threadfence() { innerloop::host_executor::memory_fence(); }
 inline void __threadfence_system() { innerloop::host_executor::memory_fence(); }
 inline void __threadfence_block() {}
+[[noreturn]] inline void __nanosleep(unsigned, innerloop::host_executor::Site site = innerloop::host_executor::Site::here()) {
+  innerloop::host_executor::sleep_for_another(site);
+}
 [[noreturn]] inline void __trap(innerloop::host_executor::Site site = innerloop::host_executor::Site::here()) {
   innerloop::host_executor::trap(site);
 }

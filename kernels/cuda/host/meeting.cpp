@@ -159,6 +159,11 @@ void report_misaligned(const void* memory, std::size_t alignment, const char* wh
                                          alignment, describe(site), address % alignment, alignment));
 }
 
+void sleep_for_another(Site site) {
+  const RuntimeScope scope;
+  report(Fault::kNoProgress, fmt::format("__nanosleep at {}: the block waits for one that starts after it", describe(site)));
+}
+
 void trap(Site site) {
   const RuntimeScope scope;
   report(Fault::kTrap, fmt::format("__trap() at {}", describe(site)));
