@@ -20,4 +20,9 @@ void check_moments(std::string_view op, const ConvGeometry& geometry, const Cons
            w.to_string(), geometry.groups, kMomentTaps);
 }
 
+void compose(const PatchMomentsPair& k, Context& context) {
+  run(k.first, context);
+  run(k.second, context);
+}
+
 }  // namespace innerloop::kernels

@@ -35,6 +35,15 @@ inline KernelCost cost_of(const PatchMoments& k) {
   return {k.x.shape[0] * k.y[1] * k.y[2] * k.y[3] * taps * (taps + 2), bytes_of(k.x, k.moments)};
 }
 
+/// Of two sets of images, such as those that a task is learnt from and those that it is judged by.
+struct PatchMomentsPair {
+  static constexpr std::string_view kName = "patch_moments_pair";
+  PatchMoments first, second;
+};
+inline KernelCost cost_of(const PatchMomentsPair& k) { return cost_of(k.first) + cost_of(k.second); }
+/// What every target can do: one after the other.
+void compose(const PatchMomentsPair& k, Context& context);
+
 /// Whether the moments of x may stand in place of y, for weights of this shape.
 bool moments_suffice(const ConvGeometry& geometry, const Shape& w);
 /// [T, 1 + D, D] for the images and weights of a convolution.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "autograd/op.h"
 #include "autograd/ops/elementwise.h"
@@ -42,10 +43,11 @@ Var loss_of(const Var& logits, const Tensor& labels, LossReduction reduction) {
   return autograd::softmax_cross_entropy(logits, labels, reduction);
 }
 
-/// The support images, which every step meets again; counted to the first.
-nn::Images known_images(const nn::ConvNet& net, const Tensor& support_x) {
+
+/// The support images, which every step meets again, and the query's; counted to the first step.
+std::pair<nn::Images, nn::Images> known_images(const nn::ConvNet& net, const TaskBatch& tasks) {
   const InnerStepScope here(0);
-  return net.images(support_x);
+  return net.images(tasks.support_x, tasks.query_x);
 }
 
 /// The record of one inner step: the parameters before it, and after it as a function of these.
@@ -73,15 +75,14 @@ void apply_transposed_step(const StepRecord& step, std::vector<Tensor>& lambda) 
 }
 
 /// The query loss at theta, its gradient and the accuracy.
-std::vector<Tensor> query_gradient(const nn::ConvNet& net, const std::vector<Tensor>& theta, const TaskBatch& tasks,
-                                   LossReduction reduction, ProgramResult& result) {
+std::vector<Tensor> query_gradient(const nn::ConvNet& net, const std::vector<Tensor>& theta, const nn::Images& query,
+                                   const Tensor& labels, LossReduction reduction, ProgramResult& result) {
   const WorkPhase phase("query gradient");
-  const nn::LossGradient query =
-      net.loss_gradient(variables(theta), tasks.query_x, tasks.query_y, reduction, Record::kValues,
-                        autograd::HeadFigures::kLossAndAccuracy);
-  result.query_loss = query.loss;
-  result.query_accuracy = query.accuracy;
-  return autograd::values(query.gradient);
+  const nn::LossGradient found =
+      net.loss_gradient(variables(theta), query, labels, reduction, Record::kValues, autograd::HeadFigures::kLossAndAccuracy);
+  result.query_loss = found.loss;
+  result.query_accuracy = found.accuracy;
+  return autograd::values(found.gradient);
 }
 
 /// Whether mixed mode keeps the record of every step.
@@ -104,7 +105,7 @@ ProgramResult run_mixed(const nn::ConvNet& net, const std::vector<Tensor>& param
   const auto steps = static_cast<std::size_t>(options.inner.steps);
   std::vector<std::vector<Tensor>> thetas{for_each_task(params, tasks.tasks())};
   std::vector<StepRecord> records(steps);
-  const nn::Images support = known_images(net, tasks.support_x);
+  const auto [support, query] = known_images(net, tasks);
   for (std::size_t k = 0; k < steps; ++k) {
     const InnerStepScope here(static_cast<int>(k));
     StepRecord step = record_step(net, thetas[k], support, tasks.support_y, options.inner);
@@ -114,7 +115,7 @@ ProgramResult run_mixed(const nn::ConvNet& net, const std::vector<Tensor>& param
     if (second && (keep || k + 1 == steps)) records[k] = std::move(step);
     if (!second) thetas[k].clear();
   }
-  result.lambda = query_gradient(net, thetas[steps], tasks, options.inner.loss, result);
+  result.lambda = query_gradient(net, thetas[steps], query, tasks.query_y, options.inner.loss, result);
   if (!second) return result;
   for (std::size_t k = steps; k-- > 0;) {
     const InnerStepScope here(static_cast<int>(k));
@@ -131,7 +132,7 @@ ProgramResult run_reverse(const nn::ConvNet& net, const std::vector<Tensor>& par
   ProgramResult result;
   const Vars start = variables(for_each_task(params, tasks.tasks()));
   Vars theta = start;
-  const nn::Images support = known_images(net, tasks.support_x);
+  const auto [support, query] = known_images(net, tasks);
   for (int k = 0; k < options.inner.steps; ++k) {
     const InnerStepScope here(k);
     const Var loss = loss_of(net.logits(theta, support), tasks.support_y, options.inner.loss);
@@ -139,7 +140,7 @@ ProgramResult run_reverse(const nn::ConvNet& net, const std::vector<Tensor>& par
     const Vars g = autograd::grad(loss, theta, options.order == Order::kSecond ? Record::kGraph : Record::kValues);
     for (std::size_t i = 0; i < theta.size(); ++i) theta[i] = theta[i] - autograd::scale(g[i], options.inner.rate);
   }
-  const Var logits = net.logits(theta, tasks.query_x);
+  const Var logits = net.logits(theta, query);
   const Var loss = loss_of(logits, tasks.query_y, options.inner.loss);
   result.query_loss = loss.value();
   result.query_accuracy = autograd::accuracy(logits.value(), tasks.query_y);
@@ -204,11 +205,9 @@ void mean_over_programs(const std::vector<ProgramResult>& programs, std::int64_t
   kernels::run(kernels::MeanOverTasksList{tasks, x, y}, Context::current());
 }
 
-MetaResult join(const std::vector<ProgramResult>& programs, const std::vector<Tensor>& params, std::int64_t tasks,
-                int steps) {
+/// All but the gradient.
+MetaResult figures_of(const std::vector<ProgramResult>& programs, int steps) {
   MetaResult result;
-  for (const Tensor& p : params) result.gradient.push_back(Tensor::empty(p.shape(), p.dtype()));
-  mean_over_programs(programs, tasks, result.gradient);
   std::vector<Tensor> loss, accuracy;
   for (const ProgramResult& p : programs) {
     loss.push_back(p.query_loss);
@@ -216,21 +215,22 @@ MetaResult join(const std::vector<ProgramResult>& programs, const std::vector<Te
   }
   result.query_loss = concatenate(loss);
   result.query_accuracy = concatenate(accuracy);
-  std::vector<Tensor> steps_loss;
-  std::vector<ConstView> columns;
   for (int k = 0; k < steps; ++k) {
     std::vector<Tensor> parts;
     for (const ProgramResult& p : programs) parts.push_back(p.support_loss[static_cast<std::size_t>(k)]);
-    steps_loss.push_back(concatenate(parts));
-    columns.push_back(steps_loss.back().view());
+    result.support_loss.push_back(concatenate(parts));
   }
-  if (steps == 1) {
-    result.support_loss = steps_loss[0].reshape({tasks, 1});
-    return result;
-  }
-  result.support_loss = Tensor::empty({tasks, steps}, result.query_loss.dtype());
-  kernels::run(kernels::Interleave{columns, result.support_loss.mutable_view()}, Context::current());
   return result;
+}
+
+ProgramResult run_program(const nn::ConvNet& net, const std::vector<Tensor>& params, const TaskBatch& tasks, const MetaOptions& options) {
+  return options.method == Method::kMixed ? run_mixed(net, params, tasks, options) : run_reverse(net, params, tasks, options);
+}
+
+/// Tasks of a program.
+std::int64_t tasks_each(const TaskBatch& tasks, const MetaOptions& options) {
+  if (options.tasks_per_program > 0) return options.tasks_per_program;
+  return Context::current().device() != nullptr ? tasks.tasks() : 1;
 }
 
 void check(const nn::ConvNet& net, const std::vector<Tensor>& params, const TaskBatch& tasks) {
@@ -248,21 +248,41 @@ void check(const nn::ConvNet& net, const std::vector<Tensor>& params, const Task
 
 }  // namespace
 
+bool in_one_program(const TaskBatch& tasks, const MetaOptions& options) { return tasks_each(tasks, options) >= tasks.tasks(); }
+
+MetaResult task_gradients(const nn::ConvNet& net, const std::vector<Tensor>& params, const TaskBatch& tasks, const MetaOptions& options) {
+  check(net, params, tasks);
+  IL_CHECK(in_one_program(tasks, options), "meta-gradient: {} tasks in several programs have no gradients side by side", tasks.tasks());
+  ProgramResult program = run_program(net, params, tasks, options);
+  MetaResult result = figures_of({program}, options.inner.steps);
+  result.gradient = std::move(program.lambda);
+  return result;
+}
+
 MetaResult meta_gradient(const nn::ConvNet& net, const std::vector<Tensor>& params, const TaskBatch& tasks,
                          const MetaOptions& options) {
   check(net, params, tasks);
   Context& context = Context::current();
-  const std::int64_t whole = context.device() != nullptr ? tasks.tasks() : 1;
-  const std::int64_t each = options.tasks_per_program > 0 ? options.tasks_per_program : whole;
-  const std::int64_t programs = (tasks.tasks() + each - 1) / each;
+  const std::int64_t each = tasks_each(tasks, options), programs = (tasks.tasks() + each - 1) / each;
   std::vector<ProgramResult> results(static_cast<std::size_t>(programs));
   context.threads().parallel_for(programs, [&](std::int64_t i) {
     ContextScope scope(context);
     const TaskBatch part = tasks.slice(i * each, std::min(each, tasks.tasks() - i * each));
-    results[static_cast<std::size_t>(i)] = options.method == Method::kMixed ? run_mixed(net, params, part, options)
-                                                                            : run_reverse(net, params, part, options);
+    results[static_cast<std::size_t>(i)] = run_program(net, params, part, options);
   });
-  return join(results, params, tasks.tasks(), options.inner.steps);
+  MetaResult result = figures_of(results, options.inner.steps);
+  for (const Tensor& p : params) result.gradient.push_back(Tensor::empty(p.shape().with(0, 1), p.dtype()));
+  mean_over_programs(results, tasks.tasks(), result.gradient);
+  return result;
+}
+
+Tensor support_loss_of(const MetaResult& result) {
+  const std::int64_t tasks = result.query_loss.shape()[0];
+  if (result.support_loss.size() == 1) return result.support_loss[0].reshape({tasks, 1});
+  Tensor all = Tensor::empty({tasks, std::ssize(result.support_loss)}, result.query_loss.dtype());
+  const auto columns = views(result.support_loss);
+  kernels::run(kernels::Interleave{columns, all.mutable_view()}, Context::current());
+  return all;
 }
 
 double meta_loss(const nn::ConvNet& net, const std::vector<Tensor>& params, const TaskBatch& tasks,

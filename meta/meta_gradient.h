@@ -42,15 +42,24 @@ struct MetaOptions {
 };
 
 struct MetaResult {
-  std::vector<Tensor> gradient;  ///< as the parameters, [1, ...]
-  Tensor query_loss;             ///< [T]
-  Tensor query_accuracy;         ///< [T], float64
-  Tensor support_loss;           ///< [T, K], before each step
+  std::vector<Tensor> gradient;      ///< as the parameters, [1, ...]
+  Tensor query_loss;                 ///< [T]
+  Tensor query_accuracy;             ///< [T], float64
+  std::vector<Tensor> support_loss;  ///< [T] each: before step k
 };
 
-/// `params` [1, ...] and the images have one floating dtype.
+/// [T, K], of T tasks: before each step.
+Tensor support_loss_of(const MetaResult& result);
+
+/// `params` [1, ...], or [T, ...] alike for each task, and the images have one floating dtype.
 MetaResult meta_gradient(const nn::ConvNet& net, const std::vector<Tensor>& params, const TaskBatch& tasks,
                          const MetaOptions& options);
+
+/// Whether all tasks run as one program.
+bool in_one_program(const TaskBatch& tasks, const MetaOptions& options);
+
+/// The same where they do, with the gradient of each task, [T, ...], whose mean the meta-gradient is.
+MetaResult task_gradients(const nn::ConvNet& net, const std::vector<Tensor>& params, const TaskBatch& tasks, const MetaOptions& options);
 
 /// Mean over tasks of the query loss after adaptation: the function whose gradient meta_gradient() is.
 double meta_loss(const nn::ConvNet& net, const std::vector<Tensor>& params, const TaskBatch& tasks,

@@ -3,7 +3,6 @@
 #include <cmath>
 #include <limits>
 
-#include "kernels/pack.h"
 #include "meta/work_phase.h"
 #include "tensor/trace.h"
 
@@ -22,7 +21,7 @@ std::vector<Tensor> on_host(const std::vector<Tensor>& tensors) {
   return out;
 }
 
-/// Where a row of the ring keeps what, all f64.
+/// Where a row of the ring keeps what, all f64. Losses on the support set: those of the first step, then those of the next.
 struct RowLayout {
   std::int64_t tasks, steps, parameters, moments;
 
@@ -69,11 +68,11 @@ void MetaStep::set(const std::vector<Tensor>& params, const OptimizerState& stat
   ContextScope scope(program_->context ? *program_->context : Context::current());
   params_ = copies(params);
   state_ = {state.step, copies(state.m), copies(state.v)};
-  clock_ = Tensor::full({1}, DType::kI64, static_cast<double>(state.step));
-  table_ = schedule_table(optimizer_);
-  schedule_ = Tensor::zeros({3}, DType::kF64);
-  ring_ = Tensor::zeros({kMaxBurst, layout_of(source_, options_, params.size(), 2 * state.m.size()).width()},
-                        DType::kF64);
+  at_.clock = Tensor::full({1}, DType::kI64, static_cast<double>(state.step));
+  at_.table = schedule_table(optimizer_);
+  at_.schedule = Tensor::zeros({3}, DType::kF64);
+  at_.ring = Tensor::zeros({kMaxBurst, layout_of(source_, options_, params.size(), 2 * state.m.size()).width()}, DType::kF64);
+  starts_ = whole_batch() ? for_each_task(params_, source_.options().tasks) : std::vector<Tensor>{};
   program_->warm = false;
   program_->recording = nullptr;
 }
@@ -82,16 +81,19 @@ std::vector<Tensor> MetaStep::params() const { return on_host(params_); }
 
 OptimizerState MetaStep::state() const { return {state_.step, on_host(state_.m), on_host(state_.v)}; }
 
+bool MetaStep::whole_batch() const {
+  const std::int64_t each = options_.tasks_per_program;
+  return program_->context != nullptr && (each == 0 || each >= source_.options().tasks);
+}
+
 void MetaStep::one_step() {
   const TraceRange range("meta-step");
-  const TaskBatch tasks = source_.draw(clock_);
-  MetaResult result = meta_gradient(net_, params_, tasks, options_);
+  const TaskBatch tasks = source_.draw(at_.clock);
+  MetaResult result = whole_batch() ? task_gradients(net_, starts_, tasks, options_) : meta_gradient(net_, params_, tasks, options_);
   const WorkPhase outer("outer update");
-  const UpdateSquares squares = timed_update(optimizer_, table_, clock_, schedule_, params_, state_, result.gradient);
-  const std::vector<ConstView> parts{result.query_loss.view(), result.query_accuracy.view(),
-                                     result.support_loss.view(), squares.gradient.view(), squares.state.view()};
-  // After the clock has moved: step s (counted from 1) has row s % kMaxBurst.
-  kernels::run(kernels::PackRow{parts, clock_.view(), ring_.mutable_view()}, Context::current());
+  StepEnd end{std::move(result.gradient), {result.query_loss, result.query_accuracy}, whole_batch() ? &starts_ : nullptr};
+  end.figures.insert(end.figures.end(), result.support_loss.begin(), result.support_loss.end());
+  timed_update(optimizer_, at_, params_, state_, std::move(end));
 }
 
 void MetaStep::launch_or_replay() {
@@ -123,7 +125,7 @@ std::vector<StepFigures> MetaStep::run(std::int64_t count) {
     launch_or_replay();
     ++state_.step;
   }
-  const Tensor ring = ring_.to_host();
+  const Tensor ring = at_.ring.to_host();
   std::vector<StepFigures> figures;
   for (std::int64_t step = first; step < first + count; ++step) figures.push_back(read_row(ring, step % kMaxBurst));
   return figures;
@@ -144,7 +146,7 @@ StepFigures MetaStep::read_row(const Tensor& ring, std::int64_t row) const {
   for (std::int64_t t = 0; t < at.tasks; ++t) {
     f.query_loss += value(at.query_loss() + t);
     f.query_accuracy += value(at.query_accuracy() + t);
-    if (at.steps > 0) inner += value(at.support_loss() + t * at.steps + at.steps - 1);
+    if (at.steps > 0) inner += value(at.support_loss() + (at.steps - 1) * at.tasks + t);
   }
   const auto tasks = static_cast<double>(at.tasks);
   f.query_loss /= tasks;

@@ -62,6 +62,7 @@ class MetaStep {
 
  private:
   struct Program;
+  bool whole_batch() const;
   void one_step();
   void launch_or_replay();
   StepFigures read_row(const Tensor& ring, std::int64_t row) const;
@@ -73,10 +74,8 @@ class MetaStep {
   const Replay replay_;
   std::vector<Tensor> params_;
   OptimizerState state_;
-  Tensor clock_;     ///< i64 [1]: steps done
-  Tensor table_;     ///< schedule_table()
-  Tensor schedule_;  ///< its row for the step
-  Tensor ring_;      ///< f64 [kMaxBurst, width]
+  StepClock at_;                ///< its ring has kMaxBurst rows
+  std::vector<Tensor> starts_;  ///< with all tasks in one program on a device: the parameters for each task, written where they are updated
   std::unique_ptr<Program> program_;
 };
 

@@ -77,31 +77,51 @@ void update(const OptimizerOptions& options, const Tensor& schedule, std::vector
   }
 }
 
-UpdateSquares timed_update(const OptimizerOptions& options, const Tensor& table, Tensor& clock, Tensor& schedule,
-                           std::vector<Tensor>& params, OptimizerState& state, std::vector<Tensor>& gradient) {
+void timed_update(const OptimizerOptions& options, StepClock& at, std::vector<Tensor>& params, OptimizerState& state, StepEnd end) {
   Context& context = Context::current();
   const auto n = static_cast<std::int64_t>(params.size());
-  UpdateSquares squares{Tensor::empty({n}, DType::kF64), Tensor::empty({n + 2 * std::ssize(state.m)}, DType::kF64)};
-  const kernels::AdvanceClock advance{
-      .table = table.view(), .clock = clock.mutable_view(), .schedule = schedule.mutable_view()};
-  const auto g = views(gradient);
+  Tensor gradient_squares = Tensor::empty({n}, DType::kF64), state_squares = Tensor::empty({n + 2 * std::ssize(state.m)}, DType::kF64);
+  const kernels::AdvanceClock advance{.table = at.table.view(), .clock = at.clock.mutable_view(), .schedule = at.schedule.mutable_view()};
+  std::vector<ConstView> parts = views(end.figures);
+  parts.push_back(gradient_squares.view());
+  parts.push_back(state_squares.view());
+  const kernels::PackRow row{parts, at.clock.view(), at.ring.mutable_view()};
+  const std::int64_t tasks = end.gradient.empty() ? 1 : end.gradient[0].shape()[0];
   if (options.kind == io::Optimizer::kAdam) {
+    const auto g = views(end.gradient);
     const auto theta = mutable_views(params), m = mutable_views(state.m), v = mutable_views(state.v);
+    const auto starts = end.starts != nullptr ? mutable_views(*end.starts) : std::vector<View>{};
     kernels::OuterUpdate k{.clock = advance,
                            .adam = {},
-                           .gradient_squares = squares.gradient.mutable_view(),
-                           .state_squares = squares.state.mutable_view()};
-    k.adam.clip = options.clip, k.adam.schedule = schedule.view();
+                           .gradient_squares = gradient_squares.mutable_view(),
+                           .state_squares = state_squares.mutable_view(),
+                           .tasks = tasks > 1 ? tasks : 0,
+                           .starts = starts,
+                           .row = row};
+    k.adam.clip = options.clip, k.adam.schedule = at.schedule.view();
     k.adam.grad = g, k.adam.theta = theta, k.adam.m = m, k.adam.v = v;
     kernels::run(k, context);
-    return squares;
+    return;
   }
-  kernels::run(kernels::SumOfSquaresList{g, squares.gradient.mutable_view()}, context);
+  if (tasks > 1) {
+    std::vector<Tensor> mean;
+    for (const Tensor& p : params) mean.push_back(Tensor::empty(p.shape(), p.dtype()));
+    const auto all = views(end.gradient);
+    const auto to = mutable_views(mean);
+    kernels::run(kernels::MeanOverTasksList{tasks, all, to}, context);
+    end.gradient = std::move(mean);
+  }
+  const auto g = views(end.gradient);
+  kernels::run(kernels::SumOfSquaresList{g, gradient_squares.mutable_view()}, context);
   kernels::run(advance, context);
-  update(options, schedule, params, state, gradient);
+  update(options, at.schedule, params, state, end.gradient);
   const auto after = views(params);
-  kernels::run(kernels::SumOfSquaresList{after, squares.state.mutable_view()}, context);
-  return squares;
+  kernels::run(kernels::SumOfSquaresList{after, state_squares.mutable_view()}, context);
+  if (end.starts != nullptr) {
+    const auto starts = mutable_views(*end.starts);
+    kernels::run(kernels::RepeatList{after, starts}, context);
+  }
+  kernels::run(row, context);
 }
 
 }  // namespace innerloop::meta

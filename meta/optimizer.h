@@ -45,15 +45,23 @@ Tensor schedule_table(const OptimizerOptions& options);
 void update(const OptimizerOptions& options, const Tensor& schedule, std::vector<Tensor>& params, OptimizerState& state,
             std::vector<Tensor>& gradient);
 
-/// Sums of squares of each tensor, f64: they tell norms, and whether anything is not finite.
-struct UpdateSquares {
-  Tensor gradient;  ///< [n], before the clip
-  Tensor state;     ///< [n + moments]: parameters, then m, then v, after the update
+/// What a replayed step reads and moves, where another one is told.
+struct StepClock {
+  Tensor table;     ///< schedule_table()
+  Tensor clock;     ///< i64 [1]: steps done; the next one's schedule is this row of the table
+  Tensor schedule;  ///< f64 [3]: that row, once the clock has moved
+  Tensor ring;      ///< f64 [rows, width]: step s, counted from 1, has row s % rows for its figures
 };
 
-/// The same as part of a replayed step: the schedule is the row of `table` (schedule_table()) that `clock`, i64 [1], points at, and the
-/// clock moves on.
-UpdateSquares timed_update(const OptimizerOptions& options, const Tensor& table, Tensor& clock, Tensor& schedule,
-                           std::vector<Tensor>& params, OptimizerState& state, std::vector<Tensor>& gradient);
+/// What a replayed step makes of its gradient.
+struct StepEnd {
+  std::vector<Tensor> gradient;  ///< [1, ...] each, or [T, ...] of which the mean is meant; may be changed
+  std::vector<Tensor> figures;   ///< f32 or f64: the row of the ring begins with them
+  std::vector<Tensor>* starts = nullptr;  ///< the parameters for each task of the next step, [T, ...]
+};
+
+/// The same as part of a replayed step, whose clock moves on. Behind the figures the row has sums of squares, which tell norms and whether
+/// anything is not finite: of each gradient before the clip, and of the parameters, then m, then v, after the update.
+void timed_update(const OptimizerOptions& options, StepClock& at, std::vector<Tensor>& params, OptimizerState& state, StepEnd end);
 
 }  // namespace innerloop::meta

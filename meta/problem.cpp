@@ -113,7 +113,7 @@ void save_problem_result(const std::string& path, const Problem& problem, const 
   for (std::size_t i = 0; i < problem.net.names().size(); ++i)
     file.add(problem.net.names()[i], without_task_axis(result.gradient[i]));
   file.add("query_loss", result.query_loss);
-  file.add("support_loss", result.support_loss);
+  file.add("support_loss", support_loss_of(result));
   file.metadata["format"] = std::string("innerloop");
   io::write_safetensors(path, file);
 }

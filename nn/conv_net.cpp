@@ -149,6 +149,15 @@ Images ConvNet::images(const Var& x) const {
   return {x, autograd::conv_block_moments(x, for_one_task(shapes_[first.weight]), first.options)};
 }
 
+std::pair<Images, Images> ConvNet::images(const Var& first, const Var& second) const {
+  for (const Var* x : {&first, &second}) check_input(names_.size(), x->shape());
+  if (options_.form == BlockForm::kReference) return {first, second};
+  const Block& block = blocks_.front();
+  const autograd::LayerScope layer(block.name.c_str());
+  const auto [a, b] = autograd::conv_block_moments(first, second, for_one_task(shapes_[block.weight]), block.options);
+  return {{first, a}, {second, b}};
+}
+
 std::vector<autograd::ConvBlockResult> ConvNet::block_results(const Vars& params, const Images& x) const {
   check_input(params.size(), x.x.shape());
   std::vector<autograd::ConvBlockResult> results;

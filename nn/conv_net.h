@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "autograd/ops/conv_block.h"
@@ -93,6 +94,8 @@ class ConvNet {
 
   /// x with what is worth knowing of images that meet several parameters.
   Images images(const Var& x) const;
+  /// The same of two sets of images, which a device looks at together.
+  std::pair<Images, Images> images(const Var& first, const Var& second) const;
 
   /// Logits [T, N, ways] of images [T|1, N, H, W, C], normalised by the statistics of these N images.
   Var logits(const Vars& params, const Images& x) const;

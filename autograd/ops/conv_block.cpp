@@ -276,20 +276,36 @@ void check_block(const Var& x, const Var& w, const Var& gamma, const Var& beta, 
       y.to_string());
 }
 
+bool keeps_moments(const Var& x, const Shape& w, const ConvBlockOptions& options) {
+  return !x.tracked() && kernels::moments_suffice(options.conv.geometry(), w);
+}
+
+kernels::PatchMoments patch_moments(const Var& x, const Shape& w, const ConvBlockOptions& options, Tensor& moments) {
+  return {.geometry = options.conv.geometry(),
+          .w = w,
+          .y = conv_output_shape(x.shape(), w, options.conv),
+          .x = x.value().view(),
+          .moments = moments.mutable_view()};
+}
+
 }  // namespace
 
 Tensor conv_block_moments(const Var& x, const Shape& w, const ConvBlockOptions& options) {
-  const kernels::ConvGeometry geometry = options.conv.geometry();
-  if (x.tracked() || !kernels::moments_suffice(geometry, w)) return {};
+  if (!keeps_moments(x, w, options)) return {};
   const DerivativeScope derivative(Derivative::kForward);
   Tensor moments = Tensor::empty(kernels::moments_shape(x.shape(), w), DType::kF64);
-  kernels::run(kernels::PatchMoments{.geometry = geometry,
-                                     .w = w,
-                                     .y = conv_output_shape(x.shape(), w, options.conv),
-                                     .x = x.value().view(),
-                                     .moments = moments.mutable_view()},
-               Context::current());
+  kernels::run(patch_moments(x, w, options, moments), Context::current());
   return moments;
+}
+
+std::pair<Tensor, Tensor> conv_block_moments(const Var& first, const Var& second, const Shape& w, const ConvBlockOptions& options) {
+  if (!keeps_moments(first, w, options) || !keeps_moments(second, w, options))
+    return {conv_block_moments(first, w, options), conv_block_moments(second, w, options)};
+  const DerivativeScope derivative(Derivative::kForward);
+  Tensor a = Tensor::empty(kernels::moments_shape(first.shape(), w), DType::kF64);
+  Tensor b = Tensor::empty(kernels::moments_shape(second.shape(), w), DType::kF64);
+  kernels::run(kernels::PatchMomentsPair{patch_moments(first, w, options, a), patch_moments(second, w, options, b)}, Context::current());
+  return {a, b};
 }
 
 ConvBlockResult conv_block(const Var& x, const Var& w, const Var& gamma, const Var& beta, const ConvBlockOptions& options) {

@@ -10,6 +10,8 @@
 // function of y that no reference reads. Whatever is asked beyond these four goes through the references, to any order.
 #pragma once
 
+#include <utility>
+
 #include "autograd/ops/conv.h"
 #include "autograd/var.h"
 #include "kernels/norm.h"
@@ -34,6 +36,8 @@ struct ConvBlockResult {
 /// What a block of constant images keeps in place of y, a function of the images alone (kernels/patch_moments.h): to be made once for
 /// images that meet many parameters. Undefined where a block stores y: for images with a derivative or too many taps.
 Tensor conv_block_moments(const Var& x, const Shape& w, const ConvBlockOptions& options);
+/// Of two sets of images, at once.
+std::pair<Tensor, Tensor> conv_block_moments(const Var& first, const Var& second, const Shape& w, const ConvBlockOptions& options);
 
 /// x [T|1, N, H, W, C], w [T|1, R, S, C/groups, K], gamma [T|1, K] or undefined (scale 1), beta [T|1, K].
 ConvBlockResult conv_block(const Var& x, const Var& w, const Var& gamma, const Var& beta,

@@ -203,7 +203,10 @@ void run_here(const PatchMoments& k, Context& context) {
   });
 }
 
+void run_here(const PatchMomentsPair& k, Context& context) { compose(k, context); }
+
 IL_REGISTER_KERNEL(PatchMoments);
+IL_REGISTER_KERNEL(PatchMomentsPair);
 
 }  // namespace
 }  // namespace innerloop::kernels::IL_TARGET_NAMESPACE

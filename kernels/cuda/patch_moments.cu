@@ -27,6 +27,9 @@ struct MomentsParams {
   double* partials;                    ///< [task, part, pairs of blocks, kSide * kSide]
   double* moments;
   unsigned* tickets;
+  const void* x;
+  std::int64_t x_task;
+  unsigned images, all;  ///< images of a task; blocks of all tasks
 
   IL_HD unsigned lines() const { return blocks * kSide; }
   IL_HD unsigned pairs() const { return blocks * (blocks + 1) / 2; }
@@ -55,17 +58,16 @@ __device__ __forceinline__ void find_middle(const PatchTaps& taps, const T* x, u
   }
 }
 
+/// The work of block `block` of a set of images.
 template <class T>
-__global__ void __launch_bounds__(kThreads)
-    patch_moments_kernel(const __grid_constant__ MomentsParams p, const T* x_all, std::int64_t x_task, unsigned images) {
-  grid_dependency_sync();
+__device__ __forceinline__ void moments_block(const MomentsParams& p, const T* x_all, unsigned block) {
   IL_DYNAMIC_SHARED(double, lines);  // [lines, kPitch], and later the sums of all threads
   IL_SHARED(double, middle, [kMomentTaps]);
-  const unsigned part = blockIdx.x % p.parts, task = blockIdx.x / p.parts, thread = threadIdx.x;
+  const unsigned part = block % p.parts, task = block / p.parts, thread = threadIdx.x;
   const unsigned taps = static_cast<unsigned>(p.taps.count), each = (p.pixels + p.parts - 1) / p.parts;
   const unsigned begin = min(p.pixels, part * each), end = min(p.pixels, begin + each);
-  const T* const x = x_all + task * x_task;
-  find_middle(p.taps, x, images, middle);
+  const T* const x = x_all + task * p.x_task;
+  find_middle(p.taps, x, p.images, middle);
 
   const unsigned pairs = p.pairs(), lanes = kThreads / pairs, lane = thread / pairs;  // threads beyond lanes * pairs only fetch
   const BlockPair mine(thread % pairs, p.blocks);
@@ -141,35 +143,70 @@ __global__ void __launch_bounds__(kThreads)
   }
 }
 
-void run_here(const PatchMoments& k, Context& context) {
+/// One set of images, or two.
+struct SetsOfImages {
+  MomentsParams of[2];
+};
+
+template <class T>
+__global__ void __launch_bounds__(kThreads) patch_moments_kernel(const __grid_constant__ SetsOfImages sets) {
+  grid_dependency_sync();
+  const bool second = blockIdx.x >= sets.of[0].all;
+  const MomentsParams& p = sets.of[second ? 1 : 0];
+  moments_block(p, static_cast<const T*>(p.x), second ? blockIdx.x - sets.of[0].all : blockIdx.x);
+}
+
+/// A set of images, but for its scratch memory and its tickets.
+MomentsParams params_of(const PatchMoments& k) {
   const ConvSizes z = conv_sizes(k.kName, k.geometry, k.x, {nullptr, k.x.dtype, k.w}, {nullptr, k.x.dtype, k.y});
   check_moments(k.kName, k.geometry, k.moments, k.x.shape, k.w);
   const std::int64_t tasks = k.x.shape[0], pixels = z.images * z.p * z.q;
-  IL_CHECK(pixels < std::int64_t{1} << 31 && tasks <= CudaDevice::kTickets,
+  IL_CHECK(pixels < std::int64_t{1} << 31 && 2 * tasks <= CudaDevice::kTickets,
            "{}: {} tasks of {} pixels are too many for one launch; lower outer.tasks", k.kName, tasks, pixels);
-  if (tasks == 0) return;
   const auto narrow = [](std::int64_t n) { return static_cast<unsigned>(n); };
-  MomentsParams params{.taps = PatchTaps(k.kName, k.geometry, z),
-                       .pixels = narrow(pixels),
-                       .image_pixels = narrow(z.p * z.q),
-                       .row = narrow(z.q),
-                       .parts = parts_of(narrow(pixels), 1, kPartPixels, kMostParts),
-                       .blocks = (narrow(z.r * z.s * z.c) + kSide) / kSide,
-                       .partials = nullptr,
-                       .moments = k.moments.as<double>(),
-                       .tickets = tickets_of(context)};
-  const auto scratch =
-      context.arena().allocate(static_cast<std::size_t>(tasks) * params.parts * params.sums() * sizeof(double));
-  params.partials = static_cast<double*>(scratch.get());
-  const std::size_t shared =
-      std::max(params.lines() * kPitch, kThreads / params.pairs() * params.sums()) * sizeof(double);
-  with_float(k.x.dtype, k.kName, [&]<class T>(T) {
-    launch(patch_moments_kernel<T>, dim3(params.parts * narrow(tasks)), dim3(kThreads), shared, stream_of(context), params,
-           k.x.as<T>(), task_stride(k.x), narrow(z.images));
+  const unsigned parts = parts_of(narrow(pixels), 1, kPartPixels, kMostParts);
+  return {.taps = PatchTaps(k.kName, k.geometry, z),
+          .pixels = narrow(pixels),
+          .image_pixels = narrow(z.p * z.q),
+          .row = narrow(z.q),
+          .parts = parts,
+          .blocks = (narrow(z.r * z.s * z.c) + kSide) / kSide,
+          .partials = nullptr,
+          .moments = k.moments.as<double>(),
+          .tickets = nullptr,
+          .x = k.x.data,
+          .x_task = task_stride(k.x),
+          .images = narrow(z.images),
+          .all = parts * narrow(tasks)};
+}
+
+void launch_sets(DType dtype, SetsOfImages sets, int count, Context& context) {
+  std::shared_ptr<void> scratch[2];
+  std::size_t shared = 0;
+  unsigned blocks = 0, tickets = 0;
+  for (int i = 0; i < count; ++i) {
+    MomentsParams& p = sets.of[i];
+    scratch[i] = context.arena().allocate(std::size_t{p.all} * p.sums() * sizeof(double));
+    p.partials = static_cast<double*>(scratch[i].get());
+    p.tickets = tickets_of(context) + tickets;
+    tickets += p.all / p.parts, blocks += p.all;
+    shared = std::max<std::size_t>(shared, std::max(p.lines() * kPitch, kThreads / p.pairs() * p.sums()) * sizeof(double));
+  }
+  if (blocks == 0) return;
+  with_float(dtype, PatchMoments::kName, [&]<class T>(T) {
+    launch(patch_moments_kernel<T>, dim3(blocks), dim3(kThreads), shared, stream_of(context), sets);
   });
 }
 
+void run_here(const PatchMoments& k, Context& context) { launch_sets(k.x.dtype, {{params_of(k), {}}}, 1, context); }
+
+void run_here(const PatchMomentsPair& k, Context& context) {
+  if (k.first.x.dtype != k.second.x.dtype) return compose(k, context);
+  launch_sets(k.first.x.dtype, {{params_of(k.first), params_of(k.second)}}, 2, context);
+}
+
 IL_REGISTER_KERNEL(PatchMoments);
+IL_REGISTER_KERNEL(PatchMomentsPair);
 
 }  // namespace
 }  // namespace innerloop::kernels::IL_TARGET_NAMESPACE

@@ -18,6 +18,7 @@ struct PatchTaps {
   int count = 0;
   int offset[kMomentTaps] = {}, row[kMomentTaps] = {}, column[kMomentTaps] = {};
 
+  PatchTaps() = default;
   PatchTaps(std::string_view op, const ConvGeometry& g, const ConvSizes& z) {
     constexpr std::int64_t kMost = std::int64_t{1} << 30;
     const std::int64_t rows = z.p * g.stride_h + g.pad_top + z.r * g.dilation_h, columns = z.q * g.stride_w + g.pad_left + z.s * g.dilation_w;

@@ -8,8 +8,8 @@ namespace {
 
 /// What a recorded step may hold at most. A step that needs fewer should lower its line.
 const std::map<std::string, std::uint64_t> kMost = {
-    {"paper", 330}, {"released", 305}, {"omniglot", 55},
-    {"omniglot, K = 5", 184}, {"miniimagenet", 206}, {"demo", 176},
+    {"paper", 328}, {"released", 300}, {"omniglot", 33},
+    {"omniglot, K = 5", 113}, {"miniimagenet", 157}, {"demo", 157},
 };
 
 TEST(LaunchBudget, NoPresetsStepLaunchesMoreThanItDid) {

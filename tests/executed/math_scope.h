@@ -1,7 +1,7 @@
-// The mode of our own convolutions, for as long as a test needs another one; and the context that runs them.
+// The modes of our own convolutions, for as long as a test needs another one; and the context that runs them.
 #pragma once
 
-#include "kernels/cuda/conv_own.h"
+#include "kernels/cuda/conv_stages.h"
 #include "tensor/context.h"
 
 namespace innerloop::kernels {
@@ -15,6 +15,18 @@ class MathScope {
 
  private:
   cuda::ConvMath saved_;
+};
+
+/// Whether small ones have their norm in their launch.
+class StagesScope {
+ public:
+  explicit StagesScope(bool on) : saved_(cuda::conv_stages()) { cuda::set_conv_stages(on); }
+  ~StagesScope() { cuda::set_conv_stages(saved_); }
+  StagesScope(const StagesScope&) = delete;
+  StagesScope& operator=(const StagesScope&) = delete;
+
+ private:
+  bool saved_;
 };
 
 inline Context& device() {

@@ -8,6 +8,7 @@
 #include "kernels/sample.h"
 #include "tensor/context.h"
 #include "tensor/tensor.h"
+#include "tests/executed/math_scope.h"
 
 namespace innerloop::kernels {
 namespace {
@@ -180,6 +181,7 @@ void expect_one_reading(const Shape& shape, std::int64_t channels, const char* c
 }
 
 TEST(NormTraffic, BehindAConvolutionReadsYOnceOrItsPicks) {
+  const kernels::StagesScope apart(false);
   const Shape split{1, 2, 64, 64, 32}, fused{2, 5, 28, 28, 64};
   expect_one_reading(split, 4, "conv_forward_kernel", 64 * 64, false);
   expect_one_reading(fused, 4, "conv_forward_kernel", 28 * 28, false);

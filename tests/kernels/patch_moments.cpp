@@ -93,6 +93,27 @@ TEST(PatchMoments, AreThoseOfTheInputsThatTheTapsMeet) {
   }
 }
 
+TEST(PatchMoments, OfTwoSetsAreThoseOfEachAlone) {
+  for (const DType dtype : {DType::kF32, DType::kF64}) {
+    // Of other images, and more of them, in parts of which there are more.
+    Moments first(kCases[0], dtype), second({"", 2, 50, 12, 17, 1, 3, 3, 1, 1, 1}, dtype);
+    Array alone[2] = {first.moments, second.moments};
+    run_everywhere(
+        {&first.moments, &second.moments, &alone[0], &alone[1]},
+        [&](Context& context) {
+          run(PatchMomentsPair{first.kernel(), second.kernel()}, context);
+          PatchMoments one = first.kernel(), other = second.kernel();
+          one.moments = alone[0].mutable_view(), other.moments = alone[1].mutable_view();
+          run(one, context);
+          run(other, context);
+        },
+        [&] {
+          EXPECT_EQ(first.moments.values(), alone[0].values());
+          EXPECT_EQ(second.moments.values(), alone[1].values());
+        });
+  }
+}
+
 TEST(PatchMoments, OfBrightImagesDoNotCancel) {
   // A faint pattern on a bright ground: in float32 the squares of the values would leave nothing of it.
   Moments m({"", 1, 2, 40, 40, 1, 3, 3, 1, 0, 1}, DType::kF32);

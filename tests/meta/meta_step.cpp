@@ -69,7 +69,7 @@ TEST(MetaStep, DoesWhatItsPartsDo) {
     for (std::int64_t k = 0; k < 3; ++k) {
       loss += r.query_loss.item(k) / 3;
       accuracy += r.query_accuracy.item(k) / 3;
-      inner += r.support_loss.item(k * 2 + 1) / 3;
+      inner += r.support_loss[1].item(k) / 3;
     }
     EXPECT_NEAR(f.query_loss, loss, 1e-12);
     EXPECT_NEAR(f.query_accuracy, accuracy, 1e-12);

@@ -53,6 +53,8 @@ WAYS = (("own", "tf32x3"), ("own", "tf32"), ("own", "fp32"), ("cudnn", "tf32"), 
 
 # Before a command: its kernels start one after the other, where else each is brought to the device while the one before it ends.
 IN_TURN = ("env", "IL_CUDA_OVERLAP=off")
+# Before a command: a small norm has a launch of its own, where else it is a stage of its convolution's.
+APART = ("env", "IL_CUDA_STAGES=off")
 
 SMALL_TRAINING = ("--ways 3 --tasks 4 --iterations 20 --set model.filters=[8,8] --set data.size=32 --set eval.shots=1 "
                   "--set eval.queries=2 --set eval.episodes=4 --set eval.steps=2 --set inner.steps=2").split()
@@ -160,9 +162,10 @@ def timing(at: Places, quick: bool) -> list[Step]:
             command = at.metagrad(at.problem(problem), out, "--device", "cuda", "--repeat", repeat, "--keep-steps", "--conv",
                                   way, "--conv-math", math)
             steps.append(Step("timing", f"{label}, {way} {math}", [command], 30, judges.timing(label, way, math), [problem]))
-            if (way, math) == WAYS[0] and problem.workload == "w1":  # what overlapping launches give where kernels are short
-                steps.append(Step("timing", f"{label}, {way} {math}, launches in turn", [[*IN_TURN, *command]], 30,
-                                  judges.timing(label, f"{way}, launches in turn", math), [problem]))
+            if (way, math) == WAYS[0] and problem.workload == "w1":  # what these give where kernels are short
+                for before, what in ((IN_TURN, "launches in turn"), (APART, "norms apart")):
+                    steps.append(Step("timing", f"{label}, {way} {math}, {what}", [[*before, *command]], 30,
+                                      judges.timing(label, f"{way}, {what}", math), [problem]))
     return steps
 
 

@@ -18,6 +18,8 @@ struct Layer {
   Shape x() const { return {tasks, images, side, side, channels}; }
   Shape w() const { return {tasks, 3, 3, channels, filters}; }
   Shape y() const { return {tasks, images, side, side, filters}; }
+  /// Whether all images of a task together have few enough pixels for a norm in its convolution's launch (kernels/cuda/conv_stages.h).
+  bool staged() const { return workload == "W1" || (workload == "W2" && number == 4); }
   std::string name() const { return fmt::format("{}.{}", workload, number); }
   std::string conv_text() const {
     return fmt::format("{}: {} x {} of {}x{}x{} to {}", name(), tasks, images, side, side, channels, filters);

@@ -2,8 +2,9 @@
 // with the moments that it leaves, and the norm that takes them. The rows of the convolution and of the norm alone are what a block
 // moves without.
 #include "kernels/conv_block.h"
-#include "kernels/cuda/conv_moments.h"
+#include "kernels/cuda/conv_stages.h"
 #include "layers.h"
+#include "tests/executed/math_scope.h"
 #include "traffic_row.h"
 
 namespace innerloop::executed {
@@ -50,7 +51,10 @@ void add_block(TrafficTable& table, const Layer& layer) {
 void add_blocks(TrafficTable& table) {
   const cuda::ConvMath saved = cuda::conv_math();
   cuda::set_conv_math(cuda::ConvMath::kTf32x3);
-  for (const Layer& layer : kLayers) add_block(table, layer);
+  for (const Layer& layer : kLayers) {
+    const kernels::StagesScope stages(layer.staged());
+    add_block(table, layer);
+  }
   cuda::set_conv_math(saved);
 }
 

@@ -3,6 +3,7 @@
 #include "kernels/inner_step.h"
 #include "kernels/cuda/conv_made.h"
 #include "layers.h"
+#include "tests/executed/math_scope.h"
 #include "traffic_row.h"
 
 namespace innerloop::executed {
@@ -15,6 +16,7 @@ Tensor ones(const Shape& shape) { return Tensor::full(shape, DType::kF32, 1); }
 enum class Rows { kGradientAndStep, kStoredAndMade };
 
 void add_block(TrafficTable& table, const Layer& layer, Rows rows) {
+  const kernels::StagesScope stages(layer.staged());
   const Shape pooled = layer.y().with(2, layer.side / 2).with(3, layer.side / 2), line{layer.tasks, layer.filters};
   const Tensor x = ones(layer.x()), w = ones(layer.w()), y = ones(layer.y()), gp = ones(pooled), chosen = ones(pooled), one = ones(line);
   const Tensor choice = Tensor::zeros(pooled, DType::kU8);
