@@ -57,7 +57,7 @@ void run_here(const ConvBlockForward& k, Context& context) {
   const std::optional<Temporary> left = moments_of(conv, units, kOutputMoments, context);
   const View moments = left ? left->view() : View{};
   const View& kept = k.chosen ? k.chosen : k.p;  // in place where nobody keeps them
-  const bool picked = leaves_picks(conv, units.unit, k.pool, kept, k.choice) && leaves_picks(conv, units.unit, k.pool, k.p, k.choice);
+  const bool picked = leaves_picks(conv, units, k.pool, kept, k.choice) && leaves_picks(conv, units, k.pool, k.p, k.choice);
   const View picks = picked ? kept : View{};
   const ConvNorm both{{conv, {moments}, picked ? ConvPicks{.values = picks, .choice = k.choice, .gamma = k.gamma} : ConvPicks{}},
                       {norm_of(k), moments, units.unit, picks}};
@@ -82,7 +82,8 @@ void run_here(const ConvBlockJvp& k, Context& context) {
   ConvNormJvp both{{conv, {moments, k.y, k.mean}}, {norm_of(k), moments, units.unit}};
   const View& kept = k.tchosen ? k.tchosen : k.tp;
   std::optional<Temporary> of;
-  if (leaves_picks(conv, units.unit, k.pool, kept, k.choice) && leaves_picks(conv, units.unit, k.pool, k.tp, k.choice)) {
+  if (leaves_picks(conv, units, k.pool, kept, k.choice) && leaves_picks(conv, units, k.pool, k.tp, k.choice) &&
+      (k.chosen || units.unit == MomentUnit::kTile)) {
     if (!k.chosen) of.emplace(k.tp.shape, k.tp.dtype, context);
     both.conv.picks = {.values = kept, .positions = k.choice, .of = of ? of->view() : View{}};
     both.norm.picked = of ? ConstView(of->view()) : k.chosen, both.norm.tpicked = kept;

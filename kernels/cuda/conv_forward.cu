@@ -1,6 +1,6 @@
 // Forward convolution: rows are output pixels, k runs over taps and channels, columns are output channels. It leaves the moments of
 // its output where they are asked for, and has the norm of it as a second stage.
-#include "kernels/cuda/conv_moments.cuh"
+#include "kernels/cuda/conv_picks.cuh"
 #include "kernels/cuda/conv_split.cuh"
 #include "kernels/cuda/conv_stages.h"
 #include "kernels/cuda/dispatch.h"
@@ -12,13 +12,33 @@
 namespace innerloop::kernels::cuda {
 namespace {
 
+/// What a block leaves of its whole sums beside them.
+template <class T>
+struct WriteBeside : WriteMoments<T> {
+  WindowOrder order;  ///< of the rows
+  WritePicks picks;   ///< of float32, where rows have windows; wanted only with moments
+
+  template <class Tile>
+  __device__ __forceinline__ void take(const Tile& tile, const TilePlace& at, int pixels, int columns, T* shared) const {
+    this->take_rows(tile, at, pixels, columns, order, shared);
+    if constexpr (sizeof(T) == sizeof(float)) {
+      if (picks.values != nullptr) picks.take_rows<Tile>(at, columns, order, shared);
+    }
+  }
+};
+
 template <class T>
 struct ForwardParams {
   ConvGemm<T> gemm;
-  PixelRows a;
+  WindowRows a;
   DenseColumns b;
   int steps;
-  WriteMoments<T> write;
+  WriteBeside<T> write;
+
+  /// Where an output row lies.
+  __device__ __forceinline__ auto map() const {
+    return [this](int row) { return a.order.pixel(row) * b.pitch; };
+  }
 };
 
 /// Without moments the norm reads y.
@@ -36,8 +56,7 @@ template <class Tile, int kVectorA, int kVectorB>
 __global__ void __launch_bounds__(Tile::kThreads, kForwardBlocksSm<Tile>)
     conv_forward_kernel(const __grid_constant__ ForwardParams<typename Tile::Element> p) {
   grid_dependency_sync();
-  conv_block<Tile, kVectorA, kVectorB, kVectorB>(p.gemm, p.a.gather.pixels, p.steps, p.a, p.b,
-                                                 [&](int row) { return row * p.b.pitch; }, blockIdx.x, p.write);
+  conv_block<Tile, kVectorA, kVectorB, kVectorB>(p.gemm, p.a.gather.pixels, p.steps, p.a, p.b, p.map(), blockIdx.x, p.write);
 }
 
 template <class Tile>
@@ -47,8 +66,7 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kBlocksSm) conv_norm_ker
   IL_SHARED(unsigned, place, [1]);
   stages.take_place(place);
   if (place[0] < stages.first) {
-    const bool whole = conv_block<Tile, 4, 4, 4>(
-        p.gemm, p.a.gather.pixels, p.steps, p.a, p.b, [&](int row) { return row * p.b.pitch; }, place[0], p.write);
+    const bool whole = conv_block<Tile, 4, 4, 4>(p.gemm, p.a.gather.pixels, p.steps, p.a, p.b, p.map(), place[0], p.write);
     if (whole) stages.announce(place[0] / stages.first_of_task);
   } else {
     IL_DYNAMIC_SHARED(double, shared);
@@ -77,11 +95,11 @@ void launch_staged(StagedForwardParams params, std::int64_t rows, std::int64_t t
   if (beside.norm != nullptr) {
     const auto pass = forward_pass<float, kPickWidth, 2>(beside.norm->norm);
     grid = pass.grid;
-    params.norm.of_first = {{pass, units_of<kOutputMoments>(*beside.norm, grid)}};
+    params.norm.of_first = {{{pass, units_of<kOutputMoments>(*beside.norm, grid)}, beside.norm->picked.as<float>()}};
   } else {
     const auto pass = tangent_pass<float, kPickWidth, 2>(beside.norm_jvp->norm);
     grid = pass.grid;
-    params.norm.of_second = {{pass, units_of<kTangentMoments>(*beside.norm_jvp, grid)}};
+    params.norm.of_second = {{pass, units_of<kTangentMoments>(*beside.norm_jvp, grid)}, beside.norm_jvp->tpicked.as<float>()};
   }
   params.norm.second = beside.norm == nullptr;
   const auto blocks = static_cast<unsigned>(params.gemm.blocks);
@@ -117,7 +135,11 @@ void forward(const ConvForward& op, const BesideForward& beside, const ConvSizes
 
   const std::int64_t rows = params.a.gather.pixels;
   cut_steps(gemm, params.steps, chunks_of(rows, gemm.columns, z.groups, depth));
-  params.write = {moments.to.as<T>(), moments.y.as<T>(), moments.mean.as<T>(), static_cast<int>(z.k)};
+  params.write = {{moments.to.as<T>(), moments.y.as<T>(), moments.mean.as<T>(), static_cast<int>(z.k)}, {}, {}};
+  if (beside.picks.values) {
+    params.write.picks = WritePicks(beside.picks);
+    params.a.order = params.write.order = WindowOrder(z.images, z.p, z.q);
+  }
   const SplitSum<T> parts(gemm, op.y, z.y_size(), z.tasks, rows, context);
   if constexpr (sizeof(T) == sizeof(float)) {
     if (beside.norm != nullptr || beside.norm_jvp != nullptr) {
@@ -134,16 +156,17 @@ void forward(const ConvForward& op, const BesideForward& beside, const ConvSizes
   });
 }
 
-void check_picks(const ConvForwardMoments& k, MomentUnit unit) {
+void check_picks(const ConvForwardMoments& k, const MomentUnits& units) {
   const ConvPicks& picks = k.picks;
   if (!picks.values) return;
   const bool tangent = bool{k.moments.y};
   const ConstView choice = tangent ? picks.positions : ConstView(picks.choice);
-  IL_CHECK(leaves_picks(k.conv, unit, Pool::kMax2x2, picks.values, choice),
+  IL_CHECK(leaves_picks(k.conv, units, Pool::kMax2x2, picks.values, choice),
            "{}: picks {} with choices {} cannot be left of the output {}", k.kName, picks.values.shape.to_string(),
            choice.shape.to_string(), k.conv.y.shape.to_string());
-  IL_CHECK(tangent != bool{picks.choice} && (!picks.of || (tangent && picks.of.shape == picks.values.shape)),
-           "{}: a tangent's picks take the choice and may write y's as well, an output's write the choice", k.kName);
+  const bool tiles = units.unit == MomentUnit::kTile;
+  IL_CHECK(tangent != bool{picks.choice} && (!picks.of || (tangent && tiles && picks.of.shape == picks.values.shape)),
+           "{}: a tangent's picks take the choice and may, by tiles of an image, write y's as well; an output's write the choice", k.kName);
 }
 
 void check(const ConvForwardMoments& k) {
@@ -155,7 +178,7 @@ void check(const ConvForwardMoments& k) {
   IL_CHECK(!k.moments.y || (k.moments.y.shape == y && k.moments.mean.shape == Shape({y[0], y[4]})),
            "{}: {} and its mean {} do not fit the tangent {}", k.kName, k.moments.y.shape.to_string(),
            k.moments.mean.shape.to_string(), y.to_string());
-  check_picks(k, units.unit);
+  check_picks(k, units);
 }
 
 void run_here(const ConvForwardMoments& k, Context& context) {
@@ -192,11 +215,11 @@ namespace {
 bool suits_behind(const ConvForwardMoments& made, const ConstView& picked) {
   const ConvForward& op = made.conv;
   const Shape &w = op.w[0].shape, &y = op.y.shape;
-  if (suits_spatial(op, conv_math())) return made.moments.to && picked;
+  if (suits_spatial(op, conv_math())) return static_cast<bool>(picked);
   const std::int64_t rows = y[1] * y[2] * y[3], tiles = conv_ceil_div(rows, kSmallM) * conv_ceil_div(y[4], kSmallN);
   bool vectors = w[3] % 4 == 0 && aligned(op.y);
   for (int n = 0; n < 2; ++n) vectors = vectors && aligned(op.x[n]) && aligned(op.w[n]);
-  return vectors && !picked && suits_tensor_cores(y[4], w[1] * w[2] * w[3]) &&
+  return vectors && suits_tensor_cores(y[4], w[1] * w[2] * w[3]) &&
          Stages::counters_for(y[0]) + y[0] * tiles <= CudaDevice::kTickets;
 }
 
@@ -224,9 +247,9 @@ MomentUnits moment_units(const ConvForward& op, ConvMath math) {
   return {count_units(y, MomentUnit::kRun), MomentUnit::kRun};
 }
 
-bool leaves_picks(const ConvForward& op, MomentUnit unit, Pool pool, const ConstView& p, const ConstView& choice) {
+bool leaves_picks(const ConvForward& op, const MomentUnits& units, Pool pool, const ConstView& p, const ConstView& choice) {
   const Shape& y = op.y.shape;
-  return unit == MomentUnit::kTile && pool == Pool::kMax2x2 && p && choice && y.rank() == 5 &&
+  return units.count > 0 && pool == Pool::kMax2x2 && p && choice && y.rank() == 5 && op.geometry.groups == 1 && y[4] % 4 == 0 &&
          p.shape == y.with(2, y[2] / 2).with(3, y[3] / 2) && choice.shape == p.shape && p.dtype == DType::kF32 && aligned(p) &&
          reinterpret_cast<std::uintptr_t>(choice.data) % 4 == 0;
 }

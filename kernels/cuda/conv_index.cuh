@@ -78,7 +78,55 @@ struct Gather {
   }
 };
 
-/// Rows are pixels, k runs over taps and channels: the left operand of the forward and of the input gradient.
+/// Another order of a task's output pixels: those of each 2x2 window one behind the other, window by window, and behind them what an odd
+/// last column or row leaves over, image by image. So a tile of rows holds whole windows.
+struct WindowOrder {
+  int in_windows = 0;  ///< pixels in windows of a task; 0: pixels stay in order
+  int windows_image = 1, windows_line = 1, over_image = 1;  ///< windows of an image and of a line of them; pixels left over of an image
+  int pixels_image = 0, height = 0, width = 0;
+  FastDivisor by_image, by_line, by_over;
+
+  WindowOrder() = default;
+  WindowOrder(std::int64_t images, std::int64_t h, std::int64_t w)
+      : in_windows(static_cast<int>(4 * images * (h / 2) * (w / 2))),
+        windows_image(static_cast<int>((h / 2) * (w / 2))),
+        windows_line(static_cast<int>(w / 2)),
+        over_image(static_cast<int>(h * w - 4 * (h / 2) * (w / 2))),
+        pixels_image(static_cast<int>(h * w)),
+        height(static_cast<int>(h)),
+        width(static_cast<int>(w)),
+        by_image(windows_image),
+        by_line(windows_line),
+        by_over(over_image) {}
+
+  /// The first pixel of a window.
+  __device__ __forceinline__ int window(int i) const {
+    const int n = by_image.quotient(i), rest = i - n * windows_image;
+    const int line = by_line.quotient(rest), column = rest - line * windows_line;
+    return n * pixels_image + 2 * (line * width + column);
+  }
+  /// The pixel of a row.
+  __device__ __forceinline__ int pixel(int row) const {
+    if (in_windows == 0) return row;
+    if (row < in_windows) return window(row / 4) + row / 2 % 2 * width + row % 2;
+    const int n = by_over.quotient(row - in_windows), i = row - in_windows - n * over_image;
+    const int right = width % 2 * height;  // of the last column; then of the last row
+    return n * pixels_image + (i < right ? (i + 1) * width - 1 : (height - 1) * width + i - right);
+  }
+};
+
+/// PixelRows in that order: the left operand of a forward convolution.
+struct WindowRows {
+  Gather gather;
+  WindowOrder order;
+  using Outer = Gather::Pixel;
+  using Inner = Gather::Column;
+  __device__ __forceinline__ Outer outer(int i) const { return gather.pixel(i < gather.pixels ? order.pixel(i) : i); }
+  __device__ __forceinline__ Inner inner(int k) const { return gather.column(k); }
+  __device__ __forceinline__ int offset(const Outer& o, const Inner& i) const { return gather.offset(o, i); }
+};
+
+/// Rows are pixels, k runs over taps and channels: the left operand of the input gradient.
 struct PixelRows {
   Gather gather;
   using Outer = Gather::Pixel;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "kernels/cuda/conv_gemm.cuh"
+#include "kernels/cuda/conv_index.cuh"
 #include "kernels/cuda/conv_moments.h"
 
 namespace innerloop::kernels::cuda {
@@ -18,9 +19,10 @@ struct WriteMoments {
   const T *y = nullptr, *mean = nullptr;  ///< null: the sums are no tangent
   int channels = 0;
 
-  /// Of `tile`, which lies at `at` in the task's `pixels` and the group's `columns`. Every thread of the block calls it.
+  /// Of `tile`, which lies at `at` in the task's `pixels`, taken in `order`, and the group's `columns`. Every thread of the block calls it.
   template <class Tile>
-  __device__ __forceinline__ void take(const Tile& tile, const TilePlace& at, int pixels, int columns, T* shared) const {
+  __device__ __forceinline__ void take_rows(const Tile& tile, const TilePlace& at, int pixels, int columns, const WindowOrder& order,
+                                            T* shared) const {
     constexpr int kUnit = static_cast<int>(kMomentPixels);
     if constexpr (Tile::kBlockM % kUnit == 0) {
       static_assert(shared_floats<Tile>() <= std::size_t{Tile::kStages} * (Tile::kBlockM + Tile::kBlockN) * kTileK);
@@ -39,9 +41,9 @@ struct WriteMoments {
         if (y == nullptr) {
           about_mean<Tile>(values, 1, count, out);
         } else {
-          const std::int64_t first = (static_cast<std::int64_t>(task) * pixels + pixel) * channels + channel + column;
-          sum_and_products<Tile>(values, y + first, 0, channels, mean[static_cast<std::int64_t>(task) * channels + channel + column], 1,
-                                 count, out);
+          const T* const of = y + static_cast<std::int64_t>(task) * pixels * channels + channel + column;
+          sum_and_products_of_rows<Tile>(values, of, order, pixel, mean[static_cast<std::int64_t>(task) * channels + channel + column],
+                                         count, out);
         }
       }
     }
@@ -150,6 +152,29 @@ struct WriteMoments {
     out[0] = middle;
     out[channels] = rest;
     out[2 * channels] = squares;
+  }
+
+  /// Of rows from `row` on of the pixels in `order`, whose y is in `of`.
+  template <class Tile>
+  __device__ __forceinline__ void sum_and_products_of_rows(const T* values, const T* of, const WindowOrder& order, int row, T middle,
+                                                           int count, T* out) const {
+    T sum{0}, products{0};
+    const auto add = [&](int i, int pixel) {
+      const T value = values[i * kPitch<Tile>];
+      sum += value;
+      products += value * (of[static_cast<std::int64_t>(pixel) * channels] - middle);
+    };
+    int i = 0;
+#pragma unroll 2
+    for (; i + 4 <= count && row + i < order.in_windows; i += 4) {
+      const int first = order.window((row + i) / 4);
+#pragma unroll
+      for (int j = 0; j < 4; ++j) add(i + j, first + j / 2 * order.width + j % 2);
+    }
+#pragma unroll 4
+    for (; i < count; ++i) add(i, order.pixel(row + i));
+    out[0] = sum;
+    out[channels] = products;
   }
 
   /// `of` has the values' y, `line` elements from one run to the next and `step` from one pixel.

@@ -12,7 +12,8 @@
 // A unit follows from the shape alone, whichever tile it falls into, and its sums are taken pixel by pixel: so the bits depend
 // neither on the tile nor on how many tasks a call has. Dtypes: the convolution's. They are 3/64 or 2/64 of y.
 //
-// Tiles of an image hold whole windows of a pool. There the convolution also leaves what the norm would read its output again for:
+// Where the tiles hold whole windows of a pool, the convolution also leaves what the norm would read its output again for. Tiles of an image
+// do; an implicit GEMM takes a task's pixels window by window for it, and then its units are runs of those.
 //
 //   picks [T, N, H/2, W/2, K], of each window
 //     of an output y     the y that decides, and its position: the largest, or the smallest where gamma < 0, ties to the first; the first
@@ -30,7 +31,7 @@ namespace innerloop::kernels::cuda {
 inline constexpr std::int64_t kMomentPixels = 64, kOutputMoments = 3, kTangentMoments = 2;
 
 enum class MomentUnit : std::uint8_t {
-  kRun,   ///< neighbouring pixels of the task, images one behind the other; the last has what is left
+  kRun,   ///< pixels of the task one behind the other, in the order of the images or in that of the windows; the last has what is left
   kTile,  ///< half of a tile of conv_spatial.h: 4 x 16 pixels of an image, fewer at its edges, and none where a lower half is outside
 };
 
@@ -62,11 +63,11 @@ struct ConvPicks {
   View choice{};          ///< written with y's
   ConstView gamma{};      ///< of y's: [T|1, K], or absent (1)
   ConstView positions{};  ///< of a tangent's: the choice
-  View of{};              ///< of a tangent's: y's, where nobody has kept them
+  View of{};              ///< of a tangent's, by tiles of an image: y's, where nobody has kept them
 };
 
 /// Whether the convolution `op` with these units can leave the picks of a block whose p or tp is `p`.
-bool leaves_picks(const ConvForward& op, MomentUnit unit, Pool pool, const ConstView& p, const ConstView& choice);
+bool leaves_picks(const ConvForward& op, const MomentUnits& units, Pool pool, const ConstView& p, const ConstView& choice);
 
 // Kernels of their own, so that a profile tells them from those which read y for their sums.
 

@@ -1,6 +1,7 @@
 // Picks of a block's tile (conv_moments.h), from where its moments have laid it down.
 #pragma once
 
+#include "kernels/conv_check.h"
 #include "kernels/cuda/conv_moments.cuh"
 
 namespace innerloop::kernels::cuda {
@@ -31,25 +32,44 @@ struct WritePicks {
     window_rows = static_cast<int>(picks.values.shape[2]), window_columns = static_cast<int>(picks.values.shape[3]);
   }
 
-  /// Where a tile is.
+  /// Of a tile of rows in `order`, which `values` being wanted has windows.
+  template <class Tile>
+  __device__ __forceinline__ void take_rows(const TilePlace& at, int columns, const WindowOrder& order, const float* shared) const {
+    constexpr int kPitch = WriteMoments<float>::kPitch<Tile>, kAcross = Tile::kBlockN / kVector;
+    static_assert(Tile::kBlockM % 4 == 0 && Tile::kThreads % kAcross == 0, "whole windows, and a thread keeps its channels");
+    const int column = static_cast<int>(threadIdx.x) % kAcross * kVector, channel = at.first_column + column;
+    if (channel >= columns) return;
+    const Values scale = scale_of(at.out_task, channel);
+    const std::int64_t of_task = static_cast<std::int64_t>(at.out_task) * (order.in_windows / 4);
+#pragma unroll 1
+    for (int i = static_cast<int>(threadIdx.x) / kAcross; i < Tile::kBlockM / 4; i += Tile::kThreads / kAcross) {
+      if (at.first_row + 4 * i >= order.in_windows) return;
+      const std::int64_t to = (of_task + at.first_row / 4 + i) * columns + channel;
+      Values pixels[4];
+#pragma unroll
+      for (int j = 0; j < 4; ++j) pixels[j] = load_as<Values>(shared + (4 * i + j) * kPitch + column);
+      if (choice != nullptr) {
+        decide(pixels, scale, to);
+      } else {
+        store_as(values + to, pick(pixels, load_as<Positions>(positions + to)));
+      }
+    }
+  }
+
+  /// Where a tile of an image is.
   struct Place {
     int task, image, row, column;  ///< image: counted over all tasks
     int first_column, columns;     ///< channels: the first, and all
   };
 
   template <class Tile>
-  __device__ __forceinline__ void take(const Place& at, const float* shared) const {
+  __device__ __forceinline__ void take_tile(const Place& at, const float* shared) const {
     constexpr int kPitch = WriteMoments<float>::kPitch<Tile>, kAcross = Tile::kBlockN / kVector;
     constexpr int kWindowRows = kSpatialRows / 2, kWindowColumns = kSpatialColumns / 2;
     static_assert(Tile::kThreads % kAcross == 0, "a thread keeps its channels");
     const int column = static_cast<int>(threadIdx.x) % kAcross * kVector, channel = at.first_column + column;
     if (channel >= at.columns) return;
-    Values scale{1, 1, 1, 1};
-    if (choice != nullptr && gamma != nullptr) {
-      const float* const from = gamma + at.task * gamma_task + channel;
-      const bool aligned = reinterpret_cast<std::uintptr_t>(from) % sizeof(Values) == 0;
-      scale = aligned ? load_as<Values>(from) : Values{from[0], from[1], from[2], from[3]};
-    }
+    const Values scale = scale_of(at.task, channel);
 #pragma unroll 1
     for (int i = static_cast<int>(threadIdx.x); i < kWindowRows * kWindowColumns * kAcross; i += Tile::kThreads) {
       const int window = i / kAcross;
@@ -77,6 +97,12 @@ struct WritePicks {
   }
 
  private:
+  __device__ __forceinline__ Values scale_of(int task, int channel) const {
+    if (choice == nullptr || gamma == nullptr) return {1, 1, 1, 1};
+    const float* const from = gamma + task * gamma_task + channel;
+    const bool aligned = reinterpret_cast<std::uintptr_t>(from) % sizeof(Values) == 0;
+    return aligned ? load_as<Values>(from) : Values{from[0], from[1], from[2], from[3]};
+  }
   __device__ __forceinline__ void decide(const Values (&window)[4], const Values& scale, std::int64_t to) const {
     Values best;
     Positions position;

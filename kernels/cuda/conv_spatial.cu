@@ -158,7 +158,7 @@ __device__ __forceinline__ void spatial_block(const SpatialParams& p, const Bloc
                              p.images * p.map.out_pixels()},
                       shared);
     if (p.picks.values != nullptr)
-      p.picks.take<Tile>({at.task, at.task * p.images + at.image, at.row, at.column, at.first_column, p.columns}, shared);
+      p.picks.take_tile<Tile>({at.task, at.task * p.images + at.image, at.row, at.column, at.first_column, p.columns}, shared);
   }
 }
 

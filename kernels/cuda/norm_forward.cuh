@@ -114,31 +114,7 @@ struct MomentsForwardPass : ForwardPass<T_, kWidth_, kSide> {
   }
 };
 
-/// From moments where there are any, or else from y.
-template <class T_, int kWidth_>
-struct EitherForwardPass : MomentsForwardPass<T_, kWidth_, 2> {
-  using T = T_;
-  using Moments = MomentsForwardPass<T_, kWidth_, 2>;
-  using Direct = ForwardPass<T_, kWidth_, 2>;
-  static constexpr int kWidth = kWidth_, kUnroll = 1;
-
-  __device__ __forceinline__ EitherForwardPass of_task(unsigned task) const {
-    return {{Direct::of_task(task), has_moments() ? this->units.of_task(task) : this->units}};
-  }
-  __device__ __forceinline__ bool has_moments() const { return this->units.data != nullptr; }
-  __device__ __forceinline__ unsigned terms() const { return has_moments() ? Moments::terms() : Direct::terms(); }
-  __device__ __forceinline__ void prepare(unsigned channel, Column<T> given) const {
-    if (has_moments()) return Moments::prepare(channel, given);
-    Direct::prepare(channel, given);
-  }
-  __device__ __forceinline__ void add(unsigned item, unsigned channel, const LineValues<T, kWidth, 1>& given,
-                                      Channels<T, kWidth>& sum, Channels<T, kWidth>& squares) const {
-    if (has_moments()) return Moments::add(item, channel, given, sum, squares);
-    Direct::add(item, channel, given, sum, squares);
-  }
-};
-
-/// And the walk over what the convolution has picked.
+/// The walk over what the convolution has picked.
 template <class T_, int kWidth_>
 struct PickedForwardPass : MomentsForwardPass<T_, kWidth_, 2> {
   using T = T_;
@@ -153,6 +129,36 @@ struct PickedForwardPass : MomentsForwardPass<T_, kWidth_, 2> {
   __device__ __forceinline__ void write(unsigned item, unsigned channel, const LineValues<T, kWidth, 3>& lines) const {
     const std::int64_t at = this->grid.pixel(item) + channel;
     write_picked(lines, picked + at, this->p + at, this->choice + at);
+  }
+};
+
+/// From moments and picks where they are there, or else from y.
+template <class T_, int kWidth_>
+struct EitherForwardPass : PickedForwardPass<T_, kWidth_> {
+  using T = T_;
+  using Picked = PickedForwardPass<T_, kWidth_>;
+  using Moments = MomentsForwardPass<T_, kWidth_, 2>;
+  using Direct = ForwardPass<T_, kWidth_, 2>;
+  static constexpr int kWidth = kWidth_, kUnroll = 1;
+
+  __device__ __forceinline__ EitherForwardPass of_task(unsigned task) const {
+    const auto of = has_moments() ? this->units.of_task(task) : this->units;
+    return {{{Direct::of_task(task), of}, cuda::of_task(this->picked, task, this->grid.pooled_elements())}};
+  }
+  __device__ __forceinline__ bool has_moments() const { return this->units.data != nullptr; }
+  __device__ __forceinline__ unsigned terms() const { return has_moments() ? Moments::terms() : Direct::terms(); }
+  __device__ __forceinline__ void prepare(unsigned channel, Column<T> given) const {
+    if (has_moments()) return Moments::prepare(channel, given);
+    Direct::prepare(channel, given);
+  }
+  __device__ __forceinline__ void add(unsigned item, unsigned channel, const LineValues<T, kWidth, 1>& given,
+                                      Channels<T, kWidth>& sum, Channels<T, kWidth>& squares) const {
+    if (has_moments()) return Moments::add(item, channel, given, sum, squares);
+    Direct::add(item, channel, given, sum, squares);
+  }
+  __device__ __forceinline__ void write(unsigned item, unsigned channel, const LineValues<T, kWidth, 3>& lines) const {
+    if (this->picked != nullptr) return Picked::write(item, channel, lines);
+    Direct::write(item, channel, lines);
   }
 };
 

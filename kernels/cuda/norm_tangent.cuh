@@ -79,6 +79,14 @@ struct TangentPass {
   }
 
  protected:
+  /// tp of a window whose y and ty at the chosen pixel are there.
+  __device__ __forceinline__ static void write_picked(const Channels<std::uint8_t, kWidth>& position, const Channels<T, kWidth>& value,
+                                                      Channels<T, kWidth> tangent, const LineValues<T, kWidth, 5>& lines, T* to) {
+#pragma unroll
+    for (int v = 0; v < kWidth; ++v)
+      tangent.at[v] = position.at[v] == kDead ? T{0} : along_ty(tangent.at[v], along_y(value.at[v], lines, v), lines, v);
+    store_as(to, tangent);
+  }
   __device__ __forceinline__ static T along_y(T value, const LineValues<T, kWidth, 5>& lines, int v) {
     return fused_multiply_add(value - lines.line[kMean].at[v], lines.line[kB].at[v], lines.line[kTBeta].at[v]);
   }
@@ -109,7 +117,7 @@ struct MomentsTangentPass : TangentPass<T_, kWidth_, kSide> {
   }
 };
 
-/// From moments where there are any, or else from y and ty.
+/// From moments where there are any, and with what the convolution has picked of ty where it is kept beside y's, or else from y and ty.
 template <class T_, int kWidth_>
 struct EitherTangentPass : MomentsTangentPass<T_, kWidth_, 2> {
   using T = T_;
@@ -117,8 +125,11 @@ struct EitherTangentPass : MomentsTangentPass<T_, kWidth_, 2> {
   using Direct = TangentPass<T_, kWidth_, 2>;
   static constexpr int kWidth = kWidth_, kUnroll = 1;
 
+  const T* tpicked;
+
   __device__ __forceinline__ EitherTangentPass of_task(unsigned task) const {
-    return {{Direct::of_task(task), has_moments() ? this->units.of_task(task) : this->units}};
+    const auto of = has_moments() ? this->units.of_task(task) : this->units;
+    return {{Direct::of_task(task), of}, cuda::of_task(tpicked, task, this->grid.pooled_elements())};
   }
   __device__ __forceinline__ bool has_moments() const { return this->units.data != nullptr; }
   __device__ __forceinline__ unsigned terms() const { return has_moments() ? Moments::terms() : Direct::terms(); }
@@ -126,6 +137,12 @@ struct EitherTangentPass : MomentsTangentPass<T_, kWidth_, 2> {
                                       Channels<T, kWidth>& sum, Channels<T, kWidth>& dot) const {
     if (has_moments()) return Moments::add(item, channel, given, sum, dot);
     Direct::add(item, channel, given, sum, dot);
+  }
+  __device__ __forceinline__ void write(unsigned item, unsigned channel, const LineValues<T, kWidth, 5>& lines) const {
+    if (tpicked == nullptr) return Direct::write(item, channel, lines);
+    const std::int64_t at = this->grid.pixel(item) + channel;
+    Direct::write_picked(load_as<Channels<std::uint8_t, kWidth>>(this->choice + at), load_as<Channels<T, kWidth>>(this->chosen + at),
+                         load_as<Channels<T, kWidth>>(tpicked + at), lines, this->tp + at);
   }
 };
 
@@ -147,14 +164,8 @@ struct PickedTangentPass : MomentsTangentPass<T_, kWidth_, 2> {
   }
   __device__ __forceinline__ void write(unsigned item, unsigned channel, const LineValues<T, kWidth, 5>& lines) const {
     const std::int64_t at = first + this->grid.pixel(item) + channel;
-    const auto position = load_as<Channels<std::uint8_t, kWidth>>(positions + at);
-    const auto value = load_as<Channels<T, kWidth>>(picked + at);
-    auto tangent = load_as<Channels<T, kWidth>>(tpicked + at);
-#pragma unroll
-    for (int v = 0; v < kWidth; ++v)
-      tangent.at[v] =
-          position.at[v] == kDead ? T{0} : Base::along_ty(tangent.at[v], Base::along_y(value.at[v], lines, v), lines, v);
-    store_as(out + at, tangent);
+    Base::write_picked(load_as<Channels<std::uint8_t, kWidth>>(positions + at), load_as<Channels<T, kWidth>>(picked + at),
+                       load_as<Channels<T, kWidth>>(tpicked + at), lines, out + at);
   }
 };
 

@@ -107,37 +107,41 @@ void expect_deciding(const Block& b, const Array& picked, const Array& choice, c
 TEST(ConvPicks, AreWhatDecidesAWindowAndWhatMovesIt) {
   int seen = 0;
   for (const MomentCase& c : cases()) {
-    if (c.tasks > 30) continue;  // for their large tiles, of which none is an image's
     SCOPED_TRACE(c.name);
-    for (const ConvMath math : {ConvMath::kTf32x3, ConvMath::kTf32}) {
+    for (const ConvMath math : cuda::kConvMaths) {
+      if (c.tasks > 30 && math != ConvMath::kTf32x3) continue;  // for their large tiles
       const MathScope scope(math);
+      const bool tiles = c.tiles && math != ConvMath::kFp32;  // else window by window
       Block b(c, DType::kF32);
       const ConvForward conv = b.convolution();
       const cuda::MomentUnits units = cuda::moment_units(conv, math);
-      ASSERT_EQ(cuda::leaves_picks(conv, units.unit, c.pool, b.p.view(), b.choice.view()), c.tiles && c.pool == Pool::kMax2x2);
-      if (!c.tiles || c.pool == Pool::kNone) continue;
+      const bool picks = c.pool == Pool::kMax2x2 && c.groups == 1 && c.filters % 4 == 0;
+      ASSERT_EQ(cuda::leaves_picks(conv, units, c.pool, b.p.view(), b.choice.view()), picks);
+      if (!picks) continue;
       b.run_on(device());  // y, mean, choice
       Array moments({c.tasks, units.count, 3, c.filters}, DType::kF32), tangents({c.tasks, units.count, 2, c.filters}, DType::kF32);
       Array picked(b.sp, DType::kF32), choice(b.sp, DType::kU8), moved(b.sp, DType::kF32), of(b.sp, DType::kF32);
       for (const Array* gamma : {static_cast<const Array*>(&b.gamma), static_cast<const Array*>(nullptr)}) {
-        cuda::ConvPicks picks{.values = picked.mutable_view(), .choice = choice.mutable_view()};
-        if (gamma != nullptr) picks.gamma = gamma->view();
-        run(cuda::ConvForwardMoments{conv, {moments.mutable_view()}, picks}, device());
+        cuda::ConvPicks wanted{.values = picked.mutable_view(), .choice = choice.mutable_view()};
+        if (gamma != nullptr) wanted.gamma = gamma->view();
+        run(cuda::ConvForwardMoments{conv, {moments.mutable_view()}, wanted}, device());
         wait_for_device();
         expect_deciding(b, picked, choice, gamma);
       }
       const ConvForward tangent{b.geometry, {b.tx.view(), b.x.view()}, {b.w.view(), b.tw.view()}, b.ty.mutable_view()};
       run(cuda::ConvForwardMoments{tangent, {tangents.mutable_view(), b.y.view(), b.mean.view()},
-                                   {.values = moved.mutable_view(), .positions = b.choice.view(), .of = of.mutable_view()}},
+                                   {.values = moved.mutable_view(), .positions = b.choice.view(), .of = tiles ? of.mutable_view() : View{}}},
           device());
       wait_for_device();
       EXPECT_EQ(moved.values(), at_chosen(b, b.ty, b.choice));
-      EXPECT_EQ(of.values(), at_chosen(b, b.y, b.choice));
+      if (tiles) {
+        EXPECT_EQ(of.values(), at_chosen(b, b.y, b.choice));
+      }
       ++seen;
     }
     if (HasFailure()) return;
   }
-  EXPECT_EQ(seen, 6);
+  EXPECT_EQ(seen, 24);
 }
 
 TEST(ConvMoments, OfConstantsHaveNoDeviation) {
@@ -231,10 +235,11 @@ TEST(ConvMoments, NamesWhatDoesNotFit) {
   norm.norm.y = b.y.view();
   expect_error(norm, "give those of its convolution");
 
-  // Picks of what is not made by tiles of an image, and those of a tangent without y's.
-  Array picked({1, 2, 4, 4, 8}, DType::kF32), choice({1, 2, 4, 4, 8}, DType::kU8), units({1, 2, 3, 8}, DType::kF32);
+  // Picks of channels that do not come in fours, and those of a tangent without y's.
+  Block odd({"", 1, 2, 8, 8, 4, 6}, DType::kF32);
+  Array picked({1, 2, 4, 4, 6}, DType::kF32), choice({1, 2, 4, 4, 6}, DType::kU8), units({1, 2, 3, 6}, DType::kF32);
   const cuda::ConvPicks picks{.values = picked.mutable_view(), .choice = choice.mutable_view()};
-  expect_error(cuda::ConvForwardMoments{b.convolution(), {units.mutable_view()}, picks}, "cannot be left of the output");
+  expect_error(cuda::ConvForwardMoments{odd.convolution(), {units.mutable_view()}, picks}, "cannot be left of the output");
   const MathScope scope(ConvMath::kTf32x3);
   Block tiles({"", 1, 1, 8, 16, 8, 8, 3, 1, 1, Pool::kMax2x2, 0, true}, DType::kF32);
   Array left({1, 2, 2, 8}, DType::kF32), tp({1, 1, 4, 8, 8}, DType::kF32), choices({1, 1, 4, 8, 8}, DType::kU8);

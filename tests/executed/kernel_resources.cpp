@@ -41,6 +41,8 @@ struct MachineCode {
   int tensor_products = 0;       ///< HMMA
   bool waits = false;            ///< for the grid ahead (griddepcontrol.wait)
   std::string ahead_of_the_wait; ///< the first access to memory that does not wait
+  int constant_loads = 0;        ///< which may not see what another block of the launch wrote (LDG...CONSTANT)
+  int sleeps = 0;                ///< until another block has done something
 };
 
 /// Of each kernel in an object, by its mangled name; `architecture` as in "sm_90", or empty for all one after another.
@@ -58,6 +60,8 @@ std::map<std::string, MachineCode> machine_code(const std::string& object, const
     if (kernel == nullptr) continue;
     if (holds(" HMMA.")) ++kernel->tensor_products;
     if (holds(" ACQBULK")) kernel->waits = true;
+    if (holds(" LDG.") && holds(".CONSTANT")) ++kernel->constant_loads;
+    if (holds(" NANOSLEEP")) ++kernel->sleeps;
     if (!kernel->waits && kernel->ahead_of_the_wait.empty() &&
         (holds(" LDG") || holds(" STG") || holds(" LD.E") || holds(" ST.E") || holds(" ATOM") || holds(" RED.")))
       kernel->ahead_of_the_wait = text;
@@ -82,6 +86,21 @@ TEST(KernelResources, NothingIsTouchedAheadOfTheWaitForTheGridAhead) {
     }
   }
   EXPECT_GT(kernels, 100);
+}
+
+TEST(KernelResources, StagesOfALaunchReadWhatOtherBlocksOfItWrote) {
+  if (no_disassembler()) GTEST_SKIP() << kNoDisassembler;
+  int staged = 0;
+  for (const char* convolution : {"conv_forward", "conv_spatial", "conv_grads"}) {
+    for (const auto& [kernel, code] : machine_code(std::string(IL_OBJECT_FOLDER "/") + convolution + ".cu.o")) {
+      const bool stages = kernel.find("Staged") != std::string::npos;  // by its parameter
+      EXPECT_EQ(code.sleeps > 0, stages) << kernel;
+      if (!stages) continue;
+      EXPECT_EQ(code.constant_loads, 0) << kernel;
+      ++staged;
+    }
+  }
+  EXPECT_EQ(staged, 2 + 2 * 4 + 2);  // their names, of whichever architecture
 }
 
 TEST(KernelResources, TensorCoreTilesAreTensorCoreInstructions) {

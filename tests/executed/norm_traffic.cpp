@@ -141,8 +141,8 @@ struct BlockOf {
 };
 
 /// A map of `channels` inputs behind the convolution that takes them, whose units of moments have room for `pixels` of an image. The norm
-/// reads y once, or what the convolution has picked of it.
-void expect_one_reading(const Shape& shape, std::int64_t channels, const char* convolution, double pixels, bool picked) {
+/// reads what the convolution has picked of y, and of a tangent with y's beside it by tiles of an image; else y and ty once.
+void expect_one_reading(const Shape& shape, std::int64_t channels, const char* convolution, double pixels, bool tiles) {
   Counting counting;
   SCOPED_TRACE(shape.to_string() + ", " + convolution);
   const bool split = shape[1] * shape[2] * shape[3] > 4096;
@@ -153,8 +153,8 @@ void expect_one_reading(const Shape& shape, std::int64_t channels, const char* c
   constexpr double kSamples = 0.02;
   const auto conv = counting.of(of.forward(block), convolution);
   // In y's. A walk over picks is so short that the lines which each block reads for it count.
-  const double picks = 0.25, choices = 0.0625, lines = picked ? 0.04 : 0, read = (picked ? picks + choices : 1) + lines;
-  EXPECT_LE(moved(conv.stores), (1 + moments + (picked ? picks + choices : 0)) * kSlack * block.bytes);
+  const double picks = 0.25, choices = 0.0625, lines = 0.04, read = picks + choices + lines;
+  EXPECT_LE(moved(conv.stores), (1 + moments + picks + choices) * kSlack * block.bytes);
   EXPECT_EQ(conflicts(conv), 0u);
   if (split) {
     const auto sums = counting.last("norm_partial_kernel");
@@ -163,13 +163,13 @@ void expect_one_reading(const Shape& shape, std::int64_t channels, const char* c
   } else {
     const auto norm = counting.last("norm_fused_kernel");
     // A block's 16 choices of a pixel are half a sector.
-    EXPECT_LE(moved(norm.loads), (read + (picked ? choices : 0) + moments + kSamples) * kSlack * block.bytes);
+    EXPECT_LE(moved(norm.loads), (read + choices + moments + kSamples) * kSlack * block.bytes);
     EXPECT_EQ(conflicts(norm), 0u);
   }
   const auto dual = counting.of(of.jvp(block), convolution);
-  EXPECT_LE(moved(dual.stores), (1 + tangent_moments + (picked ? 2 * picks : 0)) * kSlack * block.bytes);
+  EXPECT_LE(moved(dual.stores), (1 + tangent_moments + (tiles ? 2 * picks : 0)) * kSlack * block.bytes);
   EXPECT_EQ(conflicts(dual), 0u);
-  const double walk = (picked ? 2 * picks : 2) + choices + lines;  // y and ty
+  const double walk = (tiles ? 2 * picks : 2) + choices + lines;  // y and ty
   if (split) {
     const auto sums = counting.last("norm_partial_kernel");
     EXPECT_LE(moved(sums.loads), (tangent_moments + kSamples) * kSlack * block.bytes);

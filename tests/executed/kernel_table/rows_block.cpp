@@ -26,7 +26,7 @@ void add_block(TrafficTable& table, const Layer& layer) {
   forward.p = p.mutable_view(), forward.choice = choice.mutable_view(), forward.chosen = chosen.mutable_view();
   // What decides a window comes back behind the statistics: as picks with their positions, or the maximum needs all of y once more.
   const kernels::ConvForward conv{forward.geometry, {x.view(), {}}, {w.view(), {}}, y.mutable_view()};
-  const bool picked = cuda::moment_units(conv, cuda::conv_math()).unit == cuda::MomentUnit::kTile;
+  const bool picked = cuda::leaves_picks(conv, cuda::moment_units(conv, cuda::conv_math()), kernels::Pool::kMax2x2, p.view(), choice.view());
   const std::uint64_t again = picked ? bytes({&chosen, &choice, &choice}) : bytes({&y});
   table.add("conv_block", layer.conv_text(), bytes({&x, &w, &y, &p, &choice, &chosen}) + again, forward);
 
