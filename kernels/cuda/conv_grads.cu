@@ -98,10 +98,15 @@ bool fit_together(const InputGradPlan<float>& input, const WeightGradPlan<float>
               CudaDevice::kTickets);
 }
 
-/// The launch, or false where two are needed, or better: tiles of an image (conv_spatial.h) are for maps that fill the device.
+/// The launch, or false where two are needed, or better.
 bool run_together(const ConvGrads& op, const WeightStep& step, const NormAhead& norm, ConvMath math, Context& context) {
   if (op.input.gx.dtype != DType::kF32 || op.input.gx.shape.numel() == 0 || op.weight.gw.shape.numel() == 0) return false;
-  if (suits_spatial(op.input, math) || suits_spatial(op.weight, math)) return false;
+  const bool tiles_input = suits_spatial(op.input, math), tiles_weight = suits_spatial(op.weight, math);
+  if (tiles_input && tiles_weight && (norm.wanted() || suits_spatial_together(op.weight.gw.shape))) {
+    conv_spatial(ConvGradsStep{op, step}, norm, math, context);
+    return true;
+  }
+  if (tiles_input || tiles_weight) return false;
   const int pairs_input = count_pairs(ConvInputGrad::kName, op.input.gy, op.input.w);
   const int pairs_weight = count_pairs(ConvWeightGrad::kName, op.weight.x, op.weight.gy);
   const InputGradPlan<float> input(op.input, sizes_of(op.input, pairs_input), pairs_input, math, context);
@@ -133,15 +138,9 @@ void run_here(const ConvWeightGradStep& op, Context& context) { conv_own(op.grad
 template <class K>
 void run_staged(const K& k, const NormAhead& norm, Context& context) {
   IL_CHECK(suits_stages(k), "{}: these operands need two launches or more; use suits_stages()", K::kName);
-  const ConvGradsStep& convs = k.convs;
-  const ConvMath math = conv_math();
-  if (suits_spatial(convs.grads.input, math)) {
-    conv_spatial(convs.grads.input, norm, math, context);
-    conv_own(convs.grads.weight, convs.step, math, context);
-    return;
-  }
-  IL_CHECK(run_together(convs.grads, convs.step, norm, math, context), "{}: gx {} and gw {} do not share a launch", K::kName,
-           convs.grads.input.gx.shape.to_string(), convs.grads.weight.gw.shape.to_string());
+  const ConvGrads& grads = k.convs.grads;
+  IL_CHECK(run_together(grads, k.convs.step, norm, conv_math(), context), "{}: gx {} and gw {} do not share a launch", K::kName,
+           grads.input.gx.shape.to_string(), grads.weight.gw.shape.to_string());
 }
 
 void run_here(const NormConvGrads& k, Context& context) { run_staged(k, {&k.norm, nullptr}, context); }
@@ -160,8 +159,12 @@ bool suits_ahead(const ConvGradsStep& k) {
   const ConvMath math = conv_math();
   const std::int64_t tasks = input.gy[0].shape[0];
   if (!input.gx || input.gx.shape[0] != tasks || weight.gw.shape[0] != tasks) return false;
-  if (suits_spatial(input, math) || suits_spatial(weight, math)) return suits_spatial(input, math) && suits_spatial(weight, math);
   const Shape &w = input.w[0].shape, &x = input.gx.shape, &y = input.gy[0].shape;
+  const bool tiles_input = suits_spatial(input, math), tiles_weight = suits_spatial(weight, math);
+  if (tiles_input || tiles_weight) {
+    const std::int64_t joins = conv_ceil_div(w[4], 32) * conv_ceil_div(w[3], kTileK);
+    return tiles_input && tiles_weight && Stages::counters_for(tasks) + tasks * joins <= CudaDevice::kTickets;
+  }
   bool vectors = w[3] % 4 == 0 && w[4] % 4 == 0 && aligned(input.gx) && aligned(weight.gw) && aligned(k.step.from);
   for (int n = 0; n < 2; ++n)
     vectors = vectors && aligned(input.w[n]) && aligned(input.gy[n]) && aligned(weight.x[n]) && aligned(weight.gy[n]);

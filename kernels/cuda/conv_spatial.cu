@@ -1,166 +1,12 @@
-// The kernel of conv_spatial.h. Forward and input gradient differ in the border and in how the weights lie.
-//
-//   block     tile along the row, fastest, then down the image, image, tile of output channels, task; four warps, or twice four for 64
-//             channels, of 32 pixels (two rows of the tile) by 32 channels each
-//   a stage   kTileK input channels under the tile [10 x 18 pixels] and of the weights [9 taps]; copied while the one before is
-//             multiplied
-#include <algorithm>
-
-#include "kernels/cuda/block_digits.cuh"
-#include "kernels/cuda/conv_launch.cuh"
-#include "kernels/cuda/conv_made.cuh"
-#include "kernels/cuda/conv_picks.cuh"
-#include "kernels/cuda/conv_stages.h"
+// The kernels of conv_spatial.h: forward, with a norm behind it where it is small (conv_stages.h), and the input's gradient.
+#include "kernels/cuda/conv_spatial_tile.cuh"
 #include "kernels/cuda/norm_dispatch.h"
 #include "kernels/cuda/norm_forward.cuh"
-#include "kernels/cuda/norm_grad_stage.cuh"
+#include "kernels/cuda/norm_stage.cuh"
 #include "kernels/cuda/norm_tangent.cuh"
 
 namespace innerloop::kernels::cuda {
 namespace {
-
-constexpr int kTaps = 9;
-/// Elements from a pixel of the halo to the next: the same channel of eight neighbouring pixels, four of them, lies in 32 banks.
-constexpr int kHaloPitch = kTileK + 4;
-
-/// kInputGradMade: of a gy that the loader makes (conv_made.h).
-enum class Direction { kForward, kInputGrad, kInputGradMade };
-
-struct SpatialParams {
-  const float *a[2] = {}, *b[2] = {};
-  std::int64_t a_task[2] = {}, b_task[2] = {};
-  float* out = nullptr;
-  std::int64_t out_task = 0;
-  int pairs = 1, depth = 0, columns = 0;  ///< channels of the input and of the output
-  SpatialMap map;
-  int images = 0, tiles_n = 0;
-  WriteMoments<float> write;
-  WritePicks picks;  ///< wanted only with moments
-  MadeOperand made;  ///< in place of a
-};
-
-template <ConvMath kMath, int kWarpsN, Direction kDirection>
-using SpatialTile = MmaTile<kMath, kSpatialRows * kSpatialColumns / 32, kWarpsN, Major::kAlongK,
-                            kDirection == Direction::kForward ? Major::kAcrossK : Major::kAlongK>;
-
-/// Floats of a stage.
-template <class Tile>
-constexpr int kSpatialStage = kHaloPixels * kHaloPitch + kTaps * kTileK * Tile::kBlockN;
-
-/// Where a block's tile is.
-struct SpatialPlace {
-  int row, column, image, first_column, task, tile;  ///< tile: counted over the task's images
-};
-
-/// Starts the copies of the weights of all taps. An input gradient meets them turned about: from the last tap to the first.
-template <class Tile, Direction kDirection>
-__device__ __forceinline__ void load_weights(const SpatialParams& p, const float* w, int first_column, int channel, float* to) {
-  constexpr bool kForward = kDirection == Direction::kForward;
-  constexpr int kVectors = (kForward ? Tile::kBlockN : kTileK) / 4, kLines = kForward ? kTileK : Tile::kBlockN;
-  for (int i = static_cast<int>(threadIdx.x); i < kTaps * kLines * kVectors; i += Tile::kThreads) {
-    const int vector = i % kVectors * 4, line = i / kVectors % kLines, tap = i / (kVectors * kLines);
-    const int k = kForward ? line : vector, n = kForward ? vector : line;
-    const bool inside = channel + k < p.depth && first_column + n < p.columns;
-    const int offset = kForward ? (tap * p.depth + channel + k) * p.columns + first_column + n
-                                : ((kTaps - 1 - tap) * p.columns + first_column + n) * p.depth + channel + k;
-    async_copy<16>(to + tap * kTileK * Tile::kBlockN + tile_offset<Tile::kRight, Tile::kBlockN>(n, k), w + (inside ? offset : 0),
-                   inside ? 16 : 0);
-  }
-}
-
-/// Blocks on a multiprocessor, as its shared memory has room for them.
-#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 900
-template <int kWarpsN>
-inline constexpr int kSpatialBlocks = kWarpsN == 1 ? 2 : 1;
-#else
-template <int kWarpsN>
-inline constexpr int kSpatialBlocks = kWarpsN == 1 ? 3 : 2;
-#endif
-
-template <class Tile>
-__device__ __forceinline__ SpatialPlace place_of_tile(const SpatialParams& p, unsigned block) {
-  BlockDigits digits(block);
-  SpatialPlace at;
-  at.column = digits.take(p.map.tiles_w);
-  at.row = digits.take(p.map.tiles_h);
-  at.image = digits.take(p.images);
-  at.tile = (at.image * p.map.tiles_h + at.row) * p.map.tiles_w + at.column;
-  at.first_column = digits.take(p.tiles_n) * Tile::kBlockN;
-  at.task = digits.rest();
-  at.row *= kSpatialRows, at.column *= kSpatialColumns;
-  return at;
-}
-
-/// The work of block block() of the convolution. It is asked for again behind the products, over which its place would cost registers.
-template <ConvMath kMath, int kWarpsN, Direction kDirection, class Block>
-__device__ __forceinline__ void spatial_block(const SpatialParams& p, const Block& block) {
-  using Tile = SpatialTile<kMath, kWarpsN, kDirection>;
-  constexpr int kStage = kSpatialStage<Tile>;
-  IL_DYNAMIC_SHARED(float, shared);
-  SpatialPlace at = place_of_tile<Tile>(p, block());
-
-  const int lane = static_cast<int>(threadIdx.x) % 32, chunks = (p.depth + kTileK - 1) / kTileK, total = p.pairs * chunks;
-  Tile tile(static_cast<int>(threadIdx.x));
-  tile.clear();
-  const int first = (tile.first_row() / kSpatialColumns * kHaloColumns + tf32_a_row(lane, 0)) * kHaloPitch + tf32_a_k(lane, 0);
-  const auto load = [&](int stage) {
-    const int pair = stage >= chunks ? 1 : 0, channel = (stage - pair * chunks) * kTileK;
-    float* const to = shared + stage % 2 * kStage;
-    if constexpr (kDirection == Direction::kInputGradMade) {
-      if (pair == 0 && p.made.lines == kTangentGradLines) {
-        make_halo<true, Tile::kThreads, kHaloPitch, 4>(p.map, p.made, at.task, at.image, at.row, at.column, channel, to);
-      } else {
-        make_halo<false, Tile::kThreads, kHaloPitch, 4>(p.map, p.made, at.task, at.image, at.row, at.column, channel, to);
-      }
-    } else {
-      load_halo<Tile::kThreads, kHaloPitch, 4>(
-          p.map, p.depth, p.a[pair] + at.task * p.a_task[pair] + at.image * p.map.in_pixels() * p.depth, at.row, at.column, channel, to);
-    }
-    load_weights<Tile, kDirection>(p, p.b[pair] + at.task * p.b_task[pair], at.first_column, channel,
-                                   to + kHaloPixels * kHaloPitch);
-  };
-  load(0);
-  async_copy_commit();
-#pragma unroll 1
-  for (int stage = 0; stage < total; ++stage) {
-    if (stage + 1 < total) load(stage + 1);
-    async_copy_commit();
-    async_copy_wait<1>();
-    __syncthreads();
-    const float* const from = shared + stage % 2 * kStage;
-#pragma unroll 1
-    for (int tap = 0; tap < kTaps; ++tap) {
-      const float* const left = from + first + (tap / 3 * kHaloColumns + tap % 3) * kHaloPitch;
-      tile.multiply(
-          [&](int row_step, int k_step) {
-            return left[(row_step / kSpatialColumns * kHaloColumns + row_step % kSpatialColumns) * kHaloPitch + k_step];
-          },
-          from + kHaloPixels * kHaloPitch + tap * kTileK * Tile::kBlockN);
-    }
-    __syncthreads();
-  }
-
-  at = place_of_tile<Tile>(p, block());
-  float* const out = p.out + at.task * p.out_task + at.image * p.map.out_pixels() * p.columns;
-  tile.for_each_run([&](int row, int column, const float(&run)[Tile::kRun]) {
-    const int y = at.row + row / kSpatialColumns, x = at.column + row % kSpatialColumns;
-    if (y >= p.map.out_h || x >= p.map.out_w || at.first_column + column >= p.columns) return;
-    Together<float, Tile::kRun> sums;
-#pragma unroll
-    for (int l = 0; l < Tile::kRun; ++l) sums.v[l] = run[l];
-    store_as(out + (y * p.map.out_w + x) * p.columns + at.first_column + column, sums);
-  });
-  if constexpr (kDirection == Direction::kForward) {
-    if (p.write.to == nullptr) return;
-    const std::int64_t units = std::int64_t{2} * p.images * p.map.tiles_h * p.map.tiles_w;
-    p.write.take_tile(tile, {at.task, at.first_column, p.columns - at.first_column, units, 2 * at.tile, p.map.out_h - at.row,
-                             p.map.out_w - at.column, at.image * p.map.out_pixels() + at.row * p.map.out_w + at.column, p.map.out_w,
-                             p.images * p.map.out_pixels()},
-                      shared);
-    if (p.picks.values != nullptr)
-      p.picks.take_tile<Tile>({at.task, at.task * p.images + at.image, at.row, at.column, at.first_column, p.columns}, shared);
-  }
-}
 
 template <ConvMath kMath, int kWarpsN, Direction kDirection>
 __global__ void __launch_bounds__(128 * kWarpsN, kSpatialBlocks<kWarpsN>)
@@ -169,19 +15,17 @@ __global__ void __launch_bounds__(128 * kWarpsN, kSpatialBlocks<kWarpsN>)
   spatial_block<kMath, kWarpsN, kDirection>(p, [] { return blockIdx.x; });
 }
 
-constexpr unsigned kSpatialSumThreads = 128;  // a narrow block's
-using BehindSpatial = NormStage<PickedForwardPass<float, kPickWidth>, PickedTangentPass<float, kPickWidth>, kSpatialSumThreads>;
-using AheadOfSpatial = GradStage<kSpatialSumThreads>;
+/// The threads of a narrow block make the sums.
+using BehindSpatial = NormStage<PickedForwardPass<float, kPickWidth>, PickedTangentPass<float, kPickWidth>, 128>;
 
-template <class Stage>
 struct StagedSpatialParams {
   SpatialParams conv;
-  Stage norm;
+  BehindSpatial norm;
 };
 
 template <ConvMath kMath, int kWarpsN>
 __global__ void __launch_bounds__(128 * kWarpsN, kSpatialBlocks<kWarpsN>)
-    conv_spatial_norm_kernel(const __grid_constant__ StagedSpatialParams<BehindSpatial> p) {
+    conv_spatial_norm_kernel(const __grid_constant__ StagedSpatialParams p) {
   grid_dependency_sync();
   const Stages& stages = p.norm.stages;
   IL_SHARED(unsigned, place, [1]);
@@ -195,38 +39,10 @@ __global__ void __launch_bounds__(128 * kWarpsN, kSpatialBlocks<kWarpsN>)
   }
 }
 
-template <ConvMath kMath, int kWarpsN>
-__global__ void __launch_bounds__(128 * kWarpsN, kSpatialBlocks<kWarpsN>)
-    norm_conv_spatial_kernel(const __grid_constant__ StagedSpatialParams<AheadOfSpatial> p) {
-  grid_dependency_sync();
-  const Stages& stages = p.norm.stages;
-  IL_SHARED(unsigned, place, [1]);
-  stages.take_place(place);
-  if (place[0] < stages.first) {
-    IL_DYNAMIC_SHARED(double, shared);
-    run_ahead<128 * kWarpsN>(p.norm, place[0], shared);
-  } else {
-    stages.await((place[0] - stages.first) / stages.second_of_task);
-    spatial_block<kMath, kWarpsN, Direction::kInputGrad>(p.conv, [&] { return place[0] - p.norm.stages.first; });
-  }
-}
-
-/// Dynamic shared memory of a block, in bytes.
-template <class Tile>
-std::size_t spatial_shared(const SpatialParams& p) {
-  const int stages = p.pairs > 1 || p.depth > kTileK ? 2 : 1;  // that are in memory together
-  const std::size_t laid_down = p.write.to == nullptr ? 0 : p.write.y == nullptr ? 1 : 2;  // tiles behind the products
-  const std::size_t moments = laid_down * WriteMoments<float>::shared_floats<Tile>();
-  return std::max<std::size_t>(static_cast<std::size_t>(stages) * kSpatialStage<Tile>, moments) * sizeof(float);
-}
-
 /// What a convolution has with it in its launch.
 struct Alone {};
 struct Behind {
   const BesideForward& norm;
-};
-struct Ahead {
-  const NormAhead& norm;
 };
 
 BehindSpatial stage_of(const Behind& behind, NormGrid& grid) {
@@ -248,22 +64,16 @@ template <ConvMath kMath, int kWarpsN, Direction kDirection, class With>
 void launch_spatial(SpatialParams& p, std::int64_t tasks, std::string_view op, const With& with, Context& context) {
   using Tile = SpatialTile<kMath, kWarpsN, kDirection>;
   p.tiles_n = spatial_tiles(p.columns, Tile::kBlockN);
-  const std::int64_t blocks = tasks * p.images * p.map.tiles_h * p.map.tiles_w * p.tiles_n;
-  IL_CHECK(blocks < std::int64_t{1} << 31, "{}: too many tiles for one launch ({}); lower outer.tasks", op, blocks);
+  const std::int64_t blocks = count_blocks(p, tasks, op);
   const auto launch_here = [&](auto* kernel, std::int64_t all, std::size_t shared, const auto& params) {
     launch(kernel, dim3(static_cast<unsigned>(all)), dim3(Tile::kThreads), std::max(spatial_shared<Tile>(p), shared), stream_of(context), params);
   };
-  const auto count = static_cast<unsigned>(blocks);
   if constexpr (std::is_same_v<With, Behind>) {
+    const auto count = static_cast<unsigned>(blocks);
     NormGrid grid;
-    StagedSpatialParams<BehindSpatial> both{p, stage_of(with, grid)};
+    StagedSpatialParams both{p, stage_of(with, grid)};
     both.norm.stand_behind(grid, count, count / grid.tasks, tickets_of(context));
     launch_here(conv_spatial_norm_kernel<kMath, kWarpsN>, both.norm.blocks(), both.norm.shared_bytes(), both);
-  } else if constexpr (std::is_same_v<With, Ahead>) {
-    NormGrid grid;
-    StagedSpatialParams<AheadOfSpatial> both{p, grad_stage<AheadOfSpatial>(with.norm, grid)};
-    both.norm.stand_ahead(grid, count, tickets_of(context));
-    launch_here(norm_conv_spatial_kernel<kMath, kWarpsN>, both.norm.blocks(), both.norm.shared_bytes(), both);
   } else {
     launch_here(conv_spatial_kernel<kMath, kWarpsN, kDirection>, blocks, 0, p);
   }
@@ -294,18 +104,6 @@ bool all_aligned(const ConstView (&a)[2], const ConstView (&b)[2], const ConstVi
   return aligned(a[0]) && aligned(a[1]) && aligned(b[0]) && aligned(b[1]) && aligned(out);
 }
 
-/// What both directions have in common.
-SpatialParams params_of(const ConstView (&a)[2], const ConstView (&b)[2], int pairs, const View& out, const ConvSizes& z) {
-  SpatialParams p;
-  for (int n = 0; n < pairs; ++n) {
-    p.a[n] = a[n].as<float>(), p.a_task[n] = task_stride(a[n]);
-    p.b[n] = b[n].as<float>(), p.b_task[n] = task_stride(b[n]);
-  }
-  p.out = out.as<float>(), p.out_task = task_stride(out);
-  p.pairs = pairs, p.images = static_cast<int>(z.images);
-  return p;
-}
-
 }  // namespace
 
 bool suits_spatial_tiles(const ConvGeometry& g, const ConstView& w, const Shape& out, ConvMath math) {
@@ -333,7 +131,7 @@ void conv_spatial(const ConvForward& op, const BesideForward& beside, ConvMath m
       ConvForward::kName, op.geometry, pairs, [&](int n) { return op.x[n]; }, [&](int n) { return op.w[n]; },
       [&](int) -> ConstView { return op.y; });
   check_extents(ConvForward::kName, op.geometry, z);
-  SpatialParams p = params_of(op.x, op.w, pairs, op.y, z);
+  SpatialParams p = spatial_params(op.x, op.w, pairs, op.y, z);
   const auto narrow = [](std::int64_t n) { return static_cast<int>(n); };
   p.depth = narrow(z.c), p.columns = narrow(z.k);
   p.map = SpatialMap(z.h, z.w, z.p, z.q, op.geometry.pad_top, op.geometry.pad_left);
@@ -345,34 +143,13 @@ void conv_spatial(const ConvForward& op, const BesideForward& beside, ConvMath m
   run_spatial<Direction::kForward>(p, tasks, math, ConvForward::kName, context);
 }
 
-namespace {
-
-/// Everything but where gy comes from.
-SpatialParams input_grad_params(const ConvInputGrad& op, int pairs) {
-  const ConvSizes z = conv_sizes(
-      ConvInputGrad::kName, op.geometry, pairs, [&](int) -> ConstView { return op.gx; }, [&](int n) { return op.w[n]; },
-      [&](int n) { return op.gy[n]; });
-  check_extents(ConvInputGrad::kName, op.geometry, z);
-  SpatialParams p = params_of(op.gy, op.w, pairs, op.gx, z);
-  p.depth = static_cast<int>(z.k), p.columns = static_cast<int>(z.c);
-  p.map = SpatialMap(z.p, z.q, z.h, z.w, 2 - op.geometry.pad_top, 2 - op.geometry.pad_left);
-  return p;
-}
-
-}  // namespace
-
 void conv_spatial(const ConvInputGrad& op, ConvMath math, Context& context) {
-  SpatialParams p = input_grad_params(op, count_pairs(ConvInputGrad::kName, op.gy, op.w));
+  SpatialParams p = spatial_params(op, count_pairs(ConvInputGrad::kName, op.gy, op.w));
   run_spatial<Direction::kInputGrad>(p, op.gx.shape[0], math, ConvInputGrad::kName, context);
 }
 
-void conv_spatial(const ConvInputGrad& op, const NormAhead& norm, ConvMath math, Context& context) {
-  SpatialParams p = input_grad_params(op, count_pairs(ConvInputGrad::kName, op.gy, op.w));
-  run_spatial<Direction::kInputGrad>(p, op.gx.shape[0], math, ConvInputGrad::kName, context, Ahead{norm});
-}
-
 void conv_spatial(const ConvInputGrad& op, const MadeGradient& gy, ConvMath math, Context& context) {
-  SpatialParams p = input_grad_params(op, count_pairs(ConvInputGrad::kName, op.gy, op.w));
+  SpatialParams p = spatial_params(op, count_pairs(ConvInputGrad::kName, op.gy, op.w));
   p.made = MadeOperand(gy);
   run_spatial<Direction::kInputGradMade>(p, op.gx.shape[0], math, ConvInputGrad::kName, context);
 }

@@ -30,18 +30,24 @@ bool suits_spatial(const ConvWeightGrad& op, ConvMath math);
 bool suits_spatial_tiles(const ConvGeometry& geometry, const ConstView& w, const Shape& out, ConvMath math);
 
 struct BesideForward;
+struct ConvGradsStep;
 struct MadeGradient;
 struct NormAhead;
 struct WeightStep;
 void conv_spatial(const ConvForward& op, const BesideForward& beside, ConvMath math, Context& context);
 void conv_spatial(const ConvInputGrad& op, ConvMath math, Context& context);
-/// With a norm ahead in the same launch that makes gy, and its tangent (conv_stages.h).
-void conv_spatial(const ConvInputGrad& op, const NormAhead& norm, ConvMath math, Context& context);
 /// With a step, op.gw takes the weights after it (conv_step.h).
 void conv_spatial(const ConvWeightGrad& op, const WeightStep& step, ConvMath math, Context& context);
+
+/// Both gradients in one launch, whose blocks are for 32 channels each; and, where it is wanted, the norm that makes gy, and its tangent, ahead
+/// of them (conv_stages.h).
+void conv_spatial(const ConvGradsStep& op, const NormAhead& norm, ConvMath math, Context& context);
+/// Whether the channels are few enough to gain by that without a norm: more take wider blocks, which read their input less often.
+inline bool suits_spatial_together(const Shape& w) { return w[3] <= 32 && w[4] <= 32; }
 
 /// With a gy that the loaders make (conv_made.h): of op.gy the shapes alone matter.
 void conv_spatial(const ConvInputGrad& op, const MadeGradient& gy, ConvMath math, Context& context);
 void conv_spatial(const ConvWeightGrad& op, const WeightStep& step, const MadeGradient& gy, ConvMath math, Context& context);
+void conv_spatial(const ConvGradsStep& op, const MadeGradient& gy, ConvMath math, Context& context);
 
 }  // namespace innerloop::kernels::cuda

@@ -8,8 +8,8 @@ namespace {
 
 /// What a recorded step may hold at most. A step that needs fewer should lower its line.
 const std::map<std::string, std::uint64_t> kMost = {
-    {"paper", 328}, {"released", 300}, {"omniglot", 33},
-    {"omniglot, K = 5", 113}, {"miniimagenet", 157}, {"demo", 157},
+    {"paper", 317}, {"released", 300}, {"omniglot", 30},
+    {"omniglot, K = 5", 102}, {"miniimagenet", 146}, {"demo", 143},
 };
 
 TEST(LaunchBudget, NoPresetsStepLaunchesMoreThanItDid) {
@@ -20,7 +20,7 @@ TEST(LaunchBudget, NoPresetsStepLaunchesMoreThanItDid) {
     EXPECT_LE(launches, kMost.at(c.name))
         << c.name << ": a meta-step launches " << launches << " kernels and copies, " << kMost.at(c.name)
         << " before; docs/kernels.md says which. If it must be so, raise kMost here";
-    EXPECT_GE(launches, 33u) << c.name << ": fewer than the design's least: are they counted?";
+    EXPECT_GE(launches, 10u + 20u) << c.name << ": fewer than one for each pass over a layer: are they counted?";
   }
 }
 

@@ -28,7 +28,7 @@ Nodes of the recorded graph of one whole meta-step: draw and augment, K inner st
 products, mean over tasks, optimizer, figures. With our own convolutions, at the sizes of each preset (500x500: 2 tasks
 in place of 32). The count depends on sizes a little: both gradients of a small convolution share a launch, as it does with its norm, and a norm over many
 pixels takes two kernels (sums with their join, the outputs) in place of one. The goal of the
-design is `13 + 20 K` launches: 33 for K = 1, 113 for K = 5.
+design was `13 + 20 K` launches: 33 for K = 1, 113 for K = 5.
 
 )";
 

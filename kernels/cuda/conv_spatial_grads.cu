@@ -1,0 +1,98 @@
+// Both gradients by tiles of an image (conv_spatial.h) in one launch: the blocks of the input gradient first, then those of the weight
+// gradient, which begin while the last of the others still run. Where the map is small the norm that makes gy is ahead of both, as a
+// stage (conv_stages.h). Blocks are those for 32 channels: twice as many columns want more registers than both kinds have together.
+#include "kernels/cuda/conv_spatial_tile.cuh"
+#include "kernels/cuda/conv_spatial_weight.cuh"
+#include "kernels/cuda/norm_grad_stage.cuh"
+
+namespace innerloop::kernels::cuda {
+namespace {
+
+constexpr int kBlockThreads = 128;
+
+struct SpatialGradsParams {
+  SpatialParams input;
+  SpatialWeightParams weight;
+  unsigned input_blocks;
+};
+
+template <ConvMath kMath, Direction kDirection, class Block>
+__device__ __forceinline__ void spatial_grads_block(const SpatialGradsParams& p, const Block& block) {
+  if (block() < p.input_blocks) {
+    spatial_block<kMath, 1, kDirection>(p.input, block);
+  } else {
+    spatial_weight_block<kMath, 1, kDirection == Direction::kInputGradMade, kBlockThreads>(p.weight, block() - p.input_blocks);
+  }
+}
+
+template <ConvMath kMath, Direction kDirection>
+__global__ void __launch_bounds__(kBlockThreads, kSpatialBlocks<1>)
+    conv_spatial_grads_kernel(const __grid_constant__ SpatialGradsParams p) {
+  grid_dependency_sync();
+  spatial_grads_block<kMath, kDirection>(p, [] { return blockIdx.x; });
+}
+
+using AheadOfSpatial = GradStage<kBlockThreads>;
+
+struct StagedSpatialGradsParams {
+  SpatialGradsParams convs;
+  unsigned input_task, weight_task;  ///< blocks of a task
+  AheadOfSpatial norm;
+};
+
+template <ConvMath kMath>
+__global__ void __launch_bounds__(kBlockThreads, kSpatialBlocks<1>)
+    norm_conv_spatial_grads_kernel(const __grid_constant__ StagedSpatialGradsParams p) {
+  grid_dependency_sync();
+  const Stages& stages = p.norm.stages;
+  IL_SHARED(unsigned, place, [1]);
+  stages.take_place(place);
+  if (place[0] < stages.first) {
+    IL_DYNAMIC_SHARED(double, shared);
+    run_ahead<kBlockThreads>(p.norm, place[0], shared);
+  } else {
+    const unsigned block = place[0] - stages.first, inputs = p.convs.input_blocks;
+    stages.await(block < inputs ? block / p.input_task : (block - inputs) / p.weight_task);
+    spatial_grads_block<kMath, Direction::kInputGrad>(p.convs, [&] { return place[0] - p.norm.stages.first; });
+  }
+}
+
+template <ConvMath kMath, Direction kDirection>
+void launch_grads(SpatialGradsParams& params, std::int64_t weight_blocks, const NormAhead& norm, Context& context) {
+  using Tile = SpatialTile<kMath, 1, kDirection>;
+  const auto weights = static_cast<unsigned>(weight_blocks), blocks = params.input_blocks + weights;
+  const std::size_t shared = std::max(spatial_shared<Tile>(params.input), 2 * kWeightStage<1> * sizeof(float));
+  if (!norm.wanted())
+    return launch(conv_spatial_grads_kernel<kMath, kDirection>, dim3(blocks), dim3(kBlockThreads), shared, stream_of(context), params);
+  NormGrid grid;
+  StagedSpatialGradsParams staged{params, 0, 0, grad_stage<AheadOfSpatial>(norm, grid)};
+  staged.input_task = params.input_blocks / grid.tasks, staged.weight_task = weights / grid.tasks;
+  staged.convs.weight.tickets += Stages::counters_for(grid.tasks);
+  staged.norm.stand_ahead(grid, blocks, tickets_of(context));
+  launch(norm_conv_spatial_grads_kernel<kMath>, dim3(staged.norm.blocks()), dim3(kBlockThreads),
+         std::max(shared, staged.norm.shared_bytes()), stream_of(context), staged);
+}
+
+template <Direction kDirection>
+void run_grads(const ConvGradsStep& op, const MadeOperand& made, const NormAhead& norm, ConvMath math, Context& context) {
+  const ConvInputGrad& input = op.grads.input;
+  const SpatialWeightPlan weight(op.grads.weight, op.step, made, 1, context);
+  SpatialGradsParams params{spatial_params(input, count_pairs(ConvInputGrad::kName, input.gy, input.w)), weight.params, 0};
+  params.input.made = made;
+  params.input.tiles_n = spatial_tiles(params.input.columns, 32);
+  params.input_blocks = static_cast<unsigned>(count_blocks(params.input, input.gx.shape[0], ConvInputGrad::kName));
+  if (math == ConvMath::kTf32) return launch_grads<ConvMath::kTf32, kDirection>(params, weight.blocks(), norm, context);
+  launch_grads<ConvMath::kTf32x3, kDirection>(params, weight.blocks(), norm, context);
+}
+
+}  // namespace
+
+void conv_spatial(const ConvGradsStep& op, const NormAhead& norm, ConvMath math, Context& context) {
+  run_grads<Direction::kInputGrad>(op, {}, norm, math, context);
+}
+
+void conv_spatial(const ConvGradsStep& op, const MadeGradient& gy, ConvMath math, Context& context) {
+  run_grads<Direction::kInputGradMade>(op, MadeOperand(gy), {}, math, context);
+}
+
+}  // namespace innerloop::kernels::cuda
