@@ -57,14 +57,15 @@ inline KernelCost cost_of(const Affine& k) {
   return {2 * elements_of(k.y), bytes_of(k.x, k.y)};
 }
 
-/// y = x repeated along the axes where x has extent 1 (or lacks leading axes).
+/// y = scale * x, repeated along the axes where x has extent 1 (or lacks leading axes).
 struct BroadcastTo {
   static constexpr std::string_view kName = "broadcast_to";
   ConstView x;
   View y;
+  double scale = 1;
 };
 inline KernelCost cost_of(const BroadcastTo& k) {
-  return {0, bytes_of(k.x, k.y)};
+  return {k.scale != 1 ? elements_of(k.y) : 0, bytes_of(k.x, k.y)};
 }
 
 /// mask = 1/(1-rate) with probability 1-rate, else 0; element i draws from the address (seed, kDropout, step, task, i/4).

@@ -8,13 +8,15 @@
 
 namespace innerloop::kernels {
 
+/// y = scale * sum; the scale is taken in float64, before the sum is rounded.
 struct ReduceSum {
   static constexpr std::string_view kName = "reduce_sum";
   ConstView x;
   View y;
+  double scale = 1;
 };
 inline KernelCost cost_of(const ReduceSum& k) {
-  return {elements_of(k.x), bytes_of(k.x, k.y)};
+  return {elements_of(k.x) + (k.scale != 1 ? elements_of(k.y) : 0), bytes_of(k.x, k.y)};
 }
 
 struct ReduceMax {

@@ -111,13 +111,16 @@ void run_here(const BroadcastTo& k, Context& context) {
     using T = decltype(tag);
     const BroadcastPlan<1> plan(k.y.shape, {&k.x.shape});
     const bool moves = plan.stride[0][0] != 0;
+    const T scale = static_cast<T>(k.scale);
     plan.for_each_line(context, [&](std::int64_t y_at, const std::int64_t(&at)[1], std::int64_t n) {
       const T* from = k.x.template as<T>() + at[0];
       T* to = k.y.template as<T>() + y_at;
-      if (moves) {
+      if (moves && scale == 1) {
         __builtin_memcpy(to, from, static_cast<std::size_t>(n) * sizeof(T));
+      } else if (moves) {
+        for (std::int64_t i = 0; i < n; ++i) to[i] = scale * from[i];
       } else {
-        const T value = *from;
+        const T value = scale * *from;
         for (std::int64_t i = 0; i < n; ++i) to[i] = value;
       }
     });

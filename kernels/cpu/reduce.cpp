@@ -95,9 +95,9 @@ double fold_row(const T* x, std::int64_t n) {
   return lane[0];
 }
 
-/// One output for each kept index; the pieces of its rows are cut by shape and joined in order.
+/// One output for each kept index, times `scale`; the pieces of its rows are cut by shape and joined in order.
 template <class Op, class T>
-void reduce_rows(const Plan& plan, const T* x, T* y, Context& context) {
+void reduce_rows(const Plan& plan, const T* x, T* y, double scale, Context& context) {
   const std::int64_t piece = smaller(plan.line, kChunkElements), pieces = ceil_div(plan.line, piece);
   const std::int64_t rows = plan.reduced.count * pieces;  // pieces of rows that make one output
   const std::int64_t per_part = larger(1, kChunkElements / piece), parts = ceil_div(rows, per_part);
@@ -114,7 +114,7 @@ void reduce_rows(const Plan& plan, const T* x, T* y, Context& context) {
   if (parts == 1) {
     const std::int64_t outputs_per_chunk = larger(1, kChunkElements / (plan.line * plan.reduced.count));
     parallel_chunks(context, plan.kept.count, outputs_per_chunk, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t o = begin; o < end; ++o) y[o] = static_cast<T>(part_of(o, 0));
+      for (std::int64_t o = begin; o < end; ++o) y[o] = static_cast<T>(scale * part_of(o, 0));
     });
     return;
   }
@@ -125,7 +125,7 @@ void reduce_rows(const Plan& plan, const T* x, T* y, Context& context) {
   for (std::int64_t o = 0; o < plan.kept.count; ++o) {
     double sum = partial[o * parts];
     for (std::int64_t p = 1; p < parts; ++p) sum = Op::fold(sum, partial[o * parts + p]);
-    y[o] = static_cast<T>(sum);
+    y[o] = static_cast<T>(scale * sum);
   }
 }
 
@@ -150,7 +150,7 @@ IL_INLINE void fold_columns(const Axes& reduced, const T* x, std::int64_t begin,
 
 /// A line of outputs for each kept index.
 template <class Op, class T>
-void reduce_columns(const Plan& plan, const T* x, T* y, Context& context) {
+void reduce_columns(const Plan& plan, const T* x, T* y, double scale, Context& context) {
   const std::int64_t width = smaller(plan.line, kColumnBlock), blocks = ceil_div(plan.line, width);
   const std::int64_t rows = plan.reduced.count;
   const std::int64_t per_part = larger(1, kChunkElements / width), parts = ceil_div(rows, per_part);
@@ -162,7 +162,7 @@ void reduce_columns(const Plan& plan, const T* x, T* y, Context& context) {
     fold_columns<Op>(plan.reduced, x + plan.kept.offset(o) + k, part * per_part, smaller(rows, (part + 1) * per_part),
                      n, acc);
     if (parts == 1) {
-      for (std::int64_t j = 0; j < n; ++j) y[o * plan.line + k + j] = static_cast<T>(acc[j]);
+      for (std::int64_t j = 0; j < n; ++j) y[o * plan.line + k + j] = static_cast<T>(scale * acc[j]);
     } else {
       double* to = scratch.data() + (o * parts + part) * plan.line + k;
       for (std::int64_t j = 0; j < n; ++j) to[j] = acc[j];
@@ -173,12 +173,12 @@ void reduce_columns(const Plan& plan, const T* x, T* y, Context& context) {
     double* sum = scratch.data() + o * parts * plan.line;
     for (std::int64_t p = 1; p < parts; ++p)
       for (std::int64_t k = 0; k < plan.line; ++k) sum[k] = Op::fold(sum[k], sum[p * plan.line + k]);
-    for (std::int64_t k = 0; k < plan.line; ++k) y[o * plan.line + k] = static_cast<T>(sum[k]);
+    for (std::int64_t k = 0; k < plan.line; ++k) y[o * plan.line + k] = static_cast<T>(scale * sum[k]);
   }
 }
 
 template <class Op>
-void reduce(const ConstView& x, const View& y, const char* op, Context& context) {
+void reduce(const ConstView& x, const View& y, double scale, const char* op, Context& context) {
   IL_CHECK(x.shape.rank() == y.shape.rank(), "{}: the ranks of {} and {} differ", op, x.shape.to_string(),
            y.shape.to_string());
   with_float(x.dtype, op, [&](auto tag) {
@@ -190,15 +190,15 @@ void reduce(const ConstView& x, const View& y, const char* op, Context& context)
     }
     const Plan plan(x.shape, y.shape);
     if (plan.innermost_reduced) {
-      reduce_rows<Op>(plan, x.as<T>(), to, context);
+      reduce_rows<Op>(plan, x.as<T>(), to, scale, context);
     } else {
-      reduce_columns<Op>(plan, x.as<T>(), to, context);
+      reduce_columns<Op>(plan, x.as<T>(), to, scale, context);
     }
   });
 }
 
-void run_here(const ReduceSum& k, Context& context) { reduce<Add>(k.x, k.y, "reduce_sum", context); }
-void run_here(const ReduceMax& k, Context& context) { reduce<Maximum>(k.x, k.y, "reduce_max", context); }
+void run_here(const ReduceSum& k, Context& context) { reduce<Add>(k.x, k.y, k.scale, "reduce_sum", context); }
+void run_here(const ReduceMax& k, Context& context) { reduce<Maximum>(k.x, k.y, 1, "reduce_max", context); }
 
 IL_REGISTER_KERNEL(ReduceSum);
 IL_REGISTER_KERNEL(ReduceMax);

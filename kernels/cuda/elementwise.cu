@@ -88,13 +88,16 @@ struct BinaryBody {
 template <class T>
 struct BroadcastBody {
   BroadcastPlan<1> plan;
+  T scale;
   const T* x;
   T* y;
   template <int kWidth>
   __device__ void at(std::int64_t i) const {
     std::int64_t from[1];
     plan.offsets(i, from);
-    store_pack(y + i, operand_pack<kWidth>(x + from[0], plan.stride[0][0]));
+    auto value = operand_pack<kWidth>(x + from[0], plan.stride[0][0]);
+    for (T& e : value.lane) e *= scale;
+    store_pack(y + i, value);
   }
 };
 
@@ -181,7 +184,7 @@ void run_here(const BroadcastTo& k, Context& context) {
   with_float(k.y.dtype, "broadcast_to", [&]<class T>(T) {
     const BroadcastPlan<1> plan(k.y.shape, {&k.x.shape});
     const Packs packs = packs_fit({k.x.data, k.y.data}, kPack<T>, {plan.rank > 1 ? plan.extent[0] : 0});
-    for_each_pack<T>(stream_of(context), k.y.shape.numel(), packs, BroadcastBody<T>{plan, k.x.as<T>(), k.y.as<T>()});
+    for_each_pack<T>(stream_of(context), k.y.shape.numel(), packs, BroadcastBody<T>{plan, static_cast<T>(k.scale), k.x.as<T>(), k.y.as<T>()});
   });
 }
 

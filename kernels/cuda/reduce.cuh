@@ -42,11 +42,11 @@ __device__ __forceinline__ void fold_pack(const In* from, double (&lane)[kWidth]
   for (int j = 0; j < kWidth; ++j) lane[j] = Op::fold(lane[j], Op::of(static_cast<double>(value.lane[j])));
 }
 
-/// kGroup threads fold one piece of one output: out[output * pieces + piece]. `packs` is how many an output has.
+/// kGroup threads fold one piece of one output: out[output * pieces + piece], times `scale`. `packs` is how many an output has.
 template <class Op, int kGroup, int kWidth, class In, class Out>
 __global__ void __launch_bounds__(kBlock)
     reduce_rows_kernel(ReducePlan plan, const In* x, Out* out, std::int64_t packs, std::int64_t pieces,
-                       std::int64_t per_piece) {
+                       std::int64_t per_piece, double scale) {
   grid_dependency_sync();
   const std::int64_t group = (static_cast<std::int64_t>(blockIdx.x) * kBlock + threadIdx.x) / kGroup;
   const std::int64_t output = group / pieces, piece = group - output * pieces;
@@ -80,7 +80,7 @@ __global__ void __launch_bounds__(kBlock)
     if (threadIdx.x == 0)
       for (unsigned w = 1; w < kBlock / 32; ++w) sum = Op::fold(sum, warps[w]);
   }
-  if (exists && threadIdx.x % kGroup == 0) out[group] = static_cast<Out>(sum);
+  if (exists && threadIdx.x % kGroup == 0) out[group] = static_cast<Out>(scale * sum);
 }
 
 /// A block folds one piece of a tile of a line's columns: out[(output * pieces + piece) * line + column]. `across`
@@ -88,7 +88,7 @@ __global__ void __launch_bounds__(kBlock)
 template <class Op, int kWidth, class In, class Out>
 __global__ void __launch_bounds__(kBlock)
     reduce_columns_kernel(ReducePlan plan, const In* x, Out* out, std::int64_t tiles, unsigned across,
-                          std::int64_t pieces, std::int64_t per_piece) {
+                          std::int64_t pieces, std::int64_t per_piece, double scale) {
   grid_dependency_sync();
   IL_SHARED(double, sums, [kBlock * kWidth]);
   const std::int64_t target = blockIdx.x / tiles, tile = blockIdx.x - target * tiles;
@@ -115,7 +115,7 @@ __global__ void __launch_bounds__(kBlock)
     if (to >= plan.line) break;
     double sum = sums[c];
     for (unsigned r = 1; r < down; ++r) sum = Op::fold(sum, sums[r * width + c]);
-    out[target * plan.line + to] = static_cast<Out>(sum);
+    out[target * plan.line + to] = static_cast<Out>(scale * sum);
   }
 }
 
@@ -131,26 +131,26 @@ void with_width(const T* x, std::int64_t line, const F& f) {
 }
 
 template <class Op, int kGroup, int kWidth, class In, class Out>
-void launch_rows(const ReducePlan& plan, const In* x, Out* out, std::int64_t per_piece, cudaStream_t stream) {
+void launch_rows(const ReducePlan& plan, const In* x, Out* out, std::int64_t per_piece, double scale, cudaStream_t stream) {
   const std::int64_t packs = plan.reduced.count * plan.line / kWidth, pieces = ceil_div(packs, per_piece);
   const std::int64_t blocks = ceil_div(plan.kept.count * pieces, kBlock / kGroup);
   launch(reduce_rows_kernel<Op, kGroup, kWidth, In, Out>, dim3(static_cast<unsigned>(blocks)), dim3(kBlock), 0, stream,
-         plan, x, out, packs, pieces, per_piece);
+         plan, x, out, packs, pieces, per_piece, scale);
 }
 
 template <class Op, int kWidth, class In, class Out>
-void launch_columns(const ReducePlan& plan, const In* x, Out* out, std::int64_t per_piece, cudaStream_t stream) {
+void launch_columns(const ReducePlan& plan, const In* x, Out* out, std::int64_t per_piece, double scale, cudaStream_t stream) {
   const std::int64_t column_packs = plan.line / kWidth, pieces = ceil_div(plan.reduced.count, per_piece);
   unsigned across = 1;
   while (across < 32 && across < column_packs) across *= 2;
   const std::int64_t tiles = ceil_div(column_packs, across), blocks = plan.kept.count * pieces * tiles;
   launch(reduce_columns_kernel<Op, kWidth, In, Out>, dim3(static_cast<unsigned>(blocks)), dim3(kBlock), 0, stream, plan,
-         x, out, tiles, across, pieces, per_piece);
+         x, out, tiles, across, pieces, per_piece, scale);
 }
 
-/// y = the fold of Op over x, whose innermost axis is reduced; Join joins partials.
+/// y = the fold of Op over x, whose innermost axis is reduced, times `scale`; Join joins partials.
 template <class Op, class Join, class In, class Out>
-void reduce_rows(const ReducePlan& plan, const In* x, Out* y, Context& context) {
+void reduce_rows(const ReducePlan& plan, const In* x, Out* y, double scale, Context& context) {
   const cudaStream_t stream = stream_of(context);
   with_width(x, plan.line, [&]<int kWidth>(std::integral_constant<int, kWidth>) {
     const std::int64_t packs = plan.reduced.count * plan.line / kWidth;
@@ -158,32 +158,32 @@ void reduce_rows(const ReducePlan& plan, const In* x, Out* y, Context& context) 
     const std::int64_t pieces = ceil_div(packs, per_piece), outputs = plan.kept.count;
     if (pieces == 1) {
       // The smallest group that leaves its threads no more than a few packs.
-      if (packs <= 16) return launch_rows<Op, 8, kWidth>(plan, x, y, per_piece, stream);
-      if (packs <= 256) return launch_rows<Op, 32, kWidth>(plan, x, y, per_piece, stream);
-      return launch_rows<Op, kBlock, kWidth>(plan, x, y, per_piece, stream);
+      if (packs <= 16) return launch_rows<Op, 8, kWidth>(plan, x, y, per_piece, scale, stream);
+      if (packs <= 256) return launch_rows<Op, 32, kWidth>(plan, x, y, per_piece, scale, stream);
+      return launch_rows<Op, kBlock, kWidth>(plan, x, y, per_piece, scale, stream);
     }
     const auto scratch = context.arena().allocate(static_cast<std::size_t>(outputs * pieces) * sizeof(double));
     double* const partial = static_cast<double*>(scratch.get());
-    launch_rows<Op, kBlock, kWidth>(plan, x, partial, per_piece, stream);
+    launch_rows<Op, kBlock, kWidth>(plan, x, partial, per_piece, 1, stream);
     const ReducePlan join(Shape{outputs, pieces}, Shape{outputs, 1});
-    launch_rows<Join, 32, 1>(join, partial, y, pieces, stream);
+    launch_rows<Join, 32, 1>(join, partial, y, pieces, scale, stream);
   });
 }
 
 /// The same where the innermost axis is kept.
 template <class Op, class Join, class In, class Out>
-void reduce_columns(const ReducePlan& plan, const In* x, Out* y, Context& context) {
+void reduce_columns(const ReducePlan& plan, const In* x, Out* y, double scale, Context& context) {
   const cudaStream_t stream = stream_of(context);
   with_width(x, plan.line, [&]<int kWidth>(std::integral_constant<int, kWidth>) {
     const std::int64_t per_piece = std::max(kPieceRows, ceil_div(plan.reduced.count, kMaxPieces));
     const std::int64_t pieces = ceil_div(plan.reduced.count, per_piece), outputs = plan.kept.count;
-    if (pieces == 1) return launch_columns<Op, kWidth>(plan, x, y, per_piece, stream);
+    if (pieces == 1) return launch_columns<Op, kWidth>(plan, x, y, per_piece, scale, stream);
     const auto scratch =
         context.arena().allocate(static_cast<std::size_t>(outputs * pieces * plan.line) * sizeof(double));
     double* const partial = static_cast<double*>(scratch.get());
-    launch_columns<Op, kWidth>(plan, x, partial, per_piece, stream);
+    launch_columns<Op, kWidth>(plan, x, partial, per_piece, 1, stream);
     const ReducePlan join(Shape{outputs, pieces, plan.line}, Shape{outputs, 1, plan.line});
-    launch_columns<Join, 1>(join, partial, y, pieces, stream);
+    launch_columns<Join, 1>(join, partial, y, pieces, scale, stream);
   });
 }
 

@@ -8,8 +8,8 @@ namespace {
 
 /// What a recorded step may hold at most. A step that needs fewer should lower its line.
 const std::map<std::string, std::uint64_t> kMost = {
-    {"paper", 317}, {"released", 300}, {"omniglot", 30},
-    {"omniglot, K = 5", 102}, {"miniimagenet", 146}, {"demo", 143},
+    {"paper", 317}, {"released", 278}, {"omniglot", 30},
+    {"omniglot, K = 5", 102}, {"miniimagenet", 146}, {"demo", 129},
 };
 
 TEST(LaunchBudget, NoPresetsStepLaunchesMoreThanItDid) {

@@ -149,15 +149,19 @@ TEST_P(Elementwise, BroadcastTo) {
       SCOPED_TRACE(from.to_string() + " to " + shape.to_string());
       const Array x = random_array(from, GetParam(), 1);
       Array y(shape, GetParam());
-      run_everywhere(
-          {&y},
-          [&](Context& c) {
-            run(BroadcastTo{x.view(), y.mutable_view()}, c);
-          },
-          [&] {
-            for (std::int64_t i = 0; i < shape.numel(); ++i)
-              ASSERT_EQ(y[static_cast<std::size_t>(i)], x[source(shape, from, i)]);
-          });
+      const auto times = [&](double scale, double value) {
+        return GetParam() == DType::kF32 ? static_cast<double>(static_cast<float>(scale) * static_cast<float>(value)) : scale * value;
+      };
+      for (const double scale : {1.0, 0.3})
+        run_everywhere(
+            {&y},
+            [&](Context& c) {
+              run(BroadcastTo{x.view(), y.mutable_view(), scale}, c);
+            },
+            [&] {
+              for (std::int64_t i = 0; i < shape.numel(); ++i)
+                ASSERT_EQ(y[static_cast<std::size_t>(i)], times(scale, x[source(shape, from, i)]));
+            });
     }
 }
 

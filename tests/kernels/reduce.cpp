@@ -57,13 +57,17 @@ TEST_P(Reduce, Sum) {
     Array y(to, GetParam());
     std::vector<Num> want(y.size());
     for (std::int64_t i = 0; i < from.numel(); ++i) want[target_of(from, to, i)] += Num(x[static_cast<std::size_t>(i)]);
-    // float64 within: one rounding at the end for f32; for f64 the lanes' partial sums round too.
-    run_everywhere(
-        {&y},
-        [&](Context& c) {
-          run(ReduceSum{x.view(), y.mutable_view()}, c);
-        },
-        [&] { expect_near(y, want, GetParam() == DType::kF32 ? 1 : 4, "sum"); });
+    // float64 within: one rounding at the end for f32; for f64 the lanes' partial sums round too, and the scale.
+    for (const double scale : {1.0, 1.0 / 7}) {
+      std::vector<Num> scaled;
+      for (const Num& sum : want) scaled.push_back(sum * Num(scale));
+      run_everywhere(
+          {&y},
+          [&](Context& c) {
+            run(ReduceSum{x.view(), y.mutable_view(), scale}, c);
+          },
+          [&] { expect_near(y, scaled, GetParam() == DType::kF32 ? 1 : 5, "sum"); });
+    }
   }
 }
 
