@@ -48,6 +48,8 @@ struct UpdateParams {
   unsigned* ticket;
 };
 
+static_assert(sizeof(UpdateParams<double>) <= 4096, "what any driver takes as arguments");
+
 constexpr int kSums = 4;  ///< of the gradient, theta, m and v
 
 /// Element i of the gradient.
