@@ -130,6 +130,15 @@ TEST_F(OnDevice, MetagradAgreesWithTheCpuAndReplaysOneGraph) {
   EXPECT_NEAR(metagrad("--device cuda --dtype f64", "g64.safetensors")["loss"].get<double>(),
               metagrad("--device cpu --dtype f64", "c64.safetensors")["loss"].get<double>(), 1e-12);
   EXPECT_LT(difference(path("c64.safetensors"), path("g64.safetensors")), 1e-10);
+
+  // Of more filters, whose products tensor cores take, small norms are stages of their convolutions' launches.
+  io::write_safetensors(path("p.safetensors"), problem_file(DType::kF32, 16));
+  metagrad("--device cpu --dtype f64", "c64.safetensors");
+  const Json staged = metagrad("--device cuda --repeat 3", "graph.safetensors");
+  metagrad("--device cuda --graph off", "plain.safetensors");
+  EXPECT_LT(staged["graph_nodes"].get<int>(), graph["graph_nodes"].get<int>());
+  EXPECT_EQ(bytes_of(path("graph.safetensors")), bytes_of(path("plain.safetensors")));
+  EXPECT_LT(difference(path("c64.safetensors"), path("graph.safetensors")), 1e-4);
 }
 
 TEST_F(OnDevice, AProfileTimesKernelsOnTheQueue) {

@@ -1,5 +1,8 @@
 #include "tools/problem_file.h"
 
+#include <fmt/format.h>
+
+#include <string>
 #include <vector>
 
 #include "meta/checkpoint.h"
@@ -25,9 +28,9 @@ Tensor labels(std::int64_t count) {
 
 }  // namespace
 
-io::TensorFile problem_file(DType dtype) {
+io::TensorFile problem_file(DType dtype, std::int64_t filters) {
   nn::ConvNetOptions options;
-  options.filters = {4, 4};
+  options.filters = {filters, filters};
   options.height = options.width = 12;
   options.ways = 3;
   const nn::ConvNet net(options);
@@ -39,7 +42,9 @@ io::TensorFile problem_file(DType dtype) {
   file.add("support_y", labels(3));
   file.add("query_x", images(6, 1).to(dtype));
   file.add("query_y", labels(6));
-  file.metadata["config"] = kProblemConfig;
+  std::string config = kProblemConfig;
+  config.replace(config.find("4, 4"), 4, fmt::format("{}, {}", filters, filters));
+  file.metadata["config"] = config;
   return file;
 }
 
