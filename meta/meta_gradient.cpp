@@ -75,8 +75,8 @@ void apply_transposed_step(const StepRecord& step, std::vector<Tensor>& lambda) 
 }
 
 /// The query loss at theta, its gradient and the accuracy.
-std::vector<Tensor> query_gradient(const nn::ConvNet& net, const std::vector<Tensor>& theta, const nn::Images& query,
-                                   const Tensor& labels, LossReduction reduction, ProgramResult& result) {
+std::vector<Tensor> query_gradient(const nn::ConvNet& net, const std::vector<Tensor>& theta, nn::Images query, const Tensor& labels,
+                                   LossReduction reduction, ProgramResult& result) {
   const WorkPhase phase("query gradient");
   const nn::LossGradient found =
       net.loss_gradient(variables(theta), query, labels, reduction, Record::kValues, autograd::HeadFigures::kLossAndAccuracy);
@@ -105,7 +105,7 @@ ProgramResult run_mixed(const nn::ConvNet& net, const std::vector<Tensor>& param
   const auto steps = static_cast<std::size_t>(options.inner.steps);
   std::vector<std::vector<Tensor>> thetas{for_each_task(params, tasks.tasks())};
   std::vector<StepRecord> records(steps);
-  const auto [support, query] = known_images(net, tasks);
+  auto [support, query] = known_images(net, tasks);
   for (std::size_t k = 0; k < steps; ++k) {
     const InnerStepScope here(static_cast<int>(k));
     StepRecord step = record_step(net, thetas[k], support, tasks.support_y, options.inner);
@@ -115,7 +115,7 @@ ProgramResult run_mixed(const nn::ConvNet& net, const std::vector<Tensor>& param
     if (second && (keep || k + 1 == steps)) records[k] = std::move(step);
     if (!second) thetas[k].clear();
   }
-  result.lambda = query_gradient(net, thetas[steps], query, tasks.query_y, options.inner.loss, result);
+  result.lambda = query_gradient(net, thetas[steps], std::move(query), tasks.query_y, options.inner.loss, result);
   if (!second) return result;
   for (std::size_t k = steps; k-- > 0;) {
     const InnerStepScope here(static_cast<int>(k));

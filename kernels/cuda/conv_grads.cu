@@ -33,29 +33,16 @@ __global__ void __launch_bounds__(TileInput::kThreads, TileInput::kBlocksSm)
   grads_block<TileInput, TileWeight>(p, blockIdx.x);
 }
 
-using AheadOfTiles = GradStage<64>;
-
 struct StagedGradsParams {
   GradsParams convs;
-  unsigned input_blocks, weight_blocks;  ///< of a task
-  AheadOfTiles norm;
+  AheadOfGradients<64> ahead;
 };
 
 template <class TileInput, class TileWeight>
 __global__ void __launch_bounds__(TileInput::kThreads, TileInput::kBlocksSm)
     norm_conv_grads_kernel(const __grid_constant__ StagedGradsParams p) {
   grid_dependency_sync();
-  const Stages& stages = p.norm.stages;
-  IL_SHARED(unsigned, place, [1]);
-  stages.take_place(place);
-  if (place[0] < stages.first) {
-    IL_DYNAMIC_SHARED(double, shared);
-    run_ahead<TileInput::kThreads>(p.norm, place[0], shared);
-  } else {
-    const unsigned block = place[0] - stages.first, inputs = static_cast<unsigned>(p.convs.input.gemm.blocks);
-    stages.await(block < inputs ? block / p.input_blocks : (block - inputs) / p.weight_blocks);
-    grads_block<TileInput, TileWeight>(p.convs, block);
-  }
+  p.ahead.run<TileInput::kThreads>([&](const auto& block) { grads_block<TileInput, TileWeight>(p.convs, block()); });
 }
 
 template <ConvMath kMath>
@@ -72,15 +59,11 @@ void launch_both(GradsParams& params, const InputGradPlan<float>& input, const W
   const std::size_t shared = std::max(kConvShared<TileInput>, kConvShared<TileWeight>);
   if (!norm.wanted())
     return launch(conv_grads_kernel<TileInput, TileWeight>, dim3(blocks), dim3(TileInput::kThreads), shared, stream_of(context), params);
-  NormGrid grid;
-  StagedGradsParams staged{params, 0, 0, grad_stage<AheadOfTiles>(norm, grid)};
+  StagedGradsParams staged{params, {norm, params.input.gemm.blocks, params.weight.gemm.blocks, context}};
   for (unsigned** tickets : {&staged.convs.input.gemm.tickets, &staged.convs.weight.gemm.tickets})
-    if (*tickets != nullptr) *tickets += Stages::counters_for(grid.tasks);
-  staged.input_blocks = static_cast<unsigned>(params.input.gemm.blocks) / grid.tasks;
-  staged.weight_blocks = static_cast<unsigned>(params.weight.gemm.blocks) / grid.tasks;
-  staged.norm.stand_ahead(grid, blocks, tickets_of(context));
-  launch(norm_conv_grads_kernel<TileInput, TileWeight>, dim3(staged.norm.blocks()), dim3(TileInput::kThreads),
-         std::max(shared, staged.norm.shared_bytes()), stream_of(context), staged);
+    if (*tickets != nullptr) *tickets += staged.ahead.counters();
+  launch(norm_conv_grads_kernel<TileInput, TileWeight>, dim3(staged.ahead.norm.blocks()), dim3(TileInput::kThreads),
+         std::max(shared, staged.ahead.norm.shared_bytes()), stream_of(context), staged);
 }
 
 /// Whether the two may share a launch: tensor-core products made the same way, one residue, tickets enough, and not large tiles

@@ -39,20 +39,14 @@ __global__ void __launch_bounds__(128 * kWarpsN, kSpatialBlocks<kWarpsN>)
   }
 }
 
-/// What a convolution has with it in its launch.
-struct Alone {};
-struct Behind {
-  const BesideForward& norm;
-};
-
-BehindSpatial stage_of(const Behind& behind, NormGrid& grid) {
+BehindSpatial stage_of(const BesideForward& beside, NormGrid& grid) {
   BehindSpatial stage;
-  if (const NormForwardMoments* k = behind.norm.norm; k != nullptr) {
+  if (const NormForwardMoments* k = beside.norm; k != nullptr) {
     const auto pass = forward_pass<float, kPickWidth, 2>(k->norm);
     grid = pass.grid;
     stage.of_first = {{pass, {k->moments, k->unit, grid}}, k->picked.as<float>()};
   } else {
-    const NormJvpMoments& t = *behind.norm.norm_jvp;
+    const NormJvpMoments& t = *beside.norm_jvp;
     const auto pass = tangent_pass<float, kPickWidth, 2>(t.norm);
     grid = pass.grid, stage.second = true;
     stage.of_second = {{pass, {t.moments, t.unit, grid}}, t.picked.as<float>(), t.tpicked.as<float>(), pass.choice, pass.tp};
@@ -60,37 +54,40 @@ BehindSpatial stage_of(const Behind& behind, NormGrid& grid) {
   return stage;
 }
 
-template <ConvMath kMath, int kWarpsN, Direction kDirection, class With>
-void launch_spatial(SpatialParams& p, std::int64_t tasks, std::string_view op, const With& with, Context& context) {
+/// `behind`: a forward convolution's, where it has a norm behind it, or null.
+template <ConvMath kMath, int kWarpsN, Direction kDirection>
+void launch_spatial(SpatialParams& p, std::int64_t tasks, std::string_view op, const BesideForward* behind, Context& context) {
   using Tile = SpatialTile<kMath, kWarpsN, kDirection>;
   p.tiles_n = spatial_tiles(p.columns, Tile::kBlockN);
   const std::int64_t blocks = count_blocks(p, tasks, op);
   const auto launch_here = [&](auto* kernel, std::int64_t all, std::size_t shared, const auto& params) {
     launch(kernel, dim3(static_cast<unsigned>(all)), dim3(Tile::kThreads), std::max(spatial_shared<Tile>(p), shared), stream_of(context), params);
   };
-  if constexpr (std::is_same_v<With, Behind>) {
-    const auto count = static_cast<unsigned>(blocks);
-    NormGrid grid;
-    StagedSpatialParams both{p, stage_of(with, grid)};
-    both.norm.stand_behind(grid, count, count / grid.tasks, tickets_of(context));
-    launch_here(conv_spatial_norm_kernel<kMath, kWarpsN>, both.norm.blocks(), both.norm.shared_bytes(), both);
-  } else {
-    launch_here(conv_spatial_kernel<kMath, kWarpsN, kDirection>, blocks, 0, p);
+  if constexpr (kDirection == Direction::kForward) {
+    if (behind != nullptr) {
+      const auto count = static_cast<unsigned>(blocks);
+      NormGrid grid;
+      StagedSpatialParams both{p, stage_of(*behind, grid)};
+      both.norm.stand_behind(grid, count, count / grid.tasks, tickets_of(context));
+      return launch_here(conv_spatial_norm_kernel<kMath, kWarpsN>, both.norm.blocks(), both.norm.shared_bytes(), both);
+    }
   }
+  launch_here(conv_spatial_kernel<kMath, kWarpsN, kDirection>, blocks, 0, p);
 }
 
-template <ConvMath kMath, Direction kDirection, class With>
-void run_wide_or_narrow(SpatialParams& p, std::int64_t tasks, std::string_view op, const With& with, Context& context) {
+template <ConvMath kMath, Direction kDirection>
+void run_wide_or_narrow(SpatialParams& p, std::int64_t tasks, std::string_view op, const BesideForward* behind, Context& context) {
   // 64 channels want more shared memory than some devices have. No bit shows which it was.
   if (p.columns > 32 && spatial_shared<SpatialTile<kMath, 2, kDirection>>(p) <= device_of(context).shared_per_block())
-    return launch_spatial<kMath, 2, kDirection>(p, tasks, op, with, context);
-  launch_spatial<kMath, 1, kDirection>(p, tasks, op, with, context);
+    return launch_spatial<kMath, 2, kDirection>(p, tasks, op, behind, context);
+  launch_spatial<kMath, 1, kDirection>(p, tasks, op, behind, context);
 }
 
-template <Direction kDirection, class With = Alone>
-void run_spatial(SpatialParams& p, std::int64_t tasks, ConvMath math, std::string_view op, Context& context, const With& with = {}) {
-  if (math == ConvMath::kTf32) return run_wide_or_narrow<ConvMath::kTf32, kDirection>(p, tasks, op, with, context);
-  run_wide_or_narrow<ConvMath::kTf32x3, kDirection>(p, tasks, op, with, context);
+template <Direction kDirection>
+void run_spatial(SpatialParams& p, std::int64_t tasks, ConvMath math, std::string_view op, Context& context,
+                 const BesideForward* behind = nullptr) {
+  if (math == ConvMath::kTf32) return run_wide_or_narrow<ConvMath::kTf32, kDirection>(p, tasks, op, behind, context);
+  run_wide_or_narrow<ConvMath::kTf32x3, kDirection>(p, tasks, op, behind, context);
 }
 
 /// A map of h x w outputs, of which tiles compute more than a quarter for nothing, is left to the implicit GEMM.
@@ -137,10 +134,8 @@ void conv_spatial(const ConvForward& op, const BesideForward& beside, ConvMath m
   p.map = SpatialMap(z.h, z.w, z.p, z.q, op.geometry.pad_top, op.geometry.pad_left);
   p.write = {moments.to.as<float>(), moments.y.as<float>(), moments.mean.as<float>(), narrow(z.k)};
   p.picks = WritePicks(beside.picks);
-  const std::int64_t tasks = op.y.shape[0];
-  if (beside.norm != nullptr || beside.norm_jvp != nullptr)
-    return run_spatial<Direction::kForward>(p, tasks, math, ConvForward::kName, context, Behind{beside});
-  run_spatial<Direction::kForward>(p, tasks, math, ConvForward::kName, context);
+  const bool has_norm = beside.norm != nullptr || beside.norm_jvp != nullptr;
+  run_spatial<Direction::kForward>(p, op.y.shape[0], math, ConvForward::kName, context, has_norm ? &beside : nullptr);
 }
 
 void conv_spatial(const ConvInputGrad& op, ConvMath math, Context& context) {

@@ -32,45 +32,29 @@ __global__ void __launch_bounds__(kBlockThreads, kSpatialBlocks<1>)
   spatial_grads_block<kMath, kDirection>(p, [] { return blockIdx.x; });
 }
 
-using AheadOfSpatial = GradStage<kBlockThreads>;
-
 struct StagedSpatialGradsParams {
   SpatialGradsParams convs;
-  unsigned input_task, weight_task;  ///< blocks of a task
-  AheadOfSpatial norm;
+  AheadOfGradients<kBlockThreads> ahead;
 };
 
 template <ConvMath kMath>
 __global__ void __launch_bounds__(kBlockThreads, kSpatialBlocks<1>)
     norm_conv_spatial_grads_kernel(const __grid_constant__ StagedSpatialGradsParams p) {
   grid_dependency_sync();
-  const Stages& stages = p.norm.stages;
-  IL_SHARED(unsigned, place, [1]);
-  stages.take_place(place);
-  if (place[0] < stages.first) {
-    IL_DYNAMIC_SHARED(double, shared);
-    run_ahead<kBlockThreads>(p.norm, place[0], shared);
-  } else {
-    const unsigned block = place[0] - stages.first, inputs = p.convs.input_blocks;
-    stages.await(block < inputs ? block / p.input_task : (block - inputs) / p.weight_task);
-    spatial_grads_block<kMath, Direction::kInputGrad>(p.convs, [&] { return place[0] - p.norm.stages.first; });
-  }
+  p.ahead.run<kBlockThreads>([&](const auto& block) { spatial_grads_block<kMath, Direction::kInputGrad>(p.convs, block); });
 }
 
 template <ConvMath kMath, Direction kDirection>
 void launch_grads(SpatialGradsParams& params, std::int64_t weight_blocks, const NormAhead& norm, Context& context) {
   using Tile = SpatialTile<kMath, 1, kDirection>;
-  const auto weights = static_cast<unsigned>(weight_blocks), blocks = params.input_blocks + weights;
+  const auto blocks = params.input_blocks + static_cast<unsigned>(weight_blocks);
   const std::size_t shared = std::max(spatial_shared<Tile>(params.input), 2 * kWeightStage<1> * sizeof(float));
   if (!norm.wanted())
     return launch(conv_spatial_grads_kernel<kMath, kDirection>, dim3(blocks), dim3(kBlockThreads), shared, stream_of(context), params);
-  NormGrid grid;
-  StagedSpatialGradsParams staged{params, 0, 0, grad_stage<AheadOfSpatial>(norm, grid)};
-  staged.input_task = params.input_blocks / grid.tasks, staged.weight_task = weights / grid.tasks;
-  staged.convs.weight.tickets += Stages::counters_for(grid.tasks);
-  staged.norm.stand_ahead(grid, blocks, tickets_of(context));
-  launch(norm_conv_spatial_grads_kernel<kMath>, dim3(staged.norm.blocks()), dim3(kBlockThreads),
-         std::max(shared, staged.norm.shared_bytes()), stream_of(context), staged);
+  StagedSpatialGradsParams staged{params, {norm, params.input_blocks, weight_blocks, context}};
+  staged.convs.weight.tickets += staged.ahead.counters();
+  launch(norm_conv_spatial_grads_kernel<kMath>, dim3(staged.ahead.norm.blocks()), dim3(kBlockThreads),
+         std::max(shared, staged.ahead.norm.shared_bytes()), stream_of(context), staged);
 }
 
 template <Direction kDirection>

@@ -20,7 +20,7 @@ TEST(LaunchBudget, NoPresetsStepLaunchesMoreThanItDid) {
     EXPECT_LE(launches, kMost.at(c.name))
         << c.name << ": a meta-step launches " << launches << " kernels and copies, " << kMost.at(c.name)
         << " before; docs/kernels.md says which. If it must be so, raise kMost here";
-    EXPECT_GE(launches, 10u + 20u) << c.name << ": fewer than one for each pass over a layer: are they counted?";
+    EXPECT_GE(launches, 30u) << c.name << ": fewer than one for each pass over a layer: are they counted?";
   }
 }
 

@@ -169,7 +169,7 @@ void expect_one_reading(const Shape& shape, std::int64_t channels, const char* c
   const auto dual = counting.of(of.jvp(block), convolution);
   EXPECT_LE(moved(dual.stores), (1 + tangent_moments + (tiles ? 2 * picks : 0)) * kSlack * block.bytes);
   EXPECT_EQ(conflicts(dual), 0u);
-  const double walk = (tiles ? 2 * picks : 2) + choices + lines;  // y and ty
+  const double walk = (tiles ? 2 * picks + lines : 2) + choices;  // y and ty
   if (split) {
     const auto sums = counting.last("norm_partial_kernel");
     EXPECT_LE(moved(sums.loads), (tangent_moments + kSamples) * kSlack * block.bytes);
