@@ -8,6 +8,7 @@
 #include "bench/measure.h"
 #include "kernels/tally.h"
 #include "meta/meta_gradient.h"
+#include "tensor/arena_stats.h"
 
 namespace innerloop::bench {
 namespace {

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "meta/work_phase.h"
+#include "tensor/arena_stats.h"
 #include "tensor/trace.h"
 
 namespace innerloop::meta {

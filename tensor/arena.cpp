@@ -4,9 +4,13 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <mutex>
 #include <new>
 #include <string_view>
+#include <unordered_map>
+#include <vector>
 
+#include "tensor/arena_stats.h"
 #include "tensor/device.h"
 #include "tensor/error.h"
 
@@ -33,8 +37,27 @@ void* system_block(std::size_t bytes) {
 
 }  // namespace
 
+struct Arena::State {
+  std::mutex mutex{};
+  ArenaStats stats{};
+  std::unordered_map<std::size_t, std::vector<void*>> free{};
+  std::vector<std::string> open_phases{};
+
+  void note_growth() {
+    stats.peak = std::max(stats.peak, stats.current);
+    for (const std::string& phase : open_phases) {
+      std::size_t& peak = stats.phase_peak[phase];
+      peak = std::max(peak, stats.current);
+    }
+  }
+};
+
+Arena::Arena(std::shared_ptr<Device> device) : device_(std::move(device)), state_(std::make_unique<State>()) {}
+
+std::shared_ptr<Arena> Arena::create(std::shared_ptr<Device> device) { return std::shared_ptr<Arena>(new Arena(std::move(device))); }
+
 Arena::~Arena() {
-  for (auto& [bytes, blocks] : free_)
+  for (auto& [bytes, blocks] : state_->free)
     for (void* block : blocks) system_release(block);
 }
 
@@ -54,12 +77,12 @@ std::shared_ptr<void> Arena::allocate(std::size_t bytes) {
   const std::size_t rounded = std::max(unit, (bytes + unit - 1) / unit * unit);
   void* block = nullptr;
   {
-    std::lock_guard lock(mutex_);
-    auto it = free_.find(rounded);
-    if (it != free_.end() && !it->second.empty()) {
+    std::lock_guard lock(state_->mutex);
+    auto it = state_->free.find(rounded);
+    if (it != state_->free.end() && !it->second.empty()) {
       block = it->second.back();
       it->second.pop_back();
-      stats_.cached -= rounded;
+      state_->stats.cached -= rounded;
     }
   }
   const bool fresh = block == nullptr;
@@ -71,11 +94,11 @@ std::shared_ptr<void> Arena::allocate(std::size_t bytes) {
     }
     if (block == nullptr) throw Error(no_memory(rounded));
   }
-  std::lock_guard lock(mutex_);
-  stats_.current += rounded;
-  ++stats_.allocations;
-  stats_.system_allocations += fresh ? 1 : 0;
-  note_growth();
+  std::lock_guard lock(state_->mutex);
+  state_->stats.current += rounded;
+  ++state_->stats.allocations;
+  state_->stats.system_allocations += fresh ? 1 : 0;
+  state_->note_growth();
   return {block, [self = shared_from_this(), rounded](void* p) { self->release(p, rounded); }};
 }
 
@@ -96,48 +119,40 @@ std::string Arena::no_memory(std::size_t bytes) const {
 }
 
 void Arena::release(void* block, std::size_t bytes) {
-  std::lock_guard lock(mutex_);
-  stats_.current -= bytes;
-  stats_.cached += bytes;
-  free_[bytes].push_back(block);
-}
-
-void Arena::note_growth() {
-  stats_.peak = std::max(stats_.peak, stats_.current);
-  for (const std::string& phase : open_phases_) {
-    std::size_t& peak = stats_.phase_peak[phase];
-    peak = std::max(peak, stats_.current);
-  }
+  std::lock_guard lock(state_->mutex);
+  state_->stats.current -= bytes;
+  state_->stats.cached += bytes;
+  state_->free[bytes].push_back(block);
 }
 
 ArenaStats Arena::stats() const {
-  std::lock_guard lock(mutex_);
-  return stats_;
+  std::lock_guard lock(state_->mutex);
+  return state_->stats;
 }
 
 void Arena::reset_peak() {
-  std::lock_guard lock(mutex_);
-  stats_.peak = stats_.current;
-  stats_.phase_peak.clear();
+  std::lock_guard lock(state_->mutex);
+  state_->stats.peak = state_->stats.current;
+  state_->stats.phase_peak.clear();
 }
 
 void Arena::trim() {
-  std::lock_guard lock(mutex_);
-  for (auto& [bytes, blocks] : free_)
+  std::lock_guard lock(state_->mutex);
+  for (auto& [bytes, blocks] : state_->free)
     for (void* block : blocks) system_release(block);
-  free_.clear();
-  stats_.cached = 0;
+  state_->free.clear();
+  state_->stats.cached = 0;
 }
 
 Arena::Phase::Phase(Arena& arena, std::string name) : arena_(arena), name_(std::move(name)) {
-  std::lock_guard lock(arena_.mutex_);
-  arena_.open_phases_.push_back(name_);
-  arena_.note_growth();
+  std::lock_guard lock(arena_.state_->mutex);
+  arena_.state_->open_phases.push_back(name_);
+  arena_.state_->note_growth();
 }
 
 Arena::Phase::~Phase() {
-  std::lock_guard lock(arena_.mutex_);
-  auto& open = arena_.open_phases_;
+  std::lock_guard lock(arena_.state_->mutex);
+  auto& open = arena_.state_->open_phases;
   auto it = std::find(open.rbegin(), open.rend(), name_);
   if (it != open.rend()) open.erase(std::next(it).base());
 }

@@ -5,26 +5,13 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
-#include <map>
 #include <memory>
-#include <mutex>
 #include <string>
-#include <unordered_map>
-#include <vector>
 
 namespace innerloop {
 
 class Device;
-
-struct ArenaStats {
-  std::size_t current = 0;               ///< bytes in live buffers
-  std::size_t peak = 0;                  ///< largest `current` since reset_peak()
-  std::size_t cached = 0;                ///< bytes kept for reuse
-  std::uint64_t allocations = 0;         ///< buffers handed out, ever
-  std::uint64_t system_allocations = 0;  ///< of those, how many had to ask the system
-  std::map<std::string, std::size_t> phase_peak;
-};
+struct ArenaStats;
 
 /// Thread-safe. Outlives its buffers by shared ownership.
 class Arena : public std::enable_shared_from_this<Arena> {
@@ -34,9 +21,7 @@ class Arena : public std::enable_shared_from_this<Arena> {
   static constexpr std::size_t kDeviceAlignment = 256;
 
   /// An arena of host memory, or of `device`'s.
-  static std::shared_ptr<Arena> create(std::shared_ptr<Device> device = nullptr) {
-    return std::shared_ptr<Arena>(new Arena(std::move(device)));
-  }
+  static std::shared_ptr<Arena> create(std::shared_ptr<Device> device = nullptr);
   ~Arena();
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
@@ -49,7 +34,7 @@ class Arena : public std::enable_shared_from_this<Arena> {
   /// The device whose memory it is; nullptr for the host's.
   Device* device() const { return device_.get(); }
 
-  ArenaStats stats() const;
+  ArenaStats stats() const;  ///< tensor/arena_stats.h
   /// Sets `peak` to `current` and forgets the phases.
   void reset_peak();
   /// Gives the cached blocks back to the system.
@@ -69,18 +54,15 @@ class Arena : public std::enable_shared_from_this<Arena> {
   };
 
  private:
-  explicit Arena(std::shared_ptr<Device> device) : device_(std::move(device)) {}
+  struct State;
+  explicit Arena(std::shared_ptr<Device> device);
   std::string no_memory(std::size_t bytes) const;
   void* system_allocate(std::size_t bytes);
   void system_release(void* block) noexcept;
   void release(void* block, std::size_t bytes);
-  void note_growth();
 
   const std::shared_ptr<Device> device_;
-  mutable std::mutex mutex_;
-  ArenaStats stats_;
-  std::unordered_map<std::size_t, std::vector<void*>> free_;
-  std::vector<std::string> open_phases_;
+  const std::unique_ptr<State> state_;
 };
 
 }  // namespace innerloop

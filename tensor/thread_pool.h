@@ -4,12 +4,8 @@
 // alone and joins partial results in chunk order, so its bits do not depend on the number of threads.
 #pragma once
 
-#include <condition_variable>
 #include <cstdint>
-#include <exception>
-#include <mutex>
-#include <thread>
-#include <vector>
+#include <memory>
 
 #include "tensor/function_ref.h"
 
@@ -23,7 +19,7 @@ class ThreadPool {
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
 
-  int threads() const { return static_cast<int>(workers_.size()) + 1; }
+  int threads() const { return threads_; }
 
   /// Calls body(i) once for each i in [0, n), in any order, and returns when all are done. Called from inside a body it
   /// runs serially on the spot. When bodies throw, the exception of the smallest i that threw is rethrown.
@@ -33,16 +29,9 @@ class ThreadPool {
   static bool inside();
 
  private:
-  struct Job;
-  void work(Job& job);
-  void loop();
-
-  std::vector<std::thread> workers_;
-  std::mutex mutex_, submit_;
-  std::condition_variable wake_, done_;
-  Job* job_ = nullptr;
-  std::uint64_t generation_ = 0;
-  bool stop_ = false;
+  struct Team;
+  const std::unique_ptr<Team> team_;
+  const int threads_;
 };
 
 }  // namespace innerloop

@@ -12,6 +12,7 @@
 
 #include "kernels/tally.h"
 #include "meta/problem.h"
+#include "tensor/arena_stats.h"
 #include "tensor/device.h"
 #include "tools/command.h"
 #include "tools/common_options.h"

@@ -26,8 +26,8 @@ bool pays(const ConvGradsMade& k) {
 bool aligned(const ConstView& v, std::uintptr_t to) { return reinterpret_cast<std::uintptr_t>(v.data) % to == 0; }
 
 void run_here(const ConvGradsMade& k, Context& context) {
-  if (k.gx && suits_spatial_together(k.w.shape))
-    return conv_spatial(ConvGradsStep{{input_of(k), weight_of(k)}, k.step}, k.gy, conv_math(), context);
+  if (const ConvGradsStep both{{input_of(k), weight_of(k)}, k.step}; suits_one_block(both, context))
+    return conv_spatial_one_block(both, k.gy, conv_math(), context);
   if (k.gx) conv_spatial(input_of(k), k.gy, conv_math(), context);
   conv_spatial(weight_of(k), k.step, k.gy, conv_math(), context);
 }

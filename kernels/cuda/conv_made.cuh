@@ -48,38 +48,47 @@ class GradientMaker {
       line_[i] = load_as<Four>(from.constants + (static_cast<std::int64_t>(task) * from.lines + i) * from.channels + channel);
   }
 
-  /// At row y, column x of a map of `width` columns.
-  __device__ __forceinline__ Four at(int y, int x, int width) const {
-    const std::int64_t place = first_ + (static_cast<std::int64_t>(y) * width + x) * m_.channels;
-    const Four value = load_as<Four>(m_.y + place);
-    Four tangent{}, gz{}, tgz{}, made;
+  /// What a pixel is made of.
+  struct Sources {
+    Four y{}, ty{}, gz{}, tgz{};
     Channels<std::uint8_t, 4> chosen{{kDead, kDead, kDead, kDead}};
+  };
+  /// At row y, column x of a map of `width` columns.
+  __device__ __forceinline__ Sources read(int y, int x, int width) const {
+    Sources from;
+    const std::int64_t place = first_ + (static_cast<std::int64_t>(y) * width + x) * m_.channels;
+    from.y = load_as<Four>(m_.y + place);
     if constexpr (kTangent)
-      if (m_.ty != nullptr) tangent = load_as<Four>(m_.ty + place);
+      if (m_.ty != nullptr) from.ty = load_as<Four>(m_.ty + place);
     const int row = m_.side == 1 ? y : y / 2, column = m_.side == 1 ? x : x / 2;
     if (row < m_.windows_h && column < m_.windows_w) {
       const std::int64_t window = pooled_ + (static_cast<std::int64_t>(row) * m_.windows_w + column) * m_.channels;
-      chosen = load_as<Channels<std::uint8_t, 4>>(m_.choice + window);
-      gz = load_as<Four>(m_.gp + window);
+      from.chosen = load_as<Channels<std::uint8_t, 4>>(m_.choice + window);
+      from.gz = load_as<Four>(m_.gp + window);
       if constexpr (kTangent)
-        if (m_.tgp != nullptr) tgz = load_as<Four>(m_.tgp + window);
+        if (m_.tgp != nullptr) from.tgz = load_as<Four>(m_.tgp + window);
     }
+    return from;
+  }
+  __device__ __forceinline__ Four make(const Sources& from, int y, int x) const {
     const int position = m_.side == 1 ? 0 : y % 2 * 2 + x % 2;
+    Four made;
 #pragma unroll
     for (int v = 0; v < 4; ++v) {
-      const float a = line_[1].at[v], d = value.at[v] - line_[0].at[v];
-      const bool here = chosen.at[v] == position;
+      const float a = line_[1].at[v], d = from.y.at[v] - line_[0].at[v];
+      const bool here = from.chosen.at[v] == position;
       if constexpr (kTangent) {
-        const float hit = fused_multiply_add(gz.at[v], line_[5].at[v], fused_multiply_add(tgz.at[v], a, line_[7].at[v]));
-        made.at[v] = fused_multiply_add(tangent.at[v] - line_[4].at[v], line_[2].at[v],
+        const float hit = fused_multiply_add(from.gz.at[v], line_[5].at[v], fused_multiply_add(from.tgz.at[v], a, line_[7].at[v]));
+        made.at[v] = fused_multiply_add(from.ty.at[v] - line_[4].at[v], line_[2].at[v],
                                         fused_multiply_add(d, line_[6].at[v], here ? hit : line_[7].at[v]));
       } else {
-        const float hit = fused_multiply_add(gz.at[v], a, line_[3].at[v]);
+        const float hit = fused_multiply_add(from.gz.at[v], a, line_[3].at[v]);
         made.at[v] = fused_multiply_add(d, line_[2].at[v], here ? hit : line_[3].at[v]);
       }
     }
     return made;
   }
+  __device__ __forceinline__ Four at(int y, int x, int width) const { return make(read(y, x, width), y, x); }
 
  private:
   const MadeOperand& m_;

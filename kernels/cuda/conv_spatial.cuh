@@ -8,6 +8,7 @@
 
 namespace innerloop::kernels::cuda {
 
+inline constexpr int kTaps = 9;
 inline constexpr int kHaloColumns = kSpatialColumns + 2, kHaloRows = kSpatialRows + 2;
 inline constexpr int kHaloPixels = (kHaloRows * kHaloColumns + 7) / 8 * 8;  ///< in whole groups of eight
 inline constexpr int kTilePixels = kSpatialRows * kSpatialColumns;

@@ -48,6 +48,10 @@ inline bool suits_spatial_together(const Shape& w) { return w[3] <= 32 && w[4] <
 /// With a gy that the loaders make (conv_made.h): of op.gy the shapes alone matter.
 void conv_spatial(const ConvInputGrad& op, const MadeGradient& gy, ConvMath math, Context& context);
 void conv_spatial(const ConvWeightGrad& op, const WeightStep& step, const MadeGradient& gy, ConvMath math, Context& context);
-void conv_spatial(const ConvGradsStep& op, const MadeGradient& gy, ConvMath math, Context& context);
+
+/// Both gradients in one block, which makes gy once for the two and keeps the weights for all of its tiles (conv_made_grads.cu): for up to 32
+/// channels each way and a map whose border leaves it as large as it was, where a device has the shared memory.
+bool suits_one_block(const ConvGradsStep& op, Context& context);
+void conv_spatial_one_block(const ConvGradsStep& op, const MadeGradient& gy, ConvMath math, Context& context);
 
 }  // namespace innerloop::kernels::cuda

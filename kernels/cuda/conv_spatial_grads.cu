@@ -16,20 +16,20 @@ struct SpatialGradsParams {
   unsigned input_blocks;
 };
 
-template <ConvMath kMath, Direction kDirection, class Block>
+template <ConvMath kMath, class Block>
 __device__ __forceinline__ void spatial_grads_block(const SpatialGradsParams& p, const Block& block) {
   if (block() < p.input_blocks) {
-    spatial_block<kMath, 1, kDirection>(p.input, block);
+    spatial_block<kMath, 1, Direction::kInputGrad>(p.input, block);
   } else {
-    spatial_weight_block<kMath, 1, kDirection == Direction::kInputGradMade, kBlockThreads>(p.weight, block() - p.input_blocks);
+    spatial_weight_block<kMath, 1, false, kBlockThreads>(p.weight, block() - p.input_blocks);
   }
 }
 
-template <ConvMath kMath, Direction kDirection>
+template <ConvMath kMath>
 __global__ void __launch_bounds__(kBlockThreads, kSpatialBlocks<1>)
     conv_spatial_grads_kernel(const __grid_constant__ SpatialGradsParams p) {
   grid_dependency_sync();
-  spatial_grads_block<kMath, kDirection>(p, [] { return blockIdx.x; });
+  spatial_grads_block<kMath>(p, [] { return blockIdx.x; });
 }
 
 struct StagedSpatialGradsParams {
@@ -41,42 +41,32 @@ template <ConvMath kMath>
 __global__ void __launch_bounds__(kBlockThreads, kSpatialBlocks<1>)
     norm_conv_spatial_grads_kernel(const __grid_constant__ StagedSpatialGradsParams p) {
   grid_dependency_sync();
-  p.ahead.run<kBlockThreads>([&](const auto& block) { spatial_grads_block<kMath, Direction::kInputGrad>(p.convs, block); });
+  p.ahead.run<kBlockThreads>([&](const auto& block) { spatial_grads_block<kMath>(p.convs, block); });
 }
 
-template <ConvMath kMath, Direction kDirection>
+template <ConvMath kMath>
 void launch_grads(SpatialGradsParams& params, std::int64_t weight_blocks, const NormAhead& norm, Context& context) {
-  using Tile = SpatialTile<kMath, 1, kDirection>;
+  using Tile = SpatialTile<kMath, 1, Direction::kInputGrad>;
   const auto blocks = params.input_blocks + static_cast<unsigned>(weight_blocks);
   const std::size_t shared = std::max(spatial_shared<Tile>(params.input), 2 * kWeightStage<1> * sizeof(float));
   if (!norm.wanted())
-    return launch(conv_spatial_grads_kernel<kMath, kDirection>, dim3(blocks), dim3(kBlockThreads), shared, stream_of(context), params);
+    return launch(conv_spatial_grads_kernel<kMath>, dim3(blocks), dim3(kBlockThreads), shared, stream_of(context), params);
   StagedSpatialGradsParams staged{params, {norm, params.input_blocks, weight_blocks, context}};
   staged.convs.weight.tickets += staged.ahead.counters();
   launch(norm_conv_spatial_grads_kernel<kMath>, dim3(staged.ahead.norm.blocks()), dim3(kBlockThreads),
          std::max(shared, staged.ahead.norm.shared_bytes()), stream_of(context), staged);
 }
 
-template <Direction kDirection>
-void run_grads(const ConvGradsStep& op, const MadeOperand& made, const NormAhead& norm, ConvMath math, Context& context) {
-  const ConvInputGrad& input = op.grads.input;
-  const SpatialWeightPlan weight(op.grads.weight, op.step, made, 1, context);
-  SpatialGradsParams params{spatial_params(input, count_pairs(ConvInputGrad::kName, input.gy, input.w)), weight.params, 0};
-  params.input.made = made;
-  params.input.tiles_n = spatial_tiles(params.input.columns, 32);
-  params.input_blocks = static_cast<unsigned>(count_blocks(params.input, input.gx.shape[0], ConvInputGrad::kName));
-  if (math == ConvMath::kTf32) return launch_grads<ConvMath::kTf32, kDirection>(params, weight.blocks(), norm, context);
-  launch_grads<ConvMath::kTf32x3, kDirection>(params, weight.blocks(), norm, context);
-}
-
 }  // namespace
 
 void conv_spatial(const ConvGradsStep& op, const NormAhead& norm, ConvMath math, Context& context) {
-  run_grads<Direction::kInputGrad>(op, {}, norm, math, context);
-}
-
-void conv_spatial(const ConvGradsStep& op, const MadeGradient& gy, ConvMath math, Context& context) {
-  run_grads<Direction::kInputGradMade>(op, MadeOperand(gy), {}, math, context);
+  const ConvInputGrad& input = op.grads.input;
+  const SpatialWeightPlan weight(op.grads.weight, op.step, {}, 1, context);
+  SpatialGradsParams params{spatial_params(input, count_pairs(ConvInputGrad::kName, input.gy, input.w)), weight.params, 0};
+  params.input.tiles_n = spatial_tiles(params.input.columns, 32);
+  params.input_blocks = static_cast<unsigned>(count_blocks(params.input, input.gx.shape[0], ConvInputGrad::kName));
+  if (math == ConvMath::kTf32) return launch_grads<ConvMath::kTf32>(params, weight.blocks(), norm, context);
+  launch_grads<ConvMath::kTf32x3>(params, weight.blocks(), norm, context);
 }
 
 }  // namespace innerloop::kernels::cuda

@@ -15,7 +15,6 @@
 
 namespace innerloop::kernels::cuda {
 
-inline constexpr int kTaps = 9;
 /// Elements from a pixel of the halo to the next: the same channel of eight neighbouring pixels, four of them, lies in 32 banks.
 inline constexpr int kHaloPitch = kTileK + 4;
 
@@ -49,11 +48,11 @@ struct SpatialPlace {
 };
 
 /// Starts the copies of the weights of all taps. An input gradient meets them turned about: from the last tap to the first.
-template <class Tile, Direction kDirection>
+template <class Tile, Direction kDirection, int kThreads = Tile::kThreads>
 __device__ __forceinline__ void load_weights(const SpatialParams& p, const float* w, int first_column, int channel, float* to) {
   constexpr bool kForward = kDirection == Direction::kForward;
   constexpr int kVectors = (kForward ? Tile::kBlockN : kTileK) / 4, kLines = kForward ? kTileK : Tile::kBlockN;
-  for (int i = static_cast<int>(threadIdx.x); i < kTaps * kLines * kVectors; i += Tile::kThreads) {
+  for (int i = static_cast<int>(threadIdx.x); i < kTaps * kLines * kVectors; i += kThreads) {
     const int vector = i % kVectors * 4, line = i / kVectors % kLines, tap = i / (kVectors * kLines);
     const int k = kForward ? line : vector, n = kForward ? vector : line;
     const bool inside = channel + k < p.depth && first_column + n < p.columns;

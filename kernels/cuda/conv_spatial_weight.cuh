@@ -37,42 +37,82 @@ struct SpatialWeightParams {
 template <int kWarpsN>
 inline constexpr int kWeightStage = kHaloPixels * kWeightPitch + kTilePixels * 32 * kWarpsN;
 
-/// Starts the copies of a tile of gy; zeros outside the map and behind the last channel.
+/// Starts the copies of a tile of an image of `channels`, from channel `first` on; zeros outside the map and behind the last channel.
 template <int kWidth, int kThreads>
-__device__ __forceinline__ void load_tile(const SpatialWeightParams& p, const float* image, int row, int column, int first, float* to) {
+__device__ __forceinline__ void load_tile(const SpatialMap& map, int channels, const float* image, int row, int column, int first,
+                                          float* to) {
   constexpr int kVectors = kWidth / 4;
   for (int i = static_cast<int>(threadIdx.x); i < kTilePixels * kVectors; i += kThreads) {
     const int vector = i % kVectors * 4, pixel = i / kVectors, y = row + pixel / kSpatialColumns, x = column + pixel % kSpatialColumns;
-    const bool inside = y < p.map.out_h && x < p.map.out_w && first + vector < p.filters;
+    const bool inside = y < map.out_h && x < map.out_w && first + vector < channels;
     async_copy<16>(to + tile_offset<Major::kAcrossK, kWidth>(vector, pixel),
-                   image + (inside ? (y * p.map.out_w + x) * p.filters + first + vector : 0), inside ? 16 : 0);
+                   image + (inside ? (y * map.out_w + x) * channels + first + vector : 0), inside ? 16 : 0);
   }
 }
 
-/// A warp's products over a staged tile: taps of filter row `row_tap`, columns from `column` on.
-template <bool kSplit, int kWidth>
-__device__ __forceinline__ void multiply_tile(const float* halo, const float* gy, int row_tap, int column, int lane,
-                                              MmaAccumulator (&sum)[kRowTaps][4]) {
+/// A warp's products over a staged tile: taps of filter row `row_tap`, columns of `right` from `column` on. left(pixel, channel) is the
+/// operand with a halo, `channel` counted from the lane's first.
+template <bool kSplit, int kWidth, int kCount, class Left>
+__device__ __forceinline__ void multiply_tile(const Left& left, const float* right, int row_tap, int column, int lane,
+                                              MmaAccumulator (&sum)[kRowTaps][kCount]) {
   const int g = tf32_b_column(lane, 0), t = tf32_b_k(lane, 0);
 #pragma unroll 1
   for (int pixel = 0; pixel < kTilePixels; pixel += 8) {
-    TfParts<MmaTf32B, kSplit> b[4];
+    TfParts<MmaTf32B, kSplit> b[kCount];
 #pragma unroll
-    for (int j = 0; j < 4; ++j) {
+    for (int j = 0; j < kCount; ++j) {
 #pragma unroll
       for (int r = 0; r < 2; ++r)
-        b[j].set(r, gy[tile_offset<Major::kAcrossK, kWidth>(column + j * 8 + g, pixel + t + tf32_b_k(0, r))]);
+        b[j].set(r, right[tile_offset<Major::kAcrossK, kWidth>(column + j * 8 + g, pixel + t + tf32_b_k(0, r))]);
     }
-    const float* const left = halo + ((pixel / kSpatialColumns + row_tap) * kHaloColumns + pixel % kSpatialColumns + t) * kWeightPitch + g;
+    const int under = (pixel / kSpatialColumns + row_tap) * kHaloColumns + pixel % kSpatialColumns + t;
 #pragma unroll
     for (int tap = 0; tap < kRowTaps; ++tap) {
       TfParts<MmaTf32A, kSplit> a;
 #pragma unroll
-      for (int r = 0; r < 4; ++r) a.set(r, left[(tap + tf32_a_k(0, r)) * kWeightPitch + tf32_a_row(0, r)]);
+      for (int r = 0; r < 4; ++r) a.set(r, left(under + tap + tf32_a_k(0, r), tf32_a_row(0, r)));
       multiply_row<kSplit>(a, b, sum[tap]);
     }
   }
 }
+
+/// Where the sums of a task's part go: to its partial sums, or, where it is the only part, to the gradient or the weights after the step.
+struct SpatialWeightTarget {
+  const SpatialWeightParams& p;
+  std::int64_t size;
+  const float* from;  ///< of the task, null without a step
+  float *out, *sums;
+
+  __device__ __forceinline__ SpatialWeightTarget(const SpatialWeightParams& params, int task, int part)
+      : p(params),
+        size(std::int64_t{kTaps} * p.channels * p.filters),
+        from(p.from == nullptr ? nullptr : p.from + task * size),
+        out(p.out + task * size),
+        sums(p.parts == 1 ? out : p.partials + (static_cast<std::int64_t>(task) * p.parts + part) * size) {}
+
+  __device__ __forceinline__ std::int64_t place(int tap, int c, int k) const {
+    return (std::int64_t{tap} * p.channels + c) * p.filters + k;
+  }
+  __device__ __forceinline__ float take_step(std::int64_t at, float gradient) const {
+    return from == nullptr ? gradient : from[at] - p.rate * gradient;
+  }
+  /// What is stored of a sum of the part.
+  __device__ __forceinline__ float value(std::int64_t at, float sum) const { return p.parts == 1 ? take_step(at, sum) : sum; }
+
+  /// Adds up all parts of kChannels by kFilters from there on, in order. For the last block of them.
+  template <int kChannels, int kFilters, int kThreads>
+  __device__ __forceinline__ void join(int first_c, int first_k) const {
+    const float* const parts = p.partials + (out - p.out) * p.parts;
+    for (int i = static_cast<int>(threadIdx.x); i < kTaps * kChannels * kFilters; i += kThreads) {
+      const int k = first_k + i % kFilters, c = first_c + i / kFilters % kChannels;
+      if (c >= p.channels || k >= p.filters) continue;
+      const std::int64_t at = place(i / (kFilters * kChannels), c, k);
+      float joined = parts[at];
+      for (int q = 1; q < p.parts; ++q) joined += parts[q * size + at];
+      out[at] = take_step(at, joined);
+    }
+  }
+};
 
 /// The work of a block. Warps beyond those that have sums help to fetch.
 template <ConvMath kMath, int kWarpsN, bool kMade, int kThreads>
@@ -102,7 +142,8 @@ __device__ __forceinline__ void spatial_weight_block(const SpatialWeightParams& 
         make_tile<false, kWidth, kThreads>(p.map, p.made, task, image, row, at, first_k, to_gy);
       }
     } else {
-      load_tile<kWidth, kThreads>(p, p.gy[pair] + task * p.gy_task[pair] + image * p.map.out_pixels() * p.filters, row, at, first_k, to_gy);
+      load_tile<kWidth, kThreads>(p.map, p.filters, p.gy[pair] + task * p.gy_task[pair] + image * p.map.out_pixels() * p.filters, row, at,
+                                  first_k, to_gy);
     }
   };
   MmaAccumulator sum[kRowTaps][4] = {};
@@ -116,16 +157,13 @@ __device__ __forceinline__ void spatial_weight_block(const SpatialWeightParams& 
     __syncthreads();
     const float* const from = shared + stage % 2 * kStage;
     if (sums_here)
-      multiply_tile<kMath == ConvMath::kTf32x3, kWidth>(from, from + kHaloPixels * kWeightPitch, row_tap, column, lane, sum);
+      multiply_tile<kMath == ConvMath::kTf32x3, kWidth>(
+          [halo = from + tf32_b_column(lane, 0)](int pixel, int channel) { return halo[pixel * kWeightPitch + channel]; },
+          from + kHaloPixels * kWeightPitch, row_tap, column, lane, sum);
     __syncthreads();
   }
 
-  const std::int64_t size = std::int64_t{9} * p.channels * p.filters;
-  const auto take_step = [&](std::int64_t at, float gradient) {
-    return p.from == nullptr ? gradient : p.from[task * size + at] - p.rate * gradient;
-  };
-  float* const out = p.out + task * size;
-  float* const partial = p.parts == 1 ? nullptr : p.partials + (static_cast<std::int64_t>(task) * p.parts + part) * size;
+  const SpatialWeightTarget to(p, task, part);
 #pragma unroll
   for (int tap = 0; tap < kRowTaps; ++tap) {
 #pragma unroll
@@ -134,23 +172,13 @@ __device__ __forceinline__ void spatial_weight_block(const SpatialWeightParams& 
       for (int half = 0; half < 2; ++half) {
         const int c = first_c + c_row(lane, 2 * half), k = first_k + column + j * 8 + c_column(lane, 2 * half);
         if (!sums_here || c >= p.channels || k >= p.filters) continue;
-        const std::int64_t at = (std::int64_t{row_tap * kRowTaps + tap} * p.channels + c) * p.filters + k;
-        Together<float, 2> values{{sum[tap][j].r[2 * half], sum[tap][j].r[2 * half + 1]}};
-        if (partial == nullptr) values.v[0] = take_step(at, values.v[0]), values.v[1] = take_step(at + 1, values.v[1]);
-        store_as((partial == nullptr ? out : partial) + at, values);
+        const std::int64_t at = to.place(row_tap * kRowTaps + tap, c, k);
+        store_as(to.sums + at, Together<float, 2>{{to.value(at, sum[tap][j].r[2 * half]), to.value(at + 1, sum[tap][j].r[2 * half + 1])}});
       }
     }
   }
-  if (partial == nullptr || !is_last_block(p.tickets + place, static_cast<unsigned>(p.parts))) return;
-  const float* const parts = p.partials + static_cast<std::int64_t>(task) * p.parts * size;
-  for (int i = static_cast<int>(threadIdx.x); i < 9 * kTileK * kWidth; i += kThreads) {
-    const int k = first_k + i % kWidth, c = first_c + i / kWidth % kTileK, tap = i / (kWidth * kTileK);
-    if (c >= p.channels || k >= p.filters) continue;
-    const std::int64_t at = (std::int64_t{tap} * p.channels + c) * p.filters + k;
-    float joined = parts[at];
-    for (int q = 1; q < p.parts; ++q) joined += parts[q * size + at];
-    out[at] = take_step(at, joined);
-  }
+  if (p.parts > 1 && is_last_block(p.tickets + place, static_cast<unsigned>(p.parts)))
+    to.join<kTileK, kWidth, kThreads>(first_c, first_k);
 }
 
 /// A weight gradient, ready for blocks of kWarpsN; its scratch memory lives as long as this.

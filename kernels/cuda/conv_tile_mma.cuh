@@ -1,4 +1,5 @@
-// A block's tile of the output on tensor cores: 32 x 32 sums a warp, in m16n8k8 products of TF32 operands.
+// A block's tile of the output on tensor cores: 32 x 32 sums a warp, or 32 x 16 where there are no more columns, in m16n8k8 products of
+// TF32 operands.
 //
 // How operands are rounded or split, and products summed: mma_split.cuh.
 //
@@ -14,10 +15,10 @@
 
 namespace innerloop::kernels::cuda {
 
-template <ConvMath kMath, int kWarpsM, int kWarpsN, Major kMajorA, Major kMajorB>
+template <ConvMath kMath, int kWarpsM, int kWarpsN, Major kMajorA, Major kMajorB, int kWarpColumns = 32>
 class MmaTile {
   static constexpr bool kSplit = kMath == ConvMath::kTf32x3;
-  static constexpr int kWarpRows = 32, kWarpColumns = 32;
+  static constexpr int kWarpRows = 32;
   static constexpr int kOwnM = kWarpRows / 16, kOwnN = kWarpColumns / 8;  ///< products of a warp each way
 
  public:
@@ -53,6 +54,13 @@ class MmaTile {
   template <class Left>
     requires std::invocable<Left, int, int>
   __device__ __forceinline__ void multiply(const Left& left, const float* right) {
+    multiply(left, right, sum_);
+  }
+
+  /// The same into sums of the caller's, whose first kOwnM rows are the tile's: for warps that have another use for their registers.
+  template <class Left, int kRows>
+  __device__ __forceinline__ void multiply(const Left& left, const float* right, MmaAccumulator (&sum)[kRows][kOwnN]) const {
+    static_assert(kRows >= kOwnM);
     // One step at a time where operands are split: fetching ahead into the second would spill its 24 parts.
 #pragma unroll(kSplit ? 1 : kTileK / 8)
     for (int k = 0; k < kTileK; k += 8) {
@@ -69,7 +77,7 @@ class MmaTile {
         TfParts<MmaTf32A, kSplit> a;
 #pragma unroll
         for (int r = 0; r < 4; ++r) a.set(r, left(i * 16 + tf32_a_row(0, r), k + tf32_a_k(0, r)));
-        multiply_row<kSplit>(a, b, sum_[i]);
+        multiply_row<kSplit>(a, b, sum[i]);
       }
     }
   }
@@ -80,13 +88,17 @@ class MmaTile {
   /// Calls visit(row, column, values) for each run of sums that the thread has.
   template <class Visit>
   __device__ __forceinline__ void for_each_run(const Visit& visit) const {
+    for_each_run(visit, sum_);
+  }
+  template <class Visit, int kRows>
+  __device__ __forceinline__ void for_each_run(const Visit& visit, const MmaAccumulator (&sum)[kRows][kOwnN]) const {
 #pragma unroll
     for (int i = 0; i < kOwnM; ++i) {
 #pragma unroll
       for (int j = 0; j < kOwnN; ++j) {
 #pragma unroll
         for (int half = 0; half < 2; ++half) {
-          const float run[kRun] = {sum_[i][j].r[2 * half], sum_[i][j].r[2 * half + 1]};
+          const float run[kRun] = {sum[i][j].r[2 * half], sum[i][j].r[2 * half + 1]};
           visit(row_ + i * 16 + c_row(lane_, 2 * half), column_ + j * 8 + c_column(lane_, 2 * half), run);
         }
       }

@@ -16,8 +16,6 @@
 
 #if defined(__CUDACC__)
 
-#include <cuda_bf16.h>
-#include <cuda_fp16.h>
 #include <cuda_runtime.h>
 
 #define IL_SHARED(type, name, ...) __shared__ __align__(16) type name __VA_ARGS__

@@ -10,6 +10,7 @@
 #include "support/compare.h"
 #include "support/tolerance.h"
 #include "support/tower.h"
+#include "tensor/arena_stats.h"
 #include "tensor/context.h"
 
 namespace innerloop::test {

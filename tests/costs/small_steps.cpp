@@ -6,6 +6,7 @@
 
 #include "meta/from_config.h"
 #include "meta/meta_step.h"
+#include "tensor/arena_stats.h"
 
 namespace innerloop::costs {
 namespace {

@@ -8,6 +8,7 @@
 #include "kernels/cuda/cuda_device.h"
 #include "kernels/cuda/launch_overlap.h"
 #include "kernels/update.h"
+#include "tensor/arena_stats.h"
 #include "tensor/context.h"
 #include "tensor/tensor.h"
 

@@ -10,6 +10,7 @@
 #include "fixtures.h"
 #include "support/compare.h"
 #include "support/tolerance.h"
+#include "tensor/arena_stats.h"
 
 namespace innerloop::meta {
 namespace {

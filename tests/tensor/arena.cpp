@@ -1,4 +1,5 @@
 #include "tensor/arena.h"
+#include "tensor/arena_stats.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,5 @@
 // Tensors on a device, with a device made up of host memory: where they live, how they move, and what is refused.
+#include "tensor/arena_stats.h"
 #include "tensor/device.h"
 
 #include <gtest/gtest.h>

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "tensor/arena_stats.h"
 #include "tensor/context.h"
 
 namespace innerloop {

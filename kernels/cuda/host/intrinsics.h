@@ -4,9 +4,6 @@
 // contraction: a * b + c rounds twice here and once on the device.
 #pragma once
 
-#include <cuda_bf16.h>
-#include <cuda_fp16.h>
-
 #include <bit>
 #include <cmath>
 #include <cstdint>
@@ -100,19 +97,3 @@ inline float min(float x, float y) { return std::fmin(x, y); }
 inline float max(float x, float y) { return std::fmax(x, y); }
 inline double min(double x, double y) { return std::fmin(x, y); }
 inline double max(double x, double y) { return std::fmax(x, y); }
-
-// Half-precision functions that the toolkit's headers declare for nvcc only: once through float, then rounded.
-inline __half __hfma(__half x, __half y, __half z) {
-  return __double2half(double{__half2float(x)} * double{__half2float(y)} + double{__half2float(z)});
-}
-inline __nv_bfloat16 __hfma(__nv_bfloat16 x, __nv_bfloat16 y, __nv_bfloat16 z) {
-  return __double2bfloat16(double{__bfloat162float(x)} * double{__bfloat162float(y)} + double{__bfloat162float(z)});
-}
-inline __half2 __hfma2(__half2 x, __half2 y, __half2 z) { return {__hfma(x.x, y.x, z.x), __hfma(x.y, y.y, z.y)}; }
-inline __nv_bfloat162 __hfma2(__nv_bfloat162 x, __nv_bfloat162 y, __nv_bfloat162 z) {
-  return {__hfma(x.x, y.x, z.x), __hfma(x.y, y.y, z.y)};
-}
-inline __half hexp(__half x) { return __float2half(std::exp(__half2float(x))); }
-inline __half hlog(__half x) { return __float2half(std::log(__half2float(x))); }
-inline __half hsqrt(__half x) { return __float2half(std::sqrt(__half2float(x))); }
-inline __half hrsqrt(__half x) { return __float2half(1.0f / std::sqrt(__half2float(x))); }
