@@ -11,14 +11,12 @@
 #include "kernels/cuda/conv_tile_ffma.cuh"
 #include "kernels/cuda/conv_tile_mma.cuh"
 #include "kernels/cuda/cuda_device.h"
+#include "kernels/cuda/full_wave.h"
 #include "kernels/cuda/launch.cuh"
 
 namespace innerloop::kernels::cuda {
 
 inline std::int64_t conv_ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
-
-/// Blocks that give each multiprocessor of an H100 one.
-inline constexpr std::int64_t kFullWave = 132;
 
 /// One spatial axis of a gather, before it is narrowed.
 struct AxisPlan {
@@ -93,7 +91,7 @@ inline TileChoice choose_tile(ConvMath asked, Vectors vectors, std::int64_t rows
                               std::int64_t depth, std::int64_t copies) {
   const bool suits = vectors == Vectors::kBoth && suits_tensor_cores(columns, depth);
   const std::int64_t large_tiles = conv_ceil_div(rows, kLargeM) * conv_ceil_div(columns, kLargeN);
-  const bool large = columns > kSmallN && rows > kSmallM && large_tiles * copies >= kFullWave;
+  const bool large = columns > kSmallN && rows > kSmallM && large_tiles * copies >= full_wave();
   const bool narrow = vectors == Vectors::kRight && columns > kSmallN && rows <= 2 * kNarrowM;
   return {suits ? asked : ConvMath::kFp32, vectors,
           large    ? TileSize::kLarge

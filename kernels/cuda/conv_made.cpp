@@ -2,6 +2,7 @@
 
 #include "kernels/cuda/conv_engine.h"
 #include "kernels/cuda/conv_spatial.h"
+#include "kernels/cuda/environment_switch.h"
 #include "kernels/temporary.h"
 
 namespace innerloop::kernels::cuda {
@@ -19,6 +20,11 @@ ConvWeightGrad weight_of(const ConvGradsMade& k) {
 
 std::int64_t least_elements = std::int64_t{1} << 19;
 
+EnvironmentSwitch& shared_blocks() {
+  static EnvironmentSwitch one_block("IL_CUDA_ONE_BLOCK");
+  return one_block;
+}
+
 bool pays(const ConvGradsMade& k) {
   return conv_engine() == ConvEngine::kOwn && k.gy.y.shape.numel() >= k.gy.y.shape[0] * least_elements && suits_made(k, conv_math());
 }
@@ -26,7 +32,7 @@ bool pays(const ConvGradsMade& k) {
 bool aligned(const ConstView& v, std::uintptr_t to) { return reinterpret_cast<std::uintptr_t>(v.data) % to == 0; }
 
 void run_here(const ConvGradsMade& k, Context& context) {
-  if (const ConvGradsStep both{{input_of(k), weight_of(k)}, k.step}; suits_one_block(both, context))
+  if (const ConvGradsStep both{{input_of(k), weight_of(k)}, k.step}; one_block() && suits_one_block(both, context))
     return conv_spatial_one_block(both, k.gy, conv_math(), context);
   if (k.gx) conv_spatial(input_of(k), k.gy, conv_math(), context);
   conv_spatial(weight_of(k), k.step, k.gy, conv_math(), context);
@@ -38,6 +44,8 @@ IL_REGISTER_KERNEL(ConvGradsMade);
 
 std::int64_t least_made_elements() { return least_elements; }
 void set_least_made_elements(std::int64_t elements) { least_elements = elements; }
+bool one_block() { return shared_blocks().on(); }
+void set_one_block(bool on) { shared_blocks().set(on); }
 
 KernelCost cost_of(const ConvGradsMade& k) {
   const std::int64_t conv = conv_flops(k.x, k.w, k.gy.y), each = k.gy.tangent() ? 19 : 6;

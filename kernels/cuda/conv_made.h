@@ -44,6 +44,11 @@ bool suits_made(const ConvGradsMade& k, ConvMath math);
 std::int64_t least_made_elements();
 void set_least_made_elements(std::int64_t elements);
 
+/// Whether both gradients share a block, and its gy, where that can be (conv_spatial.h): what set_one_block() said last, else
+/// IL_CUDA_ONE_BLOCK = on | off, else on. Off takes a launch for each; the bits of sums over pixels are others.
+bool one_block();
+void set_one_block(bool on);
+
 /// Runs a block's gradient, or its tangent, in this way where that can be and pays; false where not. With steps k.gw, or k.tgw, takes the weights
 /// after theirs, and norm says where the others go.
 bool run_made(const ConvBlockGrad& k, const WeightStep& weight, const NormStep& norm, Context& context);

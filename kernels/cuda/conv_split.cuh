@@ -51,7 +51,7 @@ class SplitSum {
     const std::int64_t out_tasks = out.shape[0], pieces = tasks / out_tasks * gemm.chunks;
     const std::int64_t tiles = conv_ceil_div(rows, kSmallM) * conv_ceil_div(gemm.columns, kSmallN) * gemm.groups * out_tasks;
     const std::int64_t bytes = out_tasks * pieces * size * static_cast<std::int64_t>(sizeof(T));
-    const bool split = pieces > 1 && tiles < 2 * kFullWave && bytes <= kMostBytes;
+    const bool split = pieces > 1 && tiles < 2 * full_wave() && bytes <= kMostBytes;
     if (split) {
       scratch_ = context.arena().allocate(static_cast<std::size_t>(bytes));
       gemm.joined = out.as<T>();

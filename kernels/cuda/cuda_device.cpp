@@ -9,6 +9,7 @@
 #include "kernels/cuda/conv_backend.h"
 #include "kernels/cuda/conv_choices.h"
 #include "kernels/cuda/conv_own.h"
+#include "kernels/cuda/full_wave.h"
 #include "kernels/cuda/launch_overlap.h"
 #include "kernels/cuda/memory.h"
 #include "kernels/cuda/nvtx.h"
@@ -77,6 +78,7 @@ CudaDevice::CudaDevice() : host_access_(asked_host_access()) {
   name_ = properties.name;
   architecture_ = properties.major * 10 + properties.minor;
   multiprocessors_ = properties.multiProcessorCount;
+  set_full_wave(multiprocessors_);
   shared_per_block_ = properties.sharedMemPerBlockOptin;
   IL_CHECK(architecture_ >= kOldestArchitecture,
            "device cuda: {} is a compute capability {}.{} device and the kernels need 8.0 or newer; use --device cpu",

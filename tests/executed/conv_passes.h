@@ -76,6 +76,19 @@ struct Passes {
     return alone;
   }
 
+  /// Runs all tasks together and each alone, and compares their outputs.
+  void expect_same_alone(Context& context) {
+    run_on(context, true);
+    const std::vector<Array*> together = outputs();
+    for (std::int64_t task = 0; task < b.c.tasks; ++task) {
+      Passes alone = of_task(task);
+      alone.run_on(context, true);
+      const std::vector<std::vector<double>> found = alone.values();
+      for (std::size_t i = 0; i < found.size(); ++i)
+        EXPECT_EQ(found[i], part_of(*together[i], task).values()) << "task " << task << ", output " << i;
+    }
+  }
+
   static Array part_of(const Array& all, std::int64_t task) {
     const Shape shape = all.shape().with(0, 1);
     const std::vector<double> values = all.values();

@@ -45,15 +45,7 @@ TEST(ConvStages, HaveTheSameBitsForATaskAlone) {
   for (const StageCase& c : staged_cases()) {
     SCOPED_TRACE(c.block.name);
     Passes passes(c.block, DType::kF32);
-    passes.run_on(device(), true);
-    for (std::int64_t task = 0; task < c.block.tasks; ++task) {
-      Passes alone = passes.of_task(task);
-      alone.run_on(device(), true);
-      const std::vector<Array*> together = passes.outputs();
-      const std::vector<std::vector<double>> found = alone.values();
-      for (std::size_t i = 0; i < found.size(); ++i)
-        EXPECT_EQ(found[i], Passes::part_of(*together[i], task).values()) << "task " << task << ", output " << i;
-    }
+    passes.expect_same_alone(device());
   }
 }
 

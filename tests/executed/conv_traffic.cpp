@@ -5,6 +5,7 @@
 #include "kernels/cuda/host/options.h"
 #include "kernels/cuda/host/traffic.h"
 #include "tensor/tensor.h"
+#include "tests/executed/math_scope.h"
 #include "tests/kernels/conv_harness.h"
 
 namespace innerloop::kernels {
@@ -22,7 +23,8 @@ TEST(ConvTraffic, SharedMemoryWithoutConflicts) {
   for (const cuda::ConvMath math : {cuda::ConvMath::kFp32, cuda::ConvMath::kTf32x3, cuda::ConvMath::kTf32}) {
     cuda::set_conv_math(math);
     for (const ConvKind kind : kConvKinds) {
-      for (const std::int64_t tasks : {1, 132}) {  // the small tile, the large one
+      for (const std::int64_t tasks : {1, 3}) {  // the small tile, the large one
+        const WaveScope wave(3);
         ConvCall call;
         call.kind = kind;
         call.z = {1, 9, 9, 16, 16, 3, 3, 9, 9, {1, 1, 1, 1}};
@@ -53,7 +55,8 @@ TEST(ConvTraffic, MomentsCostTheirOwnBytesAndNoConflicts) {
   const ContextScope here(context);
   for (const cuda::ConvMath math : cuda::kConvMaths) {
     cuda::set_conv_math(math);
-    for (const std::int64_t tasks : {1, 132}) {  // the small tile, the large one
+    for (const std::int64_t tasks : {1, 3}) {  // the small tile, the large one
+      const WaveScope wave(3);
       SCOPED_TRACE(std::string(cuda::name_of(math)) + ", tasks " + std::to_string(tasks));
       const Tensor x = Tensor::full({tasks, 1, 12, 9, 32}, DType::kF32, 1);
       const Tensor w = Tensor::full({tasks, 1, 1, 32, 64}, DType::kF32, 1);

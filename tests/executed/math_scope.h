@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/cuda/conv_stages.h"
+#include "kernels/cuda/full_wave.h"
 #include "tensor/context.h"
 
 namespace innerloop::kernels {
@@ -27,6 +28,20 @@ class StagesScope {
 
  private:
   bool saved_;
+};
+
+/// As many blocks as `blocks` fill the device (kernels/cuda/full_wave.h); 0 leaves that to it.
+class WaveScope {
+ public:
+  explicit WaveScope(std::int64_t blocks) : saved_(cuda::full_wave()) {
+    if (blocks > 0) cuda::set_full_wave(blocks);
+  }
+  ~WaveScope() { cuda::set_full_wave(saved_); }
+  WaveScope(const WaveScope&) = delete;
+  WaveScope& operator=(const WaveScope&) = delete;
+
+ private:
+  std::int64_t saved_;
 };
 
 inline Context& device() {

@@ -55,6 +55,8 @@ WAYS = (("own", "tf32x3"), ("own", "tf32"), ("own", "fp32"), ("cudnn", "tf32"), 
 IN_TURN = ("env", "IL_CUDA_OVERLAP=off")
 # Before a command: a small norm has a launch of its own, where else it is a stage of its convolution's.
 APART = ("env", "IL_CUDA_STAGES=off")
+# Before a command: the two gradients of a large map have a launch each, where else one block makes what both read.
+TWO_LAUNCHES = ("env", "IL_CUDA_ONE_BLOCK=off")
 
 SMALL_TRAINING = ("--ways 3 --tasks 4 --iterations 20 --set model.filters=[8,8] --set data.size=32 --set eval.shots=1 "
                   "--set eval.queries=2 --set eval.episodes=4 --set eval.steps=2 --set inner.steps=2").split()
@@ -151,6 +153,15 @@ def micro(at: Places, quick: bool) -> list[Step]:
     return [Step("micro", "gpu_micro", [[at.programs["gpu_micro"], *(["--quick"] if quick else [])]], 20, judges.micro)]
 
 
+def without(workload: str, way: str, math: str) -> tuple[tuple[tuple[str, str], str], ...]:
+    """What to put before a command, and its name, to time it without one thing that our own convolutions do: what that thing gives."""
+    if workload == "w1" and (way, math) == WAYS[0]:  # where kernels are short
+        return (IN_TURN, "launches in turn"), (APART, "norms apart")
+    if workload in ("w2", "w3s5") and (way, math) in WAYS[:2]:  # where maps are large
+        return ((TWO_LAUNCHES, "gradients apart"),)
+    return ()
+
+
 def timing(at: Places, quick: bool) -> list[Step]:
     steps = []
     for label, problem in list(TIMED.items())[:1 if quick else None]:
@@ -162,10 +173,9 @@ def timing(at: Places, quick: bool) -> list[Step]:
             command = at.metagrad(at.problem(problem), out, "--device", "cuda", "--repeat", repeat, "--keep-steps", "--conv",
                                   way, "--conv-math", math)
             steps.append(Step("timing", f"{label}, {way} {math}", [command], 30, judges.timing(label, way, math), [problem]))
-            if (way, math) == WAYS[0] and problem.workload == "w1":  # what these give where kernels are short
-                for before, what in ((IN_TURN, "launches in turn"), (APART, "norms apart")):
-                    steps.append(Step("timing", f"{label}, {way} {math}, {what}", [[*before, *command]], 30,
-                                      judges.timing(label, f"{way}, {what}", math), [problem]))
+            for before, what in without(problem.workload, way, math):
+                steps.append(Step("timing", f"{label}, {way} {math}, {what}", [[*before, *command]], 30,
+                                  judges.timing(label, f"{way}, {what}", math), [problem]))
     return steps
 
 
