@@ -10,6 +10,7 @@
 #include <unordered_map>
 
 #include "io/inspect.h"
+#include "io/threads.h"
 #include "tensor/context.h"
 #include "tensor/error.h"
 #include "tensor/philox.h"
@@ -18,8 +19,6 @@ namespace innerloop::io {
 namespace {
 
 namespace fs = std::filesystem;
-
-ThreadPool& pool_of(ThreadPool* threads) { return threads != nullptr ? *threads : Context::current().threads(); }
 
 using ClassImages = std::map<std::string, std::vector<const ListedImage*>>;
 
@@ -153,7 +152,7 @@ CombinedSet draw_recipe(const Recipe& recipe, ThreadPool* threads) {
   set.name = recipe.name;
   set.size = recipe.size;
   set.channels = recipe.channels;
-  for (std::size_t i = 0; i < recipe.sources.size(); ++i) SourceDraw(recipe, i, pool_of(threads), set).run();
+  for (std::size_t i = 0; i < recipe.sources.size(); ++i) SourceDraw(recipe, i, threads_or_current(threads), set).run();
   refuse_shared(set.images);
   std::ranges::sort(set.images, [](const CombinedImage& a, const CombinedImage& b) {
     return std::tie(a.class_name, a.file) < std::tie(b.class_name, b.file);

@@ -10,6 +10,7 @@
 #include "io/groups.h"
 #include "io/image.h"
 #include "io/pack.h"
+#include "io/threads.h"
 #include "tensor/context.h"
 #include "tensor/error.h"
 
@@ -17,8 +18,6 @@ namespace innerloop::io {
 namespace {
 
 namespace fs = std::filesystem;
-
-ThreadPool& pool_of(ThreadPool* threads) { return threads != nullptr ? *threads : Context::current().threads(); }
 
 Image read(const CombinedSet& set, const CombinedImage& entry) {
   Image image = decode_image(entry.path, static_cast<int>(set.channels), entry.hints);
@@ -51,7 +50,7 @@ void write_combined_folder(const CombinedSet& set, const std::string& folder, Th
   // The map first and the table that it asks for last: a folder that was left half written is refused, and not taken for
   // a smaller set of unknown patients.
   write_file((fs::path(folder) / "data.toml").string(), kMap);
-  pool_of(threads).parallel_for(static_cast<std::int64_t>(set.images.size()), [&](std::int64_t i) {
+  threads_or_current(threads).parallel_for(static_cast<std::int64_t>(set.images.size()), [&](std::int64_t i) {
     const CombinedImage& image = set.images[static_cast<std::size_t>(i)];
     const std::vector<std::uint8_t> png = encode_png(read(set, image));
     write_file((fs::path(folder) / image.file).string(), std::as_bytes(std::span(png)));
@@ -70,7 +69,7 @@ void write_combined_pack(const CombinedSet& set, const std::string& file, Thread
   const std::int64_t count = static_cast<std::int64_t>(set.images.size()), bytes = set.size * set.size * set.channels;
   out.pixels = Tensor::empty_on_host({count, set.size, set.size, set.channels}, DType::kU8);
   std::uint8_t* pixels = out.pixels.mutable_data<std::uint8_t>().data();
-  pool_of(threads).parallel_for(count, [&](std::int64_t i) {
+  threads_or_current(threads).parallel_for(count, [&](std::int64_t i) {
     const Image image = read(set, set.images[static_cast<std::size_t>(i)]);
     std::ranges::copy(image.pixels, pixels + i * bytes);
   });

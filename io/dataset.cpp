@@ -15,6 +15,7 @@
 #include "io/pack.h"
 #include "io/sha256.h"
 #include "io/synthetic.h"
+#include "io/threads.h"
 #include "tensor/context.h"
 
 namespace innerloop::io {
@@ -25,10 +26,6 @@ namespace fs = std::filesystem;
 void check_options(const LoadOptions& o) {
   if (o.size < 0 || o.size > 4096) fail_usage("data.size: {} is not a side of 1 to 4096 pixels (or 0)", o.size);
   if (o.channels != 1 && o.channels != 3) fail_usage("data.channels: {} is neither 1 (grey) nor 3 (RGB)", o.channels);
-}
-
-ThreadPool& pool_of(const LoadOptions& options) {
-  return options.threads != nullptr ? *options.threads : Context::current().threads();
 }
 
 /// Counts finished images for LoadOptions::progress.
@@ -154,7 +151,7 @@ ImageSet load_folder(const std::string& path, const DataListing& listing, const 
   loaded.reasons.resize(static_cast<std::size_t>(count));
   loaded.deep.resize(static_cast<std::size_t>(count));
   Progress progress(options, count);
-  pool_of(options).parallel_for(count, [&](std::int64_t i) {
+  threads_or_current(options.threads).parallel_for(count, [&](std::int64_t i) {
     const std::size_t at = static_cast<std::size_t>(i);
     const std::string file = (root / set.files[at]).string();
     try {
@@ -183,7 +180,7 @@ ImageSet adapt(ImageSet set, const LoadOptions& options) {
   ImageSet out = set;
   out.height = height, out.width = width, out.channels = options.channels, out.invert = options.invert;
   out.pixels = Tensor::empty_on_host({set.count(), height, width, options.channels}, DType::kU8);
-  pool_of(options).parallel_for(set.count(), [&](std::int64_t i) {
+  threads_or_current(options.threads).parallel_for(set.count(), [&](std::int64_t i) {
     const std::span<const std::uint8_t> from = pixels_of(set, i);
     Image image{set.height, set.width, set.channels, {from.begin(), from.end()}};
     image = resize_image(convert_channels(image, options.channels), height, width);

@@ -24,7 +24,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool is_part(const std::string& folder) {
+bool is_split(const std::string& folder) {
   const std::string name = plain(folder);
   return name == "train" || name == "val" || name == "test";
 }
@@ -35,7 +35,7 @@ bool is_class(const std::string& folder) {
 
 bool has_parts(const fs::path& folder) {
   for (const std::string& part : entries_of(folder).folders) {
-    if (!is_part(part)) continue;
+    if (!is_split(part)) continue;
     for (const std::string& name : entries_of(folder / part).folders)
       if (is_class(name)) return true;
   }
@@ -48,7 +48,7 @@ bool has_parts_at(const fs::path& root, const std::string& relative) {
 }
 
 /// Where train, val and test lie: the folder itself or its chest_xray.
-std::optional<std::string> base_of(const fs::path& root) {
+std::optional<std::string> folder_of_splits(const fs::path& root) {
   std::string base;
   for (int depth = 0; depth < 3; ++depth) {
     if (has_parts_at(root, base)) return base;
@@ -87,10 +87,10 @@ void add_image(Gatherer& out, const std::string& file, const std::string& class_
 
 }  // namespace
 
-bool looks_like_kermany(const fs::path& root) { return base_of(root).has_value(); }
+bool looks_like_kermany(const fs::path& root) { return folder_of_splits(root).has_value(); }
 
 DataListing list_kermany(const fs::path& root) {
-  const std::optional<std::string> base = base_of(root);
+  const std::optional<std::string> base = folder_of_splits(root);
   IL_CHECK(base.has_value(),
            "{}: is not laid out as Chest X-Ray Images: it has no train, val or test with NORMAL or "
            "PNEUMONIA; leave data.layout at \"auto\", or write a data.toml",
@@ -104,7 +104,7 @@ DataListing list_kermany(const fs::path& root) {
       out.exclude(file, fmt::format("lies outside of {}", *base), ExclusionKind::kRule);
     } else if (second_copy && path.size() > 1 && path[0] == "chest_xray") {
       out.exclude(file, "a second copy of the set", ExclusionKind::kRule);
-    } else if (path.size() < 2 || !is_part(path[0])) {
+    } else if (path.size() < 2 || !is_split(path[0])) {
       out.exclude(file, "lies outside of train, val and test", ExclusionKind::kRule);
     } else if (path.size() < 3 || !is_class(path[1])) {
       out.exclude(file, "lies neither in NORMAL nor in PNEUMONIA", ExclusionKind::kClass);

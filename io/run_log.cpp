@@ -13,23 +13,23 @@
 namespace innerloop::io {
 namespace {
 
-using Json = nlohmann::ordered_json;  // keeps the order of writing, so that a line reads kind, step, loss, ...
+using OrderedJson = nlohmann::ordered_json;  // keeps the order of writing, so that a line reads kind, step, loss, ...
 
 /// JSON has no NaN and no infinity.
-Json number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
+OrderedJson number(double value) { return std::isfinite(value) ? OrderedJson(value) : OrderedJson(nullptr); }
 
-double number_at(const Json& object, const char* key) {
+double number_at(const OrderedJson& object, const char* key) {
   const auto found = object.find(key);
   return found != object.end() && found->is_number() ? found->get<double>() : kNotMeasured;
 }
 
-std::int64_t integer_at(const Json& object, const char* key) {
+std::int64_t integer_at(const OrderedJson& object, const char* key) {
   const auto found = object.find(key);
   return found != object.end() && found->is_number_integer() ? found->get<std::int64_t>() : 0;
 }
 
 std::string to_line(const StepEntry& entry) {
-  const Json object = {{"kind", "step"},
+  const OrderedJson object = {{"kind", "step"},
                        {"step", entry.step},
                        {"loss", number(entry.loss)},
                        {"accuracy", number(entry.accuracy)},
@@ -41,7 +41,7 @@ std::string to_line(const StepEntry& entry) {
 }
 
 std::string to_line(const EvalEntry& entry) {
-  const Json object = {{"kind", "eval"},
+  const OrderedJson object = {{"kind", "eval"},
                        {"step", entry.step},
                        {"accuracy", number(entry.accuracy)},
                        {"half_width", number(entry.half_width)},
@@ -51,7 +51,7 @@ std::string to_line(const EvalEntry& entry) {
   return object.dump();
 }
 
-StepEntry step_entry(const Json& object) {
+StepEntry step_entry(const OrderedJson& object) {
   return {.step = integer_at(object, "step"),
           .loss = number_at(object, "loss"),
           .accuracy = number_at(object, "accuracy"),
@@ -61,7 +61,7 @@ StepEntry step_entry(const Json& object) {
           .seconds = number_at(object, "seconds")};
 }
 
-EvalEntry eval_entry(const Json& object) {
+EvalEntry eval_entry(const OrderedJson& object) {
   return {.step = integer_at(object, "step"),
           .accuracy = number_at(object, "accuracy"),
           .half_width = number_at(object, "half_width"),
@@ -91,7 +91,7 @@ void each_entry(const std::filesystem::path& path, const std::string& text, Visi
     const bool terminated = end < text.size();
     const std::string line = text.substr(begin, end - begin);
     begin = end + 1;
-    const Json object = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+    const OrderedJson object = OrderedJson::parse(line, nullptr, /*allow_exceptions=*/false);
     const bool whole = object.is_object() && object.contains("step") && object["step"].is_number_integer() &&
                        object.contains("kind") && object["kind"].is_string();
     if (!whole && !terminated) return;
@@ -134,7 +134,7 @@ RunLog RunLog::create(const std::filesystem::path& path) {
 RunLog RunLog::resume(const std::filesystem::path& path, std::int64_t step) {
   if (std::filesystem::exists(path)) {
     std::string kept;
-    each_entry(path, read_file(path), [&](const std::string& line, const Json& object) {
+    each_entry(path, read_file(path), [&](const std::string& line, const OrderedJson& object) {
       if (integer_at(object, "step") <= step) kept += line + "\n";
     });
     replace_file(path, kept);
@@ -153,7 +153,7 @@ void RunLog::write(const EvalEntry& entry) { append(to_line(entry)); }
 
 RunHistory read_run_log(const std::filesystem::path& path) {
   RunHistory history;
-  each_entry(path, read_file(path), [&](const std::string&, const Json& object) {
+  each_entry(path, read_file(path), [&](const std::string&, const OrderedJson& object) {
     const std::string kind = object["kind"];
     if (kind == "step") history.steps.push_back(step_entry(object));
     if (kind == "eval") history.evals.push_back(eval_entry(object));

@@ -4,6 +4,7 @@
 
 #include "io/atomic_file.h"
 #include "io/synthetic_parts.h"
+#include "io/threads.h"
 #include "tensor/context.h"
 
 namespace innerloop::io {
@@ -27,10 +28,6 @@ void check_options(const SyntheticOptions& o) {
   if (o.per_class < 1 || o.per_class > 1'000'000)
     fail_usage("synthetic: {} images a class are asked for, 1 to 1000000 are possible", o.per_class);
   if (o.channels != 1 && o.channels != 3) fail_usage("synthetic: {} channels, 1 or 3 are possible", o.channels);
-}
-
-ThreadPool& pool_of(const SyntheticOptions& o) {
-  return o.threads != nullptr ? *o.threads : Context::current().threads();
 }
 
 /// Image `i` of a set with `per_class` images of each finding.
@@ -84,7 +81,7 @@ ImageSet synthetic_images(const SyntheticOptions& options) {
   set.pixels = Tensor::empty_on_host({count, options.size, options.size, options.channels}, DType::kU8);
   std::uint8_t* out = set.pixels.mutable_data<std::uint8_t>().data();
   const std::int64_t bytes = options.size * options.size * options.channels;
-  pool_of(options).parallel_for(count, [&](std::int64_t i) {
+  threads_or_current(options.threads).parallel_for(count, [&](std::int64_t i) {
     const Image image = convert_channels(draw_synthetic(address_of(options, i), options.size), options.channels);
     std::copy(image.pixels.begin(), image.pixels.end(), out + i * bytes);
   });
@@ -102,7 +99,7 @@ void write_synthetic(const std::string& folder, const SyntheticOptions& options)
     fs::create_directories(root / name_of(finding), error);
     IL_CHECK(!error, "{}: cannot be made: {}", (root / name_of(finding)).string(), error.message());
   }
-  pool_of(options).parallel_for(kFindingCount * options.per_class, [&](std::int64_t i) {
+  threads_or_current(options.threads).parallel_for(kFindingCount * options.per_class, [&](std::int64_t i) {
     const SyntheticAddress address = address_of(options, i);
     const std::vector<std::uint8_t> png =
         encode_png(convert_channels(draw_synthetic(address, options.size), options.channels));

@@ -1,7 +1,6 @@
 #include "meta/supervised.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -13,6 +12,7 @@
 #include "autograd/ops/reduce.h"
 #include "autograd/transforms.h"
 #include "meta/class_index.h"
+#include "meta/clock.h"
 #include "meta/finite.h"
 #include "meta/work_phase.h"
 
@@ -21,12 +21,8 @@ namespace {
 
 using autograd::Var;
 using autograd::Vars;
-using Clock = std::chrono::steady_clock;
-
 /// Images that go through at once when nothing is recorded.
 constexpr std::int64_t kPart = 32;
-
-double seconds_since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
 
 std::vector<Tensor> cloned(const std::vector<Tensor>& tensors) {
   std::vector<Tensor> copy;

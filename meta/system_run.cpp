@@ -24,9 +24,9 @@ double half_width(double share, std::int64_t n) {
   return 1.959964 * std::sqrt(share * (1 - share) / static_cast<double>(n));
 }
 
-class Run {
+class SystemTraining {
  public:
-  explicit Run(const TrainOptions& options) : options_(options), config_(options.config), folder_(options.out) {
+  explicit SystemTraining(const TrainOptions& options) : options_(options), config_(options.config), folder_(options.out) {
     io::validate(config_);
   }
 
@@ -175,6 +175,6 @@ class Run {
 
 }  // namespace
 
-SystemRunResult train_system(const TrainOptions& options) { return Run(options).go(); }
+SystemRunResult train_system(const TrainOptions& options) { return SystemTraining(options).go(); }
 
 }  // namespace innerloop::meta

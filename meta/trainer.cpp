@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <filesystem>
 #include <optional>
@@ -11,6 +10,7 @@
 #include "io/atomic_file.h"
 #include "meta/checkpoint.h"
 #include "meta/class_index.h"
+#include "meta/clock.h"
 #include "meta/episode_sheet.h"
 #include "meta/finite.h"
 #include "meta/from_config.h"
@@ -24,10 +24,6 @@
 namespace innerloop::meta {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
-
 bool is_due(std::int64_t every, std::int64_t step, std::int64_t last) {
   return step == last || (every > 0 && step > 0 && step % every == 0);
 }
@@ -38,9 +34,9 @@ std::int64_t steps_to_due(std::int64_t every, std::int64_t step, std::int64_t la
 }
 
 /// One call of train(): the state of the run, and what happens to it in order.
-class Run {
+class TrainingRun {
  public:
-  explicit Run(const TrainOptions& options)
+  explicit TrainingRun(const TrainOptions& options)
       : options_(options), config_(options.config), folder_(options.out), begin_(Clock::now()) {}
 
   TrainResult go() {
@@ -310,6 +306,6 @@ class Run {
 
 }  // namespace
 
-TrainResult train(const TrainOptions& options) { return Run(options).go(); }
+TrainResult train(const TrainOptions& options) { return TrainingRun(options).go(); }
 
 }  // namespace innerloop::meta

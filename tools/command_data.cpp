@@ -30,7 +30,7 @@ struct InspectCall {
   std::string data;
 };
 
-Json json_of(const io::DataSummary& s, const std::string& data) {
+Json json_of_summary(const io::DataSummary& s, const std::string& data) {
   Json classes = Json::object(), sizes = Json::object(), unreadable = Json::array(), excluded = Json::array();
   Json in_several_classes = Json::object();
   for (const io::Exclusion& e : s.excluded) excluded.push_back({{"file", e.file}, {"reason", e.reason}});
@@ -114,7 +114,7 @@ int inspect(const InspectCall& o) {
   options.seed = static_cast<std::uint64_t>(config.run.seed);
   const io::DataSummary summary = io::inspect_data(o.data, options);
   if (o.common.json()) {
-    print_json(json_of(summary, o.data));
+    print_json(json_of_summary(summary, o.data));
   } else {
     print_summary(summary, o.data);
   }

@@ -18,6 +18,7 @@
 #include "tools/command.h"
 #include "tools/common_options.h"
 #include "tools/messages.h"
+#include "tools/profile_output.h"
 
 namespace innerloop::tools {
 namespace {
@@ -49,25 +50,18 @@ Json libraries() {
                                         NLOHMANN_JSON_VERSION_PATCH)}};
 }
 
-Json json_of(const meta::profile::Roofline& r) {
-  return {{"flops_per_s", r.flops_per_s},
-          {"memory_bytes_per_s", r.memory_bytes_per_s},
-          {"cache_bytes_per_s", r.cache_bytes_per_s},
-          {"cache_bytes", r.cache_bytes}};
-}
-
 void print(const meta::profile::Roofline& r) {
   fmt::print("roofline    {:.0f} GFLOP/s, memory {:.1f} GB/s", r.flops_per_s * 1e-9, r.memory_bytes_per_s * 1e-9);
   if (r.cache_bytes_per_s > 0) fmt::print(", cache {:.1f} GB/s", r.cache_bytes_per_s * 1e-9);
   fmt::print(" (float32, all threads)\n");
 }
 
-struct Options {
+struct DoctorRequest {
   CommonOptions common;
   bool roofline = false;
 };
 
-int run(const Options& options) {
+int run(const DoctorRequest& options) {
   const CommonOptions& common = options.common;
   Context context = common.make_context(common.run());
   std::optional<meta::profile::Roofline> roofline;
@@ -135,7 +129,7 @@ int run(const Options& options) {
 }  // namespace
 
 void add_doctor(CommandLine& line) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<DoctorRequest>();
   CLI::App& command =
       line.add(line.app, "doctor", "Says what this machine and this build offer.",
                "The CPU and the kernels chosen for it, threads, memory, the GPU or the reason why there is none, "

@@ -21,7 +21,7 @@
 namespace innerloop::tools {
 namespace {
 
-struct Options {
+struct EpisodesRequest {
   CommonOptions common;
   PresetOption preset;
   BadFileOption bad_files;
@@ -29,7 +29,7 @@ struct Options {
   std::int64_t step = 1;
 };
 
-int run(const Options& o) {
+int run(const EpisodesRequest& o) {
   constexpr std::int64_t kTasksShown = 4;
   io::Config base = o.preset.base(o.data, o.common);
   base.outer.tasks = std::min(base.outer.tasks, kTasksShown);
@@ -66,7 +66,7 @@ int run(const Options& o) {
 }  // namespace
 
 void add_episodes(CommandLine& line) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<EpisodesRequest>();
   CLI::App& command =
       line.add(line.app, "episodes", "Draws a picture of training tasks.",
                "It shows the first tasks of a meta-step, as training under the same options and seed sees them: a "

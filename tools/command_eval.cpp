@@ -29,7 +29,7 @@ namespace {
 /// Where an episode's adaptation starts.
 enum class Start { kCheckpoint, kUntrained, kFresh };
 
-struct Options {
+struct EvalRequest {
   CommonOptions common;
   BadFileOption bad_files;
   std::string checkpoint, data, report;
@@ -51,7 +51,7 @@ io::Config config_of(const meta::Checkpoint& checkpoint, const CommonOptions& co
 }
 
 io::ImageSet chosen_part(io::ImageSet set, const std::string& hash, const meta::Checkpoint& checkpoint,
-                         const Options& o) {
+                         const EvalRequest& o) {
   if (o.part == Part::kAll) return set;
   IL_CHECK(hash == checkpoint.data_hash,
            "{}: not the data set that {} was trained on, so nothing of it was held out; leave --part held-out out",
@@ -69,7 +69,7 @@ io::LoadOptions data_options(const io::Config& config, const meta::Checkpoint& c
   return options;
 }
 
-int run(const Options& o) {
+int run(const EvalRequest& o) {
   const std::atomic<bool>& stop = catch_stop_signals();
   Context context = o.common.make_context(o.common.run());
   ContextScope scope(context);
@@ -131,7 +131,7 @@ int run(const Options& o) {
 }  // namespace
 
 void add_eval(CommandLine& line) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<EvalRequest>();
   CLI::App& command =
       line.add(line.app, "eval", "Measures a checkpoint on labelled few-shot episodes.",
                "Adapts on each support set, predicts the query images, and gives accuracy with its 95 % interval, "

@@ -22,7 +22,7 @@
 namespace innerloop::tools {
 namespace {
 
-struct Options {
+struct MetagradRequest {
   CommonOptions common;
   GraphOption graph;
   std::string problem, out;
@@ -66,7 +66,7 @@ double seconds_of(const std::function<void()>& work) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-int run(const Options& o) {
+int run(const MetagradRequest& o) {
   Context context = o.common.make_context(o.common.run());
   ContextScope scope(context);
   const DType dtype = o.dtype == "f64" ? DType::kF64 : DType::kF32;
@@ -156,7 +156,7 @@ int run(const Options& o) {
 }  // namespace
 
 void add_metagrad(CommandLine& line) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<MetagradRequest>();
   CLI::App& command =
       line.add(line.app, "metagrad", "Computes one exact meta-gradient on tensors given from outside.",
                "It is the bridge to other frameworks, oracles and profilers. PROBLEM is a safetensors file: the "

@@ -24,7 +24,7 @@
 namespace innerloop::tools {
 namespace {
 
-struct Options {
+struct PredictRequest {
   CommonOptions common;
   BadFileOption bad_files;
   std::string checkpoint, support, explain;
@@ -45,7 +45,7 @@ io::Config config_of(const meta::Checkpoint& checkpoint, const CommonOptions& co
   return config;
 }
 
-int run(const Options& o) {
+int run(const PredictRequest& o) {
   Context context = o.common.make_context(o.common.run());
   ContextScope scope(context);
   if (meta::is_system_checkpoint(o.checkpoint)) {
@@ -110,7 +110,7 @@ int run(const Options& o) {
 }  // namespace
 
 void add_predict(CommandLine& line) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<PredictRequest>();
   CLI::App& command =
       line.add(line.app, "predict", "Adapts a checkpoint on a few labelled images and classifies others.",
                "The support folder holds one subfolder a class, or images that are each their own class, named by "

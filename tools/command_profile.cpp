@@ -36,7 +36,7 @@ namespace {
 
 namespace profile = meta::profile;
 
-struct Options {
+struct ProfileRequest {
   CommonOptions common;
   PresetOption preset;
   BadFileOption bad_files;
@@ -51,7 +51,7 @@ struct Work {
   std::string title;
 };
 
-Work problem_work(const Options& o) {
+Work problem_work(const ProfileRequest& o) {
   auto problem = std::make_shared<meta::Problem>(meta::load_problem(o.problem, o.dtype == "f64" ? DType::kF64 : DType::kF32));
   apply_options("profile", o.common, o.problem, *problem);
   const meta::MetaOptions& m = problem->options;
@@ -80,7 +80,7 @@ struct Training {
   }
 };
 
-Work training_work(const Options& o) {
+Work training_work(const ProfileRequest& o) {
   io::Config config = o.common.resolve(o.preset.base(o.data, o.common));
   config.outer.iterations = std::max(config.outer.iterations, o.repeat + 1);
   const io::ImageSet set = load_data(o.data, meta::load_options(config), o.bad_files);
@@ -129,7 +129,7 @@ std::optional<profile::Recording> fastest(const Work& work, Context& context, st
   return best;
 }
 
-int run(const Options& o) {
+int run(const ProfileRequest& o) {
   using enum profile::Key;
   if (o.problem.empty() == o.data.empty()) fail_usage("profile: give a PROBLEM file or --data, one of them");
   if (!o.trace.empty() && o.trace == o.flame) fail_usage("profile: --trace and --flame name one file, {}; give two", o.trace);
@@ -195,7 +195,7 @@ int run(const Options& o) {
 }  // namespace
 
 void add_profile(CommandLine& line) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<ProfileRequest>();
   CLI::App& command = line.add(
       line.app, "profile", "Shows where the time of a meta-step goes.",
       "Profiles the meta-gradient of PROBLEM (a file as metagrad takes it), or the first meta-steps of a training run on "

@@ -23,7 +23,7 @@ namespace {
 
 namespace rp = meta::reproduce;
 
-struct Options {
+struct ReproduceRequest {
   CommonOptions common;
   BadFileOption bad_files;
   std::string data, out, budget;
@@ -68,7 +68,7 @@ const char* word_of(rp::RunEnd end) {
   return end == rp::RunEnd::kFinished ? "finished" : end == rp::RunEnd::kStopped ? "stopped" : "out of time";
 }
 
-Json json_of(const rp::RunResult& r) {
+Json json_of_run_result(const rp::RunResult& r) {
   return {{"outcome", word_of(r.end)}, {"parts_done", r.done}, {"parts_reused", r.reused}, {"parts_failed", r.failed},
           {"parts_left", r.left},      {"scale", r.scale},     {"seconds", r.seconds}};
 }
@@ -80,11 +80,11 @@ void print_files(const rp::ReportFiles& files, const std::string& out, std::int6
   if (left > 0) fmt::print("go on with the same command: nothing in {} is done twice\n", out);
 }
 
-int report(const Options& o, const rp::RunResult* result) {
+int report(const ReproduceRequest& o, const rp::RunResult* result) {
   const rp::ReportFiles files = rp::write_report_files(o.out);
   const std::int64_t left = result != nullptr ? result->left : files.planned - files.units;
   if (o.common.json()) {
-    Json json = result != nullptr ? json_of(*result) : Json::object();
+    Json json = result != nullptr ? json_of_run_result(*result) : Json::object();
     json["units"] = files.units;
     json["units_planned"] = files.planned;
     json["report"] = files.html;
@@ -101,7 +101,7 @@ int report(const Options& o, const rp::RunResult* result) {
   return kDone;
 }
 
-rp::RunOptions run_options(const Options& o, const io::Config& config, const io::ImageSet& set) {
+rp::RunOptions run_options(const ReproduceRequest& o, const io::Config& config, const io::ImageSet& set) {
   rp::RunOptions r;
   r.config = config;
   r.plan.classes = rp::paper_classes(set.classes, o.classes);
@@ -125,7 +125,7 @@ rp::RunOptions run_options(const Options& o, const io::Config& config, const io:
   return r;
 }
 
-int run(const Options& o) {
+int run(const ReproduceRequest& o) {
   if (o.out.empty()) fail_usage("reproduce: --out is missing; give the run folder to make or to go on with");
   if (o.report_only) return report(o, nullptr);
   if (o.data.empty())
@@ -152,7 +152,7 @@ int run(const Options& o) {
   if (result.units > 0) {
     report(o, &result);
   } else if (o.common.json()) {
-    print_json(json_of(result));
+    print_json(json_of_run_result(result));
   } else {
     fmt::print("{} before the first answer; go on with the same command\n", word_of(result.end));
   }
@@ -163,7 +163,7 @@ int run(const Options& o) {
 }  // namespace
 
 void add_reproduce(CommandLine& line) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<ReproduceRequest>();
   CLI::App& command = line.add(line.app, "reproduce",
                                "The comparison of the UMLF-COVID paper: all systems, cross-validated, with a report.",
                                "For every fold (by patient) and number of ways all systems get the same labelled "

@@ -22,7 +22,7 @@
 namespace innerloop::tools {
 namespace {
 
-struct Options {
+struct TrainRequest {
   CommonOptions common;
   PresetOption preset;
   BadFileOption bad_files;
@@ -32,7 +32,7 @@ struct Options {
 };
 
 /// What a run starts from: on resume the run's own configuration, so that nothing has to be said twice.
-io::Config base_config(const Options& o) {
+io::Config base_config(const TrainRequest& o) {
   const std::string saved = meta::RunFolder(o.out).config();
   if (!o.resume || o.preset.given() || !std::filesystem::exists(saved)) {
     const bool labelled = o.common.apply(io::Config()).supervised.system != io::System::kUmlf;
@@ -43,7 +43,7 @@ io::Config base_config(const Options& o) {
   return config;
 }
 
-std::string origin_of(const Options& o) {
+std::string origin_of(const TrainRequest& o) {
   const bool own = o.resume && !o.preset.given() && std::filesystem::exists(meta::RunFolder(o.out).config());
   if (own) return "configuration: the run's own";
   const bool labelled = o.common.apply(io::Config()).supervised.system != io::System::kUmlf;
@@ -82,7 +82,7 @@ void print_result(const meta::TrainResult& r, const std::string& out) {
   if (stopped) fmt::print("go on with: innerloop train --resume --out {}\n", out);
 }
 
-int run(const Options& o) {
+int run(const TrainRequest& o) {
   if (o.help_keys) {
     print_keys();
     return kDone;
@@ -121,7 +121,7 @@ int run(const Options& o) {
 }  // namespace
 
 void add_train(CommandLine& line) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<TrainRequest>();
   CLI::App& command =
       line.add(line.app, "train", "Trains a system into a run folder: meta-training, or a comparison system with labels.",
                "Tasks are drawn from D without its labels; images of D that are held out serve the evaluations on "

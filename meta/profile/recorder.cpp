@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <atomic>
-#include <chrono>
 #include <deque>
 #include <exception>
 #include <mutex>
@@ -11,14 +10,13 @@
 
 #include "autograd/op.h"
 #include "kernels/watch.h"
+#include "meta/clock.h"
 #include "tensor/error.h"
 #include "tensor/queue_marks.h"
 #include "tensor/trace.h"
 
 namespace innerloop::meta::profile {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 /// What one thread does; only that thread writes to it.
 struct ThreadLog {
@@ -73,7 +71,7 @@ class Recorder::State {
   }
 
  private:
-  double now() const { return std::chrono::duration<double>(Clock::now() - begin_).count(); }
+  double now() const { return seconds_since(begin_); }
 
   void stop() {
     if (living_ != this) return;

@@ -3,20 +3,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <filesystem>
 
 #include "io/atomic_file.h"
 #include "io/heat_map.h"
+#include "meta/clock.h"
 #include "meta/from_config.h"
 #include "tensor/error.h"
 
 namespace innerloop::meta::reproduce {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
 
 /// Under the statistics of the support an image is answered alone, so images may go in parts.
 constexpr std::int64_t kPart = 64;

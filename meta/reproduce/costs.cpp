@@ -3,16 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <limits>
 #include <optional>
 
+#include "meta/clock.h"
 #include "meta/reproduce/settings.h"
 
 namespace innerloop::meta::reproduce {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 io::Config with_iterations(io::Config config, std::int64_t n) {
   config.outer.iterations = config.supervised.iterations = n;
@@ -41,7 +39,7 @@ std::optional<Sample> run_once(const Work& work, const SizedImages& images, cons
     s.training = unit->train_seconds;
     s.pretraining = unit->shared_seconds;
   }
-  s.all = std::chrono::duration<double>(Clock::now() - begin).count();
+  s.all = seconds_since(begin);
   return s;
 }
 

@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "meta/checkpoint.h"
+#include "meta/clock.h"
 #include "meta/from_config.h"
 #include "meta/meta_step.h"
 #include "meta/task_source.h"
@@ -17,8 +17,6 @@ namespace innerloop::meta::reproduce {
 namespace {
 
 using Json = nlohmann::ordered_json;
-using Clock = std::chrono::steady_clock;
-
 constexpr const char* kSeconds = "seconds";
 constexpr const char* kCurve = "curve";
 /// A stop is answered, and a crash costs, at most so much.
@@ -119,7 +117,7 @@ class Session {
       if (callbacks.stop != nullptr && callbacks.stop->load(std::memory_order_relaxed)) break;
       const auto begin = Clock::now();
       for (const StepFigures& f : program.run(1)) note(f);
-      const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+      const double seconds = seconds_since(begin);
       seconds_ += seconds;
       unsaved += seconds;
       if (callbacks.on_step) callbacks.on_step(state_.step, config_.outer.iterations);

@@ -2,15 +2,14 @@
 
 #include <fmt/format.h>
 
-#include <chrono>
 
+#include "meta/clock.h"
 #include "meta/system_fit.h"
 
 namespace innerloop::meta::reproduce {
 
 std::optional<Pretraining> pretrain(const io::ImageSet& set, const Problem& problem, const io::Config& config,
                                     const std::atomic<bool>* stop) {
-  using Clock = std::chrono::steady_clock;
   const auto begin = Clock::now();
   Pretraining out;
   SupervisedOptions options = supervised_options(config);
@@ -28,7 +27,7 @@ std::optional<Pretraining> pretrain(const io::ImageSet& set, const Problem& prob
   if (fitted.end == FitEnd::kStopped) return std::nullopt;
   out.weights = fitted.chosen();
   out.labels = train.images.count() + watched.images.count();
-  out.seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+  out.seconds = seconds_since(begin);
   out.note +=
       fmt::format(", {} watched for early stopping: labels that the other systems do not see", watched.images.count());
   return out;

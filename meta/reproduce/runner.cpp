@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <filesystem>
 
 #include "io/progress.h"
+#include "meta/clock.h"
 #include "meta/reproduce/costs.h"
 #include "meta/reproduce/fold_assignment.h"
 #include "meta/reproduce/settings.h"
@@ -17,8 +17,6 @@
 
 namespace innerloop::meta::reproduce {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 std::string words_of(const Work& w, const Sizes& sizes) {
   const std::string where =
@@ -63,7 +61,7 @@ class Run {
   }
 
  private:
-  double elapsed() const { return std::chrono::duration<double>(Clock::now() - begin_).count(); }
+  double elapsed() const { return seconds_since(begin_); }
   bool stopped() const { return options_.stop != nullptr && options_.stop->load(std::memory_order_relaxed); }
   void say(const std::string& text) const {
     if (options_.callbacks.on_message) options_.callbacks.on_message(text);
@@ -216,7 +214,7 @@ class Run {
       }
       const auto begin = Clock::now();
       if (!do_part(w, worker, store)) return leave(i);
-      costs_.measured(w, std::chrono::duration<double>(Clock::now() - begin).count());
+      costs_.measured(w, seconds_since(begin));
       report_progress(i + 1, store);
     }
   }

@@ -3,17 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <optional>
 
+#include "meta/clock.h"
 #include "meta/system_fit.h"
 
 namespace innerloop::meta::reproduce {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
 
 /// Each image is answered alone, so images may go in parts: the giant nets keep every layer of a part.
 constexpr std::int64_t kPart = 32;

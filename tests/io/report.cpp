@@ -9,8 +9,9 @@
 
 #include "io/chart.h"
 #include "io/html.h"
-#include "tests/io/report_sample.h"
 #include "tensor/error.h"
+#include "tests/io/report_sample.h"
+#include "tests/io/text.h"
 
 namespace innerloop::io {
 namespace {
@@ -20,8 +21,6 @@ std::size_t count(const std::string& text, const std::string& piece) {
   for (std::size_t at = text.find(piece); at != std::string::npos; at = text.find(piece, at + piece.size())) ++n;
   return n;
 }
-
-bool contains(const std::string& text, const std::string& piece) { return text.find(piece) != std::string::npos; }
 
 /// The tags of `html` nest and close. Style text and void elements are stepped over.
 testing::AssertionResult well_formed(const std::string& html) {

@@ -15,7 +15,7 @@ std::string raw(const std::string& header, std::size_t data_bytes, std::uint64_t
   return bytes + header + std::string(data_bytes, '\x01');
 }
 
-TensorFile sample() {
+TensorFile sample_file() {
   TensorFile file;
   file.add("z.first", Tensor::from<float>({2, 2}, std::vector<float>{1, -2.5f, 3, 1e-40f}));
   file.add("bytes", Tensor::from<std::uint8_t>({3}, std::vector<std::uint8_t>{0, 7, 255}));
@@ -30,7 +30,7 @@ TensorFile sample() {
 TEST(Safetensors, GivesBackWhatWasWritten) {
   const TempFolder folder;
   const std::string path = folder.path("t.safetensors");
-  const TensorFile written = sample();
+  const TensorFile written = sample_file();
   write_safetensors(path, written);
   const TensorFile read = read_safetensors(path);
   EXPECT_EQ(read.metadata, written.metadata);
@@ -49,8 +49,8 @@ TEST(Safetensors, GivesBackWhatWasWritten) {
 
 TEST(Safetensors, BytesAreAFunctionOfTheContent) {
   const TempFolder folder;
-  write_safetensors(folder.path("a"), sample());
-  write_safetensors(folder.path("b"), sample());
+  write_safetensors(folder.path("a"), sample_file());
+  write_safetensors(folder.path("b"), sample_file());
   const std::string bytes = read_file(folder.path("a"));
   EXPECT_EQ(bytes, read_file(folder.path("b")));
   std::uint64_t header = 0;
@@ -147,7 +147,7 @@ TEST(Safetensors, CatchesEveryLie) {
 
 TEST(Safetensors, AnyCutAndAnyFlippedBitIsReadOrRefused) {
   const TempFolder folder;
-  write_safetensors(folder.path("whole"), sample());
+  write_safetensors(folder.path("whole"), sample_file());
   const std::string whole = read_file(folder.path("whole"));
   for (std::size_t n = 0; n < whole.size(); n += 3) {
     const std::string path = folder.write("cut", whole.substr(0, n));

@@ -5,21 +5,20 @@
 
 #include "io/page.h"
 #include "tensor/error.h"
+#include "tests/io/text.h"
 
 namespace innerloop::io {
 namespace {
 
-TextTable sample() {
+TextTable sample_table() {
   return {.title = "A <table>",
           .header = {"who", "score"},
           .rows = {{{"a|b", "0.5"}}, {{"<c>", "0.7"}, RowKind::kStrong}},
           .note = "A & B"};
 }
 
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
-
 TEST(TextTable, IsEscapedInHtml) {
-  const std::string html = render_html(sample());
+  const std::string html = render_html(sample_table());
   for (const char* part :
        {"A &lt;table&gt;", "<th scope=\"row\">&lt;c&gt;</th><td>0.7</td>", "A &amp; B", "class=\"lead\""})
     EXPECT_TRUE(contains(html, part)) << part << " in " << html;
@@ -27,12 +26,12 @@ TEST(TextTable, IsEscapedInHtml) {
 }
 
 TEST(TextTable, IsATableInMarkdown) {
-  EXPECT_EQ(render_markdown(sample()),
+  EXPECT_EQ(render_markdown(sample_table()),
             "### A <table>\n\n| who | score |\n| --- | ---: |\n| a\\|b | 0.5 |\n| **<c>** | **0.7** |\n\nA & B\n\n");
 }
 
 TEST(TextTable, IsNothingWithoutRowsAndRefusesRaggedOnes) {
-  TextTable table = sample();
+  TextTable table = sample_table();
   table.rows.push_back({{"one cell"}});
   EXPECT_THROW(render_html(table), Error);
   EXPECT_THROW(render_markdown(table), Error);

@@ -9,7 +9,7 @@
 namespace innerloop::tools {
 namespace {
 
-Arguments train(const std::string& system, const std::string& out, const std::string& more = "") {
+Arguments train_system(const std::string& system, const std::string& out, const std::string& more = "") {
   return split("train --data " + xrays() + " --system " + system + " --out " + out +
                " --set data.size=32 --set data.holdout=0.3 --set supervised.batch=6 --set supervised.validate_every=3 "
                "--set run.checkpoint_every=4 --set supervised.validation=0.2 ") +
@@ -18,7 +18,7 @@ Arguments train(const std::string& system, const std::string& out, const std::st
 
 TEST(TrainSystem, LeavesARunFolderThatEvalAndPredictUnderstand) {
   TempFolder folder;
-  const Outcome outcome = innerloop_in(folder.path(), train("lenet5", "run", "--iterations 6 --json"));
+  const Outcome outcome = innerloop_in(folder.path(), train_system("lenet5", "run", "--iterations 6 --json"));
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   const Json json = outcome.json();
   EXPECT_EQ(json["outcome"], "finished");
@@ -54,7 +54,7 @@ TEST(TrainSystem, LeavesARunFolderThatEvalAndPredictUnderstand) {
 TEST(TrainSystem, KeepsEmcnetsForests) {
   TempFolder folder;
   const Outcome outcome = innerloop_in(
-      folder.path(), train("emcnet", "run", "--iterations 4 --set data.size=64 --set supervised.width=0.25 --json"));
+      folder.path(), train_system("emcnet", "run", "--iterations 4 --set data.size=64 --set supervised.width=0.25 --json"));
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   const Outcome held = innerloop_in(
       folder.path(), split("eval run/checkpoint.safetensors --data " + xrays() + " --part held-out --json"));
@@ -65,7 +65,7 @@ TEST(TrainSystem, KeepsEmcnetsForests) {
 
 TEST(TrainSystem, CtrlCSavesAndResumeReachesTheSameBytes) {
   TempFolder folder;
-  Process endless(folder.path(), train("cnn_rnn", "run",
+  Process endless(folder.path(), train_system("cnn_rnn", "run",
                                        "--iterations 1000000 --set supervised.width=0.05 --set supervised.patience=0"));
   ASSERT_TRUE(wait_for_log(folder.path("run"), 5));
   endless.signal(SIGINT);
@@ -78,7 +78,7 @@ TEST(TrainSystem, CtrlCSavesAndResumeReachesTheSameBytes) {
   const Outcome resumed = innerloop_in(folder.path(), split("train --resume --out run --threads 1 --json " + more));
   ASSERT_EQ(resumed.code, 0) << resumed.err;
   EXPECT_EQ(resumed.json()["first_step"], step);
-  ASSERT_EQ(innerloop_in(folder.path(), train("cnn_rnn", "straight",
+  ASSERT_EQ(innerloop_in(folder.path(), train_system("cnn_rnn", "straight",
                                               "--set supervised.width=0.05 --set supervised.patience=0 " + more))
                 .code,
             0);
@@ -88,11 +88,11 @@ TEST(TrainSystem, CtrlCSavesAndResumeReachesTheSameBytes) {
 TEST(TrainSystem, RefusesWhatCannotBeMeant) {
   TempFolder folder;
   const auto run = [&](const Arguments& arguments) { return innerloop_in(folder.path(), arguments); };
-  expect_error(run(train("lenet", "a")), 2, {"lenet", "umlf", "lenet5", "emcnet", "did you mean"});
-  expect_error(run(train("alexnet", "a")), 1, {"data.size", "alexnet", "63"});
-  expect_error(run(train("lenet5", "a", "--set supervised.dropout=2")), 2, {"supervised.dropout"});
-  ASSERT_EQ(run(train("lenet5", "a", "--iterations 1")).code, 0);
-  expect_error(run(train("lenet5", "a", "--iterations 1")), 2, {"a", "--resume"});
+  expect_error(run(train_system("lenet", "a")), 2, {"lenet", "umlf", "lenet5", "emcnet", "did you mean"});
+  expect_error(run(train_system("alexnet", "a")), 1, {"data.size", "alexnet", "63"});
+  expect_error(run(train_system("lenet5", "a", "--set supervised.dropout=2")), 2, {"supervised.dropout"});
+  ASSERT_EQ(run(train_system("lenet5", "a", "--iterations 1")).code, 0);
+  expect_error(run(train_system("lenet5", "a", "--iterations 1")), 2, {"a", "--resume"});
   expect_error(run(split("train --resume --out a --set supervised.rate=0.5")), 2, {"supervised.rate"});
   expect_error(run(split("train --resume --out a --iterations 0")), 1, {"supervised.iterations", "0", "done 1"});
   std::filesystem::create_directories(folder.path("single"));

@@ -1,5 +1,5 @@
 // A step of the inner loop in a conv block, beside the gradient that it is made of: what the step costs there, against sgd_list. And that
-// gradient where the convolutions' loaders make gy (kernels/cuda/conv_made.h), beside the same with gy stored.
+// gradient and its tangent where the convolutions' loaders make gy (kernels/cuda/conv_made.h), beside the same with gy stored.
 #include "kernels/inner_step.h"
 #include "kernels/cuda/conv_made.h"
 #include "layers.h"
@@ -30,9 +30,22 @@ void add_block(TrafficTable& table, const Layer& layer, Rows rows) {
   const std::uint64_t needed = bytes({&x, &w, &y, &choice, &gp, &chosen, &gx, &gw, &one, &one, &one, &ggamma, &gbeta});
   table.add("conv_block_grad", layer.conv_text(), needed, grad);
   if (rows == Rows::kStoredAndMade) {
+    const Tensor tx = ones(layer.x()), tw = ones(layer.w()), ty = ones(layer.y()), tgp = ones(pooled), tchosen = ones(pooled);
+    kernels::ConvBlockGradJvp tangent;
+    tangent.geometry = grad.geometry;
+    tangent.x = grad.x, tangent.w = grad.w, tangent.gamma = grad.gamma, tangent.y = grad.y, tangent.mean = grad.mean;
+    tangent.rstd = grad.rstd, tangent.choice = grad.choice, tangent.gp = grad.gp, tangent.ggamma = ggamma.view();
+    tangent.gbeta = gbeta.view(), tangent.tx = tx.view(), tangent.tw = tw.view(), tangent.tgamma = one.view(), tangent.ty = ty.view();
+    tangent.tmean = one.view(), tangent.trstd = one.view(), tangent.tgp = tgp.view();
+    tangent.tgx = gx.mutable_view(), tangent.tgw = gw.mutable_view();
+    tangent.tggamma = gamma.mutable_view(), tangent.tgbeta = beta.mutable_view();
+    tangent.chosen = chosen.view(), tangent.tchosen = tchosen.view();
+    const std::uint64_t needed_too = needed + bytes({&tx, &tw, &ty, &tgp, &tchosen, &one, &one, &one, &gamma, &beta});
+    table.add("conv_block_grad_jvp", layer.conv_text(), needed_too, tangent);
     const std::int64_t saved = cuda::least_made_elements();
     cuda::set_least_made_elements(1);
     table.add("conv_block_grad, gy made", layer.conv_text(), needed, grad);
+    table.add("conv_block_grad_jvp, gy made", layer.conv_text(), needed_too, tangent);
     cuda::set_least_made_elements(saved);
     return;
   }
