@@ -119,7 +119,7 @@ TEST(KernelResources, TensorCoreTilesAreTensorCoreInstructions) {
     EXPECT_GT(with, 0) << direction;
     EXPECT_GT(without, 0) << direction;
   }
-  for (const char* tiles : {"conv_spatial", "conv_spatial_weight", "conv_spatial_grads", "conv_grads"}) {
+  for (const char* tiles : {"conv_spatial", "conv_spatial_weight", "conv_spatial_grads", "conv_made_grads", "conv_grads"}) {
     const auto kernels = machine_code(std::string(IL_OBJECT_FOLDER "/") + tiles + ".cu.o");
     EXPECT_FALSE(kernels.empty()) << tiles;
     for (const auto& [kernel, code] : kernels) EXPECT_GT(code.tensor_products, 0) << kernel;

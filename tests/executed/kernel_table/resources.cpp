@@ -22,7 +22,7 @@ constexpr const char* kHot[] = {
     "mean_list_kernel", "squares_list_kernel", "draw_tasks_kernel", "gather_augment_kernel", "reduce_columns_kernel",
     "scatter_parts_kernel", "draw_episodes_kernel", "outer_update_kernel", "conv_spatial_kernel", "conv_spatial_weight_kernel",
     "conv_norm_kernel", "conv_spatial_norm_kernel", "conv_spatial_grads_kernel", "norm_conv_spatial_grads_kernel", "norm_conv_grads_kernel",
-    "images_forward_kernel", "images_gradient_kernel", "images_tangent_kernel", "patch_moments_kernel",
+    "conv_made_grads_kernel", "images_forward_kernel", "images_gradient_kernel", "images_tangent_kernel", "patch_moments_kernel",
 };
 
 std::string demangled(const std::string& name) {
