@@ -6,10 +6,12 @@
 //   IL_DYNAMIC_SHARED(type, name)    type* name = the dynamic shared memory of the launch, 16-byte aligned
 //   ld4, st4, ld2, st2               float4 and float2 accesses; the address must be aligned to 16 or 8 bytes
 //   load_as<V>, store_as             the same for any V of 2, 4, 8 or 16 bytes
+//   load_relaxed(counter)            a counter that atomics of other blocks change, read where it is; orders nothing without a fence
 //   grid_dependency_sync()           a kernel's first statement: what the kernels before it in the stream wrote is there
 //                                    (launch_overlap.h)
 //
-// Rules for kernels: grid_dependency_sync() before anything else; no __shared__ and no <<<>>> (launch.cuh); no cooperative groups, clusters, textures, __activemask() or
+// Rules for kernels: grid_dependency_sync() before anything else; no __shared__ and no <<<>>> (launch.cuh); no cooperative groups, clusters, textures, __restrict__ or
+// __ldg() (the next kernel is there while this one still writes what it will read), __activemask() or
 // waiting for another block but by the places of stages.cuh; every thread of a block reaches every barrier; masks name exactly the lanes that call; kernel
 // locals have trivial destructors.
 #pragma once
@@ -30,6 +32,12 @@ __device__ __forceinline__ void grid_dependency_sync() {
   asm volatile("griddepcontrol.wait;" ::: "memory");
   asm volatile("griddepcontrol.launch_dependents;" ::: "memory");  // all blocks of this kernel have places: the next may come
 #endif
+}
+
+__device__ __forceinline__ unsigned load_relaxed(const unsigned* counter) {
+  unsigned value;
+  asm volatile("ld.relaxed.gpu.global.u32 %0, [%1];" : "=r"(value) : "l"(counter) : "memory");
+  return value;
 }
 
 template <class V>

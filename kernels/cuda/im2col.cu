@@ -19,7 +19,7 @@ constexpr unsigned kColumns = 32, kRows = 8;
 
 template <class T, int kWidth>
 __global__ void __launch_bounds__(kColumns* kRows)
-    im2col_kernel(Patching g, std::int64_t tasks, const T* __restrict__ x, T* __restrict__ patches) {
+    im2col_kernel(Patching g, std::int64_t tasks, const T* x, T* patches) {
   grid_dependency_sync();
   const std::int64_t x_size = static_cast<std::int64_t>(g.pixels) * g.channels * kWidth;
   const std::int64_t patches_size = static_cast<std::int64_t>(g.rows) * g.columns * kWidth;
@@ -48,7 +48,7 @@ __global__ void __launch_bounds__(kColumns* kRows)
 
 template <class T, int kWidth>
 __global__ void __launch_bounds__(kColumns* kRows)
-    col2im_kernel(Patching g, std::int64_t tasks, const T* __restrict__ patches, T* __restrict__ x) {
+    col2im_kernel(Patching g, std::int64_t tasks, const T* patches, T* x) {
   grid_dependency_sync();
   const std::int64_t x_size = static_cast<std::int64_t>(g.pixels) * g.channels * kWidth;
   const std::int64_t patches_size = static_cast<std::int64_t>(g.rows) * g.columns * kWidth;

@@ -298,7 +298,7 @@ void block_of_images(const ConvBlockGrad& k, const WeightStep& weight, const Nor
   IL_CHECK(!k.gx, "{}: a gradient of the images is wanted where y is absent", k.kName);
   with_task_gradients(k.gw, k.y.shape[0], context, [&](const View& gw) {
     with_norm(k.y.dtype, k.pool, k.kName, {}, [&]<class T>(T, auto width, auto side) {
-      if constexpr (width() == 16 / sizeof(T))  // one channel a thread: no other width is needed
+      if constexpr (width() == kPack<T>)  // one channel a thread: no other width is needed
         launch_gradient(ImagesGrad<T, side()>{ImageBlock<T>(k), Line<T>(k.gamma), Line<T>(k.mean), Line<T>(k.rstd),
                                               k.choice.as<std::uint8_t>(), {k.gp.as<T>()}, k.ggamma.as<T>(), k.gbeta.as<T>(),
                                               WeightsOut<T>(gw, weight), ChannelStep<T>(norm)},
@@ -313,7 +313,7 @@ void block_of_images(const ConvBlockGradJvp& k, const WeightStep& weight, const 
   IL_CHECK(!k.tx && !k.tgx, "{}: the images have a tangent, or their gradient one, where y is absent", k.kName);
   with_task_gradients(k.tgw, k.y.shape[0], context, [&](const View& tgw) {
     with_norm(k.y.dtype, k.pool, k.kName, {}, [&]<class T>(T, auto width, auto side) {
-      if constexpr (width() == 16 / sizeof(T))
+      if constexpr (width() == kPack<T>)
         launch_gradient(ImagesGradTangent<T, side()>{ImageBlock<T>(k),
                                                      Line<T>(k.gamma),
                                                      Line<T>(k.mean),

@@ -111,7 +111,7 @@ void block_of_images(const ConvBlockJvp& k, Context& context) {
   if (k.y.shape[0] == 0) return;
   IL_CHECK(!k.tx, "{}: the images have a tangent where y is absent", k.kName);
   with_norm(k.y.dtype, k.pool, k.kName, {}, [&]<class T>(T, auto width, auto side) {
-    if constexpr (width() == 16 / sizeof(T)) {  // one channel a thread: no other width is needed
+    if constexpr (width() == kPack<T>) {  // one channel a thread: no other width is needed
       const auto go = [&](auto most) {
         using Pass = ImagesTangent<T, side(), most()>;
         const Pass pass{ImageBlock<T>(k),

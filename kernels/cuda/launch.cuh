@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "kernels/cuda/device.cuh"
+#include "kernels/cuda/dynamic_shared.h"
 #include "kernels/cuda/launch_overlap.h"
 #include "tensor/error.h"
 
@@ -46,8 +47,7 @@ void launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, std::size_t dy
     cudaGetLastError();  // so that the next launch does not report it again
     throw Error(std::string("launch of ") + kernel_name(address) + ": " + what + ": " + cudaGetErrorString(status));
   };
-  constexpr std::size_t kWithoutAsking = 48 * 1024;
-  if (dynamic_shared_bytes > kWithoutAsking) {
+  if (dynamic_shared_bytes > kDynamicSharedUnasked) {
     require(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
                                  static_cast<int>(dynamic_shared_bytes)),
             "dynamic shared memory");
@@ -92,6 +92,7 @@ void launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, std::size_t dy
   request.grid = grid;
   request.block = block;
   request.dynamic_shared_bytes = dynamic_shared_bytes;
+  request.asks_for_shared = dynamic_shared_bytes > kDynamicSharedUnasked;
   request.kernel = reinterpret_cast<const void*>(kernel);
   request.call = [](const void* erased) {
     const auto& target = *static_cast<const Call*>(erased);

@@ -5,6 +5,7 @@
 #include <type_traits>
 
 #include "kernels/cuda/dispatch.h"
+#include "kernels/cuda/pack_width.h"
 #include "kernels/norm.h"
 
 namespace innerloop::kernels::cuda {
@@ -39,7 +40,6 @@ inline void check_picked(std::string_view op, Pool pool, std::initializer_list<C
 template <class F>
 void with_norm(DType dtype, Pool pool, std::string_view op, std::initializer_list<ConstView> operands, const F& f) {
   with_float(dtype, op, [&]<class T>(T) {
-    constexpr int kWidest = 16 / sizeof(T);
     const auto with_width = [&](auto width) {
       if (pool == Pool::kNone) {
         f(T{}, width, std::integral_constant<int, 1>{});
@@ -47,8 +47,8 @@ void with_norm(DType dtype, Pool pool, std::string_view op, std::initializer_lis
         f(T{}, width, std::integral_constant<int, 2>{});
       }
     };
-    if (can_be_vectors(operands, kWidest)) {
-      with_width(std::integral_constant<int, kWidest>{});
+    if (can_be_vectors(operands, kPack<T>)) {
+      with_width(std::integral_constant<int, kPack<T>>{});
     } else {
       with_width(std::integral_constant<int, 1>{});
     }

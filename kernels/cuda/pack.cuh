@@ -5,8 +5,8 @@
 //   };
 //   for_each_pack<T>(stream, n, fits, body)
 //
-// A pack of kPack<T> elements is 16 bytes, one wide access. What is left over at the end, and everything where an
-// address is not a multiple of 16, goes element by element.
+// A pack has kPack<T> elements (pack_width.h). What is left over at the end, and everything where an address is not a multiple
+// of 16, goes element by element.
 #pragma once
 
 #include <cstdint>
@@ -14,6 +14,7 @@
 
 #include "kernels/cuda/grid.h"
 #include "kernels/cuda/launch.cuh"
+#include "kernels/cuda/pack_width.h"
 
 namespace innerloop::kernels::cuda {
 
@@ -21,9 +22,6 @@ template <class T, int kWidth>
 struct alignas(sizeof(T) * kWidth) Pack {
   T lane[kWidth];
 };
-
-template <class T>
-inline constexpr int kPack = 16 / static_cast<int>(sizeof(T));
 
 template <int kWidth, class T>
 __device__ __forceinline__ Pack<T, kWidth> load_pack(const T* from) {
@@ -57,7 +55,7 @@ __global__ void __launch_bounds__(kBlock) pointwise_kernel(Body body, std::int64
     for (std::int64_t i = packs * kWidth + first; i < n; i += stride) body.template at<1>(i);
 }
 
-/// Runs `body` over [0, n) in packs of 16 bytes of T where they fit. Nothing for n = 0.
+/// Runs `body` over [0, n) in packs of T where they fit. Nothing for n = 0.
 template <class T, class Body>
 void for_each_pack(cudaStream_t stream, std::int64_t n, Packs packs, const Body& body) {
   if (n == 0) return;

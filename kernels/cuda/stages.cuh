@@ -47,7 +47,7 @@ struct Stages {
   __device__ __forceinline__ void await(unsigned task) const {
     unsigned* const arrived = counters + 1 + 2 * task;
     if (threadIdx.x == 0) {
-      while (atomicAdd(arrived, 0u) < announcements) __nanosleep(40);
+      while (load_relaxed(arrived) < announcements) __nanosleep(100);
       __threadfence();
       if (atomicAdd(arrived + 1, 1u) + 1 == second_of_task) {
         atomicExch(arrived, 0u);

@@ -8,7 +8,8 @@
 
 namespace innerloop::kernels::cuda {
 
-/// Whether this block is the last of `blocks` to come here with this ticket; what the others wrote before is then visible to it.
+/// Whether this block is the last of `blocks` to come here with this ticket; what the others wrote before is then visible to it. The others do
+/// not acquire: a fence costs a multiprocessor its first-level cache, and they have nothing to read.
 /// Every thread of the block calls it and gets the same answer.
 __device__ __forceinline__ bool is_last_block(unsigned* ticket, unsigned blocks) {
   IL_SHARED(unsigned, arrived, [1]);
@@ -16,8 +17,10 @@ __device__ __forceinline__ bool is_last_block(unsigned* ticket, unsigned blocks)
   if (threadIdx.x == 0 && threadIdx.y == 0) {
     __threadfence();  // releases what the whole block did before the barrier
     arrived[0] = atomicAdd(ticket, 1u);
-    if (arrived[0] == blocks - 1) atomicExch(ticket, 0u);  // for the next launch
-    __threadfence();  // acquires, for the whole block behind the next barrier, what the others released
+    if (arrived[0] == blocks - 1) {
+      atomicExch(ticket, 0u);  // for the next launch
+      __threadfence();         // acquires, for the whole block behind the next barrier, what the others released
+    }
   }
   __syncthreads();
   return arrived[0] == blocks - 1;

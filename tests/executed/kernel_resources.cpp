@@ -36,6 +36,17 @@ TEST(KernelResources, AreThoseOfEveryFamily) {
     EXPECT_GT(instances[name], 0) << name;
 }
 
+/// A launch does not know a kernel's static shared memory, and asks for none where the dynamic one is small enough for it to have room beside.
+TEST(KernelResources, StaticSharedMemoryFitsBesideWhatALaunchDoesNotAskFor) {
+  constexpr auto kMost = static_cast<int>(kernels::cuda::kSharedUnasked - kernels::cuda::kDynamicSharedUnasked);
+  int with = 0;
+  for (const KernelResources& k : read_resources(IL_KERNEL_OBJECTS)) {
+    EXPECT_LE(k.shared, kMost) << k.architecture << " " << k.instance;
+    with += k.shared > 0 ? 1 : 0;
+  }
+  EXPECT_GT(with, 0);
+}
+
 /// What the machine code of a kernel shows.
 struct MachineCode {
   int tensor_products = 0;       ///< HMMA
@@ -82,6 +93,7 @@ TEST(KernelResources, NothingIsTouchedAheadOfTheWaitForTheGridAhead) {
     for (const auto& [name, code] : machine_code(object, "sm_90")) {
       EXPECT_TRUE(code.waits) << name << "begins without grid_dependency_sync() (kernels/cuda/device.cuh)";
       EXPECT_EQ(code.ahead_of_the_wait, "") << name;
+      EXPECT_EQ(code.constant_loads, 0) << name << "is there while the kernel ahead of it writes what it will read";
       ++kernels;
     }
   }

@@ -5,6 +5,7 @@
 #include <numeric>
 #include <stdexcept>
 
+#include "kernels/cuda/async_copy.cuh"
 #include "kernels/cuda/launch.cuh"
 #include "kernels/cuda/stages.cuh"
 #include "tests/host_executor/block_sum.cuh"
@@ -14,6 +15,9 @@ namespace innerloop::tests {
 namespace {
 
 using host_executor::Fault;
+using kernels::cuda::async_copy;
+using kernels::cuda::async_copy_commit;
+using kernels::cuda::async_copy_wait;
 using kernels::cuda::grid_dependency_sync;
 using kernels::cuda::launch;
 using Plain = SeededBug::Plain;
@@ -122,22 +126,60 @@ __global__ void reads_previous_block(float* out, const float* in) {
   const unsigned i = blockIdx.x;
   if (threadIdx.x == 0) out[i] = in[i] + (i != 0 ? out[i - 1] : 0.0f);
 }
-template <bool kFences>
+enum class Fences { kNone, kReleasing, kBoth };
+template <Fences kFences>
 __global__ void last_block_sum(float* out, float* part, unsigned* count, const float* in) {
   IL_SHARED(unsigned, last);
   const float v = block_sum(in[blockIdx.x * blockDim.x + threadIdx.x]);
   if (threadIdx.x == 0) {
     part[blockIdx.x] = v;
-    if (kFences) __threadfence();
+    if (kFences != Fences::kNone) __threadfence();
     last = atomicAdd(count, 1u) == gridDim.x - 1 ? 1u : 0u;
   }
   __syncthreads();
   if (last == 0) return;  // all of the block, or nobody
-  if (kFences) __threadfence();
+  if (kFences == Fences::kBoth) __threadfence();
   float s = 0.0f;
   for (unsigned i = threadIdx.x; i < gridDim.x; i += blockDim.x) s += part[i];
   s = block_sum(s);
   if (threadIdx.x == 0) out[0] = s;
+}
+
+// --------------------------------------------------------------------------------------------------------------- cp.async, shared
+/// The copy may write at once what others are yet to read.
+__global__ void copies_into_a_tile_in_use(float* out, const float* in) {
+  grid_dependency_sync();
+  IL_SHARED(float, s, [kThreads]);
+  const unsigned t = threadIdx.x;
+  s[t] = in[t];
+  __syncthreads();
+  out[t] = s[(t + 32) % kThreads];
+  async_copy<4>(&s[t], in + kThreads + t);
+  async_copy_commit();
+  __syncthreads();
+  async_copy_wait<0>();
+}
+/// A barrier is no wait.
+__global__ void reads_a_copy_under_way(float* out, const float* in) {
+  grid_dependency_sync();
+  IL_SHARED(float, s, [kThreads]);
+  const unsigned t = threadIdx.x;
+  s[t] = 0.0f;
+  __syncthreads();
+  async_copy<4>(&s[t], in + t);
+  async_copy_commit();
+  __syncthreads();
+  out[t] = s[(t + 32) % kThreads];
+  async_copy_wait<0>();
+}
+/// A launch gets 48 KiB without asking, for both kinds.
+__global__ void static_beside_dynamic(float* out, const float* in) {
+  grid_dependency_sync();
+  IL_SHARED(float, s, [20 * 256]);
+  IL_DYNAMIC_SHARED(float, more);
+  s[threadIdx.x] = in[threadIdx.x];
+  more[threadIdx.x] = s[threadIdx.x];
+  out[threadIdx.x] = more[threadIdx.x];
 }
 
 // ----------------------------------------------------------------------------------------------------------------- divergence
@@ -355,7 +397,7 @@ __global__ void waits_for_its_neighbour(float* out, unsigned* done) {
   }
 }
 
-template <bool kFences>
+template <Fences kFences>
 bool run_last_block() {
   const Case c;
   const DeviceArray<float> part(4);
@@ -450,7 +492,8 @@ const std::vector<SeededBug>& seeded_bugs() {
          return c.gives(8, [&](std::size_t i) { return c.sum(i + 1); });
        },
        Plain::kWrongResult, Fault::kDataRace},
-      {"last_block_without_fences", run_last_block<false>, Plain::kNothing, Fault::kDataRace},
+      {"last_block_without_fences", run_last_block<Fences::kNone>, Plain::kNothing, Fault::kDataRace},
+      {"last_block_that_does_not_acquire", run_last_block<Fences::kReleasing>, Plain::kNothing, Fault::kDataRace},
       {"stage_that_does_not_wait", run_staged<Mistake::kNoWait>, Plain::kNothing, Fault::kDataRace},
       {"stage_announced_without_fence", run_staged<Mistake::kNoFence>, Plain::kNothing, Fault::kDataRace},
       {"waits_for_its_neighbour",
@@ -520,6 +563,14 @@ const std::vector<SeededBug>& seeded_bugs() {
        },
        Plain::kError, Fault::kTrap},
       {"block_too_big", run_simple<copies, 1056>, Plain::kError, Fault::kLaunch},
+      {"copies_into_a_tile_in_use", run_simple<copies_into_a_tile_in_use>, Plain::kNothing, Fault::kDataRace},
+      {"reads_a_copy_under_way", run_simple<reads_a_copy_under_way>, Plain::kWrongResult, Fault::kUninitialised},
+      {"static_beside_unasked_dynamic",
+       [] {
+         const Case c;
+         return run_and_wait(static_beside_dynamic, 1, kThreads, kernels::cuda::kDynamicSharedUnasked, c.out.data(), c.in.data());
+       },
+       Plain::kError, Fault::kLaunch},
       {"empty_grid", run_simple<copies, kThreads, 0>, Plain::kError, Fault::kLaunch},
       {"waits_for_thread",
        [] {
@@ -539,7 +590,7 @@ const std::vector<SeededBug>& seeded_bugs() {
 
 const std::vector<CorrectKernel>& correct_kernels() {
   static const std::vector<CorrectKernel> kernels = {
-      {"last_block_with_fences", run_last_block<true>},
+      {"last_block_with_fences", run_last_block<Fences::kBoth>},
       {"stages", run_staged<Mistake::kNone>},
       {"waits_for_the_grid_ahead", run_overlapping<waits_for_the_grid_ahead>},
       {"exchanges_in_warp",

@@ -67,6 +67,7 @@ void copy_later(void* shared, const void* global, unsigned bytes, unsigned valid
   }
   if (valid > 0) observe(global, valid, Access::kRead, return_address);
   observe(shared, bytes, Access::kWrite, return_address, Observe::kCount);
+  observe(shared, bytes, Access::kStarted, return_address, Observe::kCheck);
   Queue& queue = queue_of_thread();
   queue.copies.push_back({shared, global, bytes, valid, return_address, queue.group});
 }

@@ -36,3 +36,12 @@ IL_DEVICE_PRIMITIVE T atomicCAS(T* memory, std::type_identity_t<T> expected, std
   if (old == expected) *memory = desired;
   return old;
 }
+
+namespace innerloop::kernels::cuda {
+
+IL_DEVICE_PRIMITIVE inline unsigned load_relaxed(const unsigned* counter) {
+  host_executor::observe(counter, sizeof(unsigned), host_executor::Access::kAtomic, __builtin_return_address(0));
+  return *counter;
+}
+
+}  // namespace innerloop::kernels::cuda

@@ -15,6 +15,7 @@ const char* verb(Access kind) {
     case Access::kRead: return "read";
     case Access::kWrite: return "write";
     case Access::kAtomic: return "atomic";
+    case Access::kStarted: return "asynchronous write";
   }
   return "access";
 }
@@ -39,6 +40,7 @@ void Checker::launch_begins(const void* kernel) {
 void Checker::block_begins() {
   block_epoch_ = ++epoch_;
   acquired_.clear();
+  observed_.clear();
   arena_.assign(0, arena_dirty_, kOutsideCell);
   arena_dirty_ = 0;
   if (std::exchange(fences_used_, false)) fenced_.fill(0);
@@ -75,14 +77,25 @@ void Checker::warp_synchronised(unsigned warp, unsigned lanes) {
     seen_[warp][l] = joined;
     std::uint32_t& clock = clock_[warp * kWarpLanes + l];
     if (++clock > Stamp::kMaxClock) {
-      report(Fault::kNoProgress, "more than 2 million __syncwarp of one thread in one block: use a smaller case");
+      report(Fault::kNoProgress, "more than a million __syncwarp of one thread in one block: use a smaller case");
     }
   }
 }
 
+void Checker::barrier_passed() {
+  ++epoch_;
+  for (Observed& seen : observed_) seen.thread = Observed::kAnyThread;
+}
+
 void Checker::fence() {
-  fenced_[execution_.current()] = epoch_;
+  const unsigned me = execution_.current();
+  fenced_[me] = epoch_;
   fences_used_ = true;
+  std::erase_if(observed_, [&](const Observed& seen) {
+    if (seen.thread != me && seen.thread != Observed::kAnyThread) return false;
+    if (std::find(acquired_.begin(), acquired_.end(), seen.epochs) == acquired_.end()) acquired_.push_back(seen.epochs);
+    return true;
+  });
 }
 
 void Checker::synchronise_through(std::uintptr_t address) {
@@ -98,8 +111,8 @@ void Checker::synchronise_through(std::uintptr_t address) {
   }
   for (const Release& release : releases_) {
     if (release.address != address || release.first == block_epoch_) continue;
-    const std::pair<std::uint32_t, std::uint32_t> epochs(release.first, release.last);
-    if (std::find(acquired_.begin(), acquired_.end(), epochs) == acquired_.end()) acquired_.push_back(epochs);
+    const Observed seen{execution_.current(), {release.first, release.last}};
+    if (std::find(observed_.begin(), observed_.end(), seen) == observed_.end()) observed_.push_back(seen);
   }
 }
 
@@ -120,7 +133,7 @@ void Checker::require_progress() {
 void Checker::access(std::uintptr_t address, std::size_t bytes, Access kind, std::uintptr_t return_address) {
   require_progress();
   const unsigned me = execution_.current();
-  const Stamp stamp{epoch_, Stamp::pack(me, kind == Access::kAtomic, clock_[me]),
+  const Stamp stamp{epoch_, Stamp::pack(me, kind, clock_[me]),
                     static_cast<std::uint32_t>(return_address - program_image().base)};
   const Attempt attempt{address, bytes, kind, stamp};
   if (execution_.shared().holds(address)) {
@@ -181,8 +194,8 @@ bool Checker::races(const Stamp& earlier, const Attempt& attempt) const {
 void Checker::touch(Cell& cell, const Attempt& attempt, bool shared) {
   if (cell.write.epoch == Stamp::kOutside) fault(Fault::kOutOfBounds, "out of bounds", attempt);
   if (races(cell.write, attempt)) race(attempt, cell.write, "write");
-  if (attempt.kind != Access::kWrite) {
-    const bool written = shared ? cell.write.epoch >= block_epoch_ : cell.write.epoch != Stamp::kNever;
+  if (attempt.kind == Access::kRead || attempt.kind == Access::kAtomic) {
+    const bool written = (shared ? cell.write.epoch >= block_epoch_ : cell.write.epoch != Stamp::kNever) && !cell.write.started();
     if (!written) fault(Fault::kUninitialised, "uninitialised", attempt);
   }
   if (attempt.kind == Access::kRead) {
@@ -196,8 +209,8 @@ void Checker::touch(Cell& cell, const Attempt& attempt, bool shared) {
   }
   for (Stamp& read : cell.reads) {
     if (read.epoch != Stamp::kNever && races(read, attempt)) race(attempt, read, "read");
-    read = Stamp{};
   }
+  cell.reads = {};
   cell.write = attempt.stamp;
 }
 

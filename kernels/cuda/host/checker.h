@@ -6,14 +6,16 @@
 //   - __syncthreads within a block
 //   - __syncwarp within a warp (lane clocks; shuffles, votes and mma order nothing)
 //   - between blocks: a __threadfence followed by an atomic releases what the block did before; an atomic of another block on
-//     the same address acquires it (the "last block" pattern)
+//     the same address acquires it (the "last block" pattern), once its thread, or after a barrier any thread of its block, has
+//     executed a __threadfence, too
+// A copy of cp.async writes at any moment from its issue to its wait: nobody else may touch the place between, nor read it before the wait.
 // Two atomics never race. Launches are ordered among themselves. A race is reported at the second access, whatever order the
 // threads happened to run in.
 //
-// Approximations: two reads are kept a granule, so a write may be found to race with one of many readers only; the acquiring
-// side needs no fence; plain writes of one same value by several threads are reported; an overrun beyond the redzone that
-// lands in another variable passes; static __constant__ data is not checked; an atomic on memory never written is reported,
-// atomicExch included.
+// Approximations: two reads are kept a granule, so a write may be found to race with one of many readers only; the fence that
+// acquires does so for the whole block; plain writes of one same value by several threads are reported; an overrun beyond the
+// redzone that lands in another variable passes; static __constant__ data is not checked; an atomic on memory never written is
+// reported, atomicExch included.
 #pragma once
 
 #include <array>
@@ -42,7 +44,7 @@ class Checker final : public Monitor {
   void block_ended() override;
   void launch_ended() override;
   void shared_allocated(const char* memory, std::size_t bytes) override;
-  void barrier_passed() override { ++epoch_; }
+  void barrier_passed() override;
   void warp_synchronised(unsigned warp, unsigned lanes) override;
   void fence() override;
   void access(std::uintptr_t address, std::size_t bytes, Access kind, std::uintptr_t return_address) override;
@@ -61,6 +63,14 @@ class Checker final : public Monitor {
   struct Release {
     std::uintptr_t address;
     std::uint32_t first, last;
+  };
+
+  /// A thread's atomic has met a release: acquired once the thread has fenced.
+  struct Observed {
+    static constexpr unsigned kAnyThread = ~0u;
+    unsigned thread;
+    std::pair<std::uint32_t, std::uint32_t> epochs;
+    bool operator==(const Observed&) const = default;
   };
 
   void require_progress();
@@ -88,6 +98,7 @@ class Checker final : public Monitor {
   std::array<std::uint32_t, kMaxBlockThreads> fenced_{};  ///< the epoch of a thread's latest fence in this block
   bool fences_used_ = true;
   std::vector<Release> releases_;
+  std::vector<Observed> observed_;
   std::vector<std::pair<std::uint32_t, std::uint32_t>> acquired_;
 
   std::array<Allocation*, 64> recent_{};  ///< the allocation that an instruction touched last

@@ -27,8 +27,9 @@ void Execution::validate(const LaunchRequest& request) {
     refuse(fmt::format("grid ({},{},{}): use 1 to 2147483647 blocks in x, 1 to 65535 in y and z", grid.x, grid.y, grid.z));
   }
   if (std::uint64_t{grid.x} * grid.y * grid.z > 0xffffffffu) refuse("more than 2^32 blocks take too long on a CPU");
-  if (request.dynamic_shared_bytes > kMaxDynamicShared) {
-    refuse(fmt::format("{} bytes of dynamic shared memory; a block has {}", request.dynamic_shared_bytes, kMaxDynamicShared));
+  const std::size_t most = request.asks_for_shared ? kMaxDynamicShared : kMaxUnaskedShared;
+  if (request.dynamic_shared_bytes > most) {
+    refuse(fmt::format("{} bytes of dynamic shared memory; a block has {}", request.dynamic_shared_bytes, most));
   }
 }
 
@@ -65,7 +66,7 @@ void Execution::prepare(const LaunchRequest& request) {
       }
     }
   }
-  shared_.begin_launch(request.dynamic_shared_bytes);
+  shared_.begin_launch(request.dynamic_shared_bytes, request.asks_for_shared);
   launching_.adopt_current_thread();
   running_fiber_ = &launching_;
   ++statistics_.launches;

@@ -29,6 +29,7 @@ namespace innerloop::host_executor {
 struct LaunchRequest {
   dim3 grid, block;
   std::size_t dynamic_shared_bytes = 0;
+  bool asks_for_shared = false;  ///< for more than a block has unasked
   const void* kernel = nullptr;
   /// Calls the kernel for the current thread; `arguments` holds copies of its arguments.
   void (*call)(const void* arguments) = nullptr;

@@ -7,7 +7,8 @@
 
 namespace innerloop::host_executor {
 
-enum class Access : std::uint8_t { kRead, kWrite, kAtomic };
+/// kStarted: an asynchronous write that may happen from now on; the kWrite follows where it is there for certain.
+enum class Access : std::uint8_t { kRead, kWrite, kAtomic, kStarted };
 
 /// What a monitor keeps about one device allocation.
 struct AllocationNotes {

@@ -19,18 +19,19 @@ struct Stamp {
   static constexpr std::uint32_t kOutside = 0xFFFFFFFFu;  ///< no memory at all: between shared variables
 
   std::uint32_t epoch = kNever;
-  std::uint32_t who = 0;  ///< thread | atomic << 10 | clock << 11
+  std::uint32_t who = 0;  ///< thread | atomic << 10 | started << 11 | clock << 12
   std::uint32_t instruction = 0;
 
-  static constexpr std::uint32_t kMaxClock = (1u << 21) - 1;
-  static std::uint32_t pack(unsigned thread, bool atomic, std::uint32_t clock) {
-    return thread | (atomic ? 1u << 10 : 0u) | clock << 11;
+  static constexpr std::uint32_t kMaxClock = (1u << 20) - 1;
+  static std::uint32_t pack(unsigned thread, Access kind, std::uint32_t clock) {
+    return thread | (kind == Access::kAtomic ? 1u << 10 : 0u) | (kind == Access::kStarted ? 1u << 11 : 0u) | clock << 12;
   }
   unsigned thread() const { return who & 1023u; }
   unsigned warp() const { return thread() >> 5; }
   unsigned lane() const { return who & 31u; }
   bool atomic() const { return (who >> 10 & 1u) != 0; }
-  std::uint32_t clock() const { return who >> 11; }
+  bool started() const { return (who >> 11 & 1u) != 0; }  ///< and not known to be there
+  std::uint32_t clock() const { return who >> 12; }
 };
 
 struct Cell {

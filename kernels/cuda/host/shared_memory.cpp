@@ -48,7 +48,10 @@ SharedMemory::SharedMemory() {
   arena_ = static_cast<char*>(memory);
 }
 
-void SharedMemory::begin_launch(std::size_t dynamic_bytes) { dynamic_bytes_ = dynamic_bytes; }
+void SharedMemory::begin_launch(std::size_t dynamic_bytes, bool asked_for_more) {
+  dynamic_bytes_ = dynamic_bytes;
+  most_bytes_ = asked_for_more ? kMaxDynamicShared : kMaxUnaskedShared;
+}
 
 void SharedMemory::begin_block() {
   ASAN_POISON_MEMORY_REGION(arena_, kArenaBytes);
@@ -99,9 +102,9 @@ char* SharedMemory::place(SharedVariable& variable) {
                                        "IL_DYNAMIC_SHARED",
                                        static_bytes_, variable.name, kMaxStaticShared));
   }
-  if (static_bytes_ + dynamic_bytes_ > kMaxDynamicShared) {
-    report(Fault::kLaunch, fmt::format("{} bytes of IL_SHARED and {} of dynamic shared memory; a block has {}", static_bytes_,
-                                       dynamic_bytes_, kMaxDynamicShared));
+  if (static_bytes_ + dynamic_bytes_ > most_bytes_) {
+    report(Fault::kLaunch, fmt::format("{} bytes of IL_SHARED and {} of dynamic shared memory; a block has {}{}", static_bytes_, dynamic_bytes_,
+                                       most_bytes_, most_bytes_ < kMaxDynamicShared ? " unless the launch asks for more" : ""));
   }
   variable.memory = take(variable.bytes, variable.alignment);
   variable.block = block_;

@@ -12,6 +12,7 @@ namespace innerloop::host_executor {
 
 inline constexpr std::size_t kMaxDynamicShared = 227 * 1024;  ///< what an sm_90 block may have in all
 inline constexpr std::size_t kMaxStaticShared = 48 * 1024;
+inline constexpr std::size_t kMaxUnaskedShared = 48 * 1024;  ///< of both kinds together, for a launch that has not asked for more
 inline constexpr std::size_t kRedzoneBytes = 64;
 /// Redzones hold this word, lowest byte first: a NaN to a kernel that reads past an end, and no value that kernels write.
 inline constexpr std::uint32_t kRedzoneWord = 0xFFFFA5A5u;
@@ -36,7 +37,7 @@ class SharedMemory {
   SharedMemory(const SharedMemory&) = delete;
   SharedMemory& operator=(const SharedMemory&) = delete;
 
-  void begin_launch(std::size_t dynamic_bytes);
+  void begin_launch(std::size_t dynamic_bytes, bool asked_for_more);
   void begin_block();
   /// Throws KernelError when a redzone was written to.
   void end_block();
@@ -62,7 +63,7 @@ class SharedMemory {
   void check_redzone(const char* name, const char* memory, std::size_t bytes) const;
 
   char* arena_;
-  std::size_t used_ = 0, static_bytes_ = 0, dynamic_bytes_ = 0;
+  std::size_t used_ = 0, static_bytes_ = 0, dynamic_bytes_ = 0, most_bytes_ = kMaxUnaskedShared;
   std::uint64_t block_ = 0;
   SharedVariable* variables_ = nullptr;
   char* dynamic_ = nullptr;
