@@ -10,6 +10,7 @@
 #include <string>
 
 #include "kernel_table/resources.h"
+#include "kernels/cuda/dynamic_shared.h"
 
 namespace innerloop::executed {
 namespace {
