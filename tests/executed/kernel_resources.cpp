@@ -39,10 +39,11 @@ TEST(KernelResources, AreThoseOfEveryFamily) {
 
 /// A launch does not know a kernel's static shared memory, and asks for none where the dynamic one is small enough for it to have room beside.
 TEST(KernelResources, StaticSharedMemoryFitsBesideWhatALaunchDoesNotAskFor) {
-  constexpr auto kMost = static_cast<int>(kernels::cuda::kSharedUnasked - kernels::cuda::kDynamicSharedUnasked);
   int with = 0;
   for (const KernelResources& k : read_resources(IL_KERNEL_OBJECTS)) {
-    EXPECT_LE(k.shared, kMost) << k.architecture << " " << k.instance;
+    const bool has_dynamic = k.name != "product_kernel";  // matmul.cu launches it without
+    EXPECT_LE(k.shared, static_cast<int>(kernels::cuda::kSharedUnasked - (has_dynamic ? kernels::cuda::kDynamicSharedUnasked : 0)))
+        << k.architecture << " " << k.instance;
     with += k.shared > 0 ? 1 : 0;
   }
   EXPECT_GT(with, 0);

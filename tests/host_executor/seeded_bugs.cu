@@ -564,7 +564,13 @@ const std::vector<SeededBug>& seeded_bugs() {
        Plain::kError, Fault::kTrap},
       {"block_too_big", run_simple<copies, 1056>, Plain::kError, Fault::kLaunch},
       {"copies_into_a_tile_in_use", run_simple<copies_into_a_tile_in_use>, Plain::kNothing, Fault::kDataRace},
-      {"reads_a_copy_under_way", run_simple<reads_a_copy_under_way>, Plain::kWrongResult, Fault::kUninitialised},
+      {"reads_a_copy_under_way",
+       [] {
+         const Case c;
+         run_and_wait(reads_a_copy_under_way, 1, kThreads, 0, c.out.data(), c.in.data());
+         return c.gives(kThreads, [&](std::size_t i) { return c.host[(i + 32) % kThreads]; });
+       },
+       Plain::kWrongResult, Fault::kUninitialised},
       {"static_beside_unasked_dynamic",
        [] {
          const Case c;

@@ -11,7 +11,8 @@
 /// On functions that stand for one instruction of the device: their own memory accesses are not the kernel's. Not inlined,
 /// since the compiler instruments after inlining.
 #define IL_DEVICE_PRIMITIVE __attribute__((noinline, no_sanitize("thread")))
-#define IL_UNCHECKED __attribute__((no_sanitize("thread")))
+/// And on those whose memory is the executor's own alone, which no sanitizer need look at.
+#define IL_UNCHECKED __attribute__((no_sanitize("thread,address,undefined")))
 
 namespace innerloop::host_executor {
 
