@@ -24,7 +24,7 @@ Each part has a time limit, and one that fails costs no other. Progress goes to 
   --dry-run       print the plan with its commands, and run none of them
   --parts P,...   only these parts, in this order
   --minutes M     for all parts together (default 8)
-PYTHON names the interpreter (default python3): it needs numpy, and PyTorch and JAX to measure them.
+PYTHON names the interpreter (default python3); where it has numpy, PyTorch or JAX are measured if it has them, too.
 
 Exit codes: 0 all that was checked is right; 1 something is not, or there is no GPU; 2 the options cannot be meant.
 
@@ -57,7 +57,7 @@ while (($# > 0)); do
   esac
 done
 
-"$python" -c 'import numpy' 2>/dev/null || { say "$python has no numpy; set PYTHON to an interpreter that has it"; exit 1; }
+"$python" -c 'import numpy' 2>/dev/null || say "$python has no numpy: PyTorch and JAX cannot be measured; set PYTHON to an interpreter that has it"
 
 unpacked=''
 trap '[[ -z $unpacked ]] || rm -rf -- "$unpacked"' EXIT

@@ -20,7 +20,7 @@ struct NodeCost {
 
 NodeCost measure_chain(Timer& timer, const Effort& effort, int blocks) {
   Buffer<int> counter(1);
-  IL_CUDA_CHECK(cudaMemset(counter.data(), 0, sizeof(int)));
+  IL_CUDA_CHECK(cudaMemsetAsync(counter.data(), 0, sizeof(int), timer.stream()));
   const auto launch_all = [&] {
     for (int i = 0; i < effort.nodes; ++i) launch(count_up, dim3(blocks), dim3(128), 0, timer.stream(), counter.data());
   };
@@ -69,7 +69,7 @@ double measure_barrier(Timer& timer, const Effort& effort, int cluster) {
     return -1;
   }
   Buffer<int> counts(static_cast<std::size_t>(cluster) * kClusters);
-  IL_CUDA_CHECK(cudaMemset(counts.data(), 0, sizeof(int) * cluster * kClusters));
+  IL_CUDA_CHECK(cudaMemsetAsync(counts.data(), 0, sizeof(int) * cluster * kClusters, timer.stream()));
   const int rounds = effort.rounds / cluster * cluster;
   const double ms = timer.milliseconds(effort.repeats, [&] {
     IL_CUDA_CHECK(cudaLaunchKernelEx(&config, meet_in_cluster, counts.data(), rounds, cluster));

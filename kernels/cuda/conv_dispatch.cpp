@@ -45,6 +45,7 @@ class Engines {
     const ConvPhase phase = context.device()->is_recording() ? ConvPhase::kRecording : ConvPhase::kRunning;
     std::vector<ConvCandidate> candidates{{ConvEngine::kOwn, "", [&] { run_own(op, math, context); }}};
     for (const ConvEngine engine : kLibraries) {
+      if (conv_engine() != ConvEngine::kAuto && conv_engine() != engine) continue;  // nobody asks: no plans for it
       ConvBackend* const backend = backends_[static_cast<std::size_t>(engine)].get();
       if (backend == nullptr) {
         candidates.push_back({engine, fmt::format("this program has no library for it ({})", load_conv_module()), {}});

@@ -7,8 +7,8 @@
 
 namespace innerloop::kernels::cuda {
 
-/// Calls `put` once untimed, which may load kernels and make plans, and five times between events: the median, in
-/// milliseconds, of what it puts on `stream`. Waits for the stream; not while it is captured.
+/// Calls `put` once, which may load kernels and make plans, and then five times a few of it between events, behind one that is not
+/// timed: the median, in milliseconds, of what one puts on `stream`. Waits for the stream; not while it is captured.
 double median_milliseconds(cudaStream_t stream, FunctionRef<void()> put);
 
 }  // namespace innerloop::kernels::cuda

@@ -22,7 +22,9 @@
 #include <cxxabi.h>
 
 #include <cstdlib>
+#include <mutex>
 #include <string>
+#include <unordered_map>
 
 namespace innerloop::kernels::cuda {
 
@@ -37,6 +39,25 @@ inline std::string kernel_name(const void* kernel) {
   return name;
 }
 
+/// Lets a kernel have so much dynamic shared memory. Never less than before: recorded launches of it may need what they were granted.
+inline cudaError_t grant_dynamic_shared(const void* kernel, std::size_t bytes) {
+  static std::mutex mutex;
+  static std::unordered_map<const void*, std::size_t> granted;
+  const std::lock_guard lock(mutex);
+  std::size_t& most = granted[kernel];
+  if (bytes <= most) return cudaSuccess;
+  const cudaError_t status = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes));
+  if (status == cudaSuccess) most = bytes;
+  return status;
+}
+
+/// Errors that a kernel leaves for whatever is asked of the device next.
+inline bool is_of_an_earlier_kernel(cudaError_t status) {
+  return status == cudaErrorIllegalAddress || status == cudaErrorMisalignedAddress || status == cudaErrorLaunchFailure ||
+         status == cudaErrorIllegalInstruction || status == cudaErrorHardwareStackError || status == cudaErrorAssert ||
+         status == cudaErrorLaunchTimeout;
+}
+
 template <class... Parameters, class... Arguments>
 void launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, std::size_t dynamic_shared_bytes, cudaStream_t stream,
             Arguments&&... arguments) {
@@ -45,12 +66,11 @@ void launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, std::size_t dy
   const auto require = [&](cudaError_t status, const char* what) {
     if (status == cudaSuccess) return;
     cudaGetLastError();  // so that the next launch does not report it again
-    throw Error(std::string("launch of ") + kernel_name(address) + ": " + what + ": " + cudaGetErrorString(status));
+    throw Error(std::string("launch of ") + kernel_name(address) + ": " + what + ": " + cudaGetErrorString(status) +
+                (is_of_an_earlier_kernel(status) ? " (of a kernel before it; CUDA_LAUNCH_BLOCKING=1 says which)" : ""));
   };
   if (dynamic_shared_bytes > kDynamicSharedUnasked) {
-    require(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                 static_cast<int>(dynamic_shared_bytes)),
-            "dynamic shared memory");
+    require(grant_dynamic_shared(address, dynamic_shared_bytes), "dynamic shared memory");
   }
   cudaLaunchConfig_t config{};
   config.gridDim = grid;
@@ -63,7 +83,6 @@ void launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, std::size_t dy
   config.attrs = &overlap;
   config.numAttrs = launches_overlap ? 1 : 0;
   require(cudaLaunchKernelEx(&config, kernel, static_cast<Parameters>(std::forward<Arguments>(arguments))...), "launch");
-  require(cudaGetLastError(), "launch");
 }
 
 }  // namespace innerloop::kernels::cuda

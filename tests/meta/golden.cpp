@@ -1,8 +1,7 @@
 // Meta-gradients that PyTorch computed in float64 (tests/golden/make_golden.py), met by every way that the engine has.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-
+#include "golden_file.h"
 #include "io/safetensors.h"
 #include "meta/checkpoint.h"
 #include "meta/problem.h"
@@ -16,11 +15,7 @@ constexpr double kGolden = 1e-9;
 
 class Golden : public ::testing::TestWithParam<const char*> {
  protected:
-  /// IL_GOLDEN_DIR of the environment is where a program finds them that was moved to another machine.
-  std::string path() const {
-    const char* moved = std::getenv("IL_GOLDEN_DIR");
-    return std::string(moved != nullptr ? moved : IL_GOLDEN_DIR) + "/" + GetParam() + ".safetensors";
-  }
+  std::string path() const { return golden_file(GetParam()); }
   Problem problem() const { return load_problem(path(), DType::kF64); }
   std::vector<Tensor> expected(const Problem& p, const std::string& prefix) const {
     const io::TensorFile file = io::read_safetensors(path());

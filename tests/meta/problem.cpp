@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "fixtures.h"
+#include "golden_file.h"
 #include "io/safetensors.h"
 #include "meta/checkpoint.h"
 #include "support/compare.h"
@@ -15,7 +16,7 @@ namespace {
 
 using test::throws_with;
 
-std::string golden() { return std::string(IL_GOLDEN_DIR) + "/released.safetensors"; }
+std::string golden() { return golden_file("released"); }
 
 Problem load_changed(const std::function<void(io::TensorFile&)>& change) {
   const io::TempFolder folder;

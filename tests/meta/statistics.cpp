@@ -3,12 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <cstdlib>
 #include <map>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "golden_file.h"
 #include "io/safetensors.h"
 #include "meta/calibration.h"
 #include "meta/holm.h"
@@ -34,8 +34,7 @@ constexpr double kSame = 1e-12;
 class Cases {
  public:
   explicit Cases(const std::string& family) : family_(family) {
-    const char* moved = std::getenv("IL_GOLDEN_DIR");
-    file_ = io::read_safetensors(std::string(moved != nullptr ? moved : IL_GOLDEN_DIR) + "/statistics.safetensors");
+    file_ = io::read_safetensors(golden_file("statistics"));
     shape_ = file_.at(family + ".shape").data<std::int64_t>();
   }
   std::int64_t count() const { return static_cast<std::int64_t>(shape_.size()) / 2; }

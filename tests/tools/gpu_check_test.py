@@ -101,6 +101,10 @@ class Judges(unittest.TestCase):
         self.assertEqual(judges.test([Output(0, "[  PASSED  ] 0 tests.\n", "", 1)]).status, "failed")
         self.assertEqual(judges.test([Output(-11, "", "", 1)]).status, "failed")
         self.assertEqual(judges.test([Output(None, "", "", 1, "stopped after 9 s")]).note, "stopped after 9 s")
+        killed = Output(None, "[ RUN      ] A.First\n[       OK ] A.First (1 ms)\n[ RUN      ] A.Slow\n", "", 1, "stopped after 9 s")
+        self.assertEqual(judges.test([killed]).note, "stopped after 9 s, in A.Slow")
+        unlinked = Output(127, "", "error while loading shared libraries: libcublas.so.13: cannot open shared object file\n", 1)
+        self.assertEqual(judges.test([unlinked]).status, "skipped")
         bad = judges.test([Output(1, "[==========] 3 tests from 1 test suite ran.\n[  PASSED  ] 2 tests.\n"
                                   "[  FAILED  ] Conv.Is/0, where x\n", "", 1)])
         self.assertEqual((bad.status, bad.figures["failed"]), ("failed", ["Conv.Is/0"]))
@@ -124,6 +128,7 @@ class Judges(unittest.TestCase):
         good = judge([Output(0, json.dumps(said) + "\n", "", 1)])
         self.assertEqual((good.status, good.figures["median_s"], good.figures["math"]), ("measured", 0.1, "tf32"))
         self.assertEqual(judge([Output(1, "", "no", 1)]).status, "failed")
+        self.assertEqual(judge([Output(1, "", f"cudnn does not serve it: {judges.NO_LIBRARY}", 1)]).status, "skipped")
 
     def test_of_rivals_that_were_cut_short(self):
         line = json.dumps(rival("default", 0.1))
@@ -195,6 +200,9 @@ class Plan(unittest.TestCase):
         self.assertEqual({s.commands[0][2] for s in steps if s.part == "sanitizer"},
                          {"memcheck", "racecheck", "initcheck", "synccheck"})
         self.assertTrue(all(s.limit <= plan.PARTS[s.part] for s in steps))
+        filters = [c for s in steps for c in s.commands[0][1:] if s.part == "tests" and c.startswith("--gtest_filter=")]
+        for long in plan.LONG_TESTS.values():  # left out of the first round, and run behind it
+            self.assertLess(filters.index(f"--gtest_filter=-{long}"), filters.index(f"--gtest_filter={long}"))
         self.assertEqual(len({(s.part, s.name) for s in steps if s.part != "rivals"}), sum(s.part != "rivals" for s in steps))
         self.assertLess(len(self.steps(True)), len(steps))
 

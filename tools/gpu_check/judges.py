@@ -9,6 +9,8 @@ from gpu_check import tensors
 from gpu_check.runner import Output
 
 SKIPPED = 77  # the exit code of a test program without a device
+NOT_FOUND = 127  # and of one without a library that it was linked with
+NO_LIBRARY = "this program has no library for it"  # what the engine says then
 
 
 @dataclass
@@ -41,7 +43,7 @@ def last_json(text: str) -> dict:
 
 def test(outputs: list[Output]) -> Judgement:
     output = outputs[0]
-    if output.code == SKIPPED:
+    if output.code == SKIPPED or (output.code == NOT_FOUND and "shared librar" in output.tail()):
         return Judgement("skipped", output.tail(1))
     ran = re.search(r"\[=+\] (\d+) tests? from", output.out)
     passed = re.search(r"\[  PASSED  \] (\d+) test", output.out)
@@ -53,7 +55,9 @@ def test(outputs: list[Output]) -> Judgement:
         return Judgement("failed", "no test ran", figures)
     names = list(dict.fromkeys(failed))
     figures["failed"] = names
-    reason = output.note or (f"{len(names)} of {ran.group(1)} tests failed: {', '.join(names[:8])}" if names and ran else
+    begun = re.findall(r"^\[ RUN      \] (\S+)", output.out, re.MULTILINE)
+    where = f", in {begun[-1]}" if output.note and begun else ""
+    reason = output.note + where or (f"{len(names)} of {ran.group(1)} tests failed: {', '.join(names[:8])}" if names and ran else
                              f"exit code {output.code}: {output.tail()}")
     return Judgement("failed", reason, figures)
 
@@ -115,7 +119,7 @@ def timing(label: str, way: str, math: str) -> Judge:
     def judge(outputs: list[Output]) -> Judgement:
         figures = {"label": label, "way": way, "math": math}
         if (bad := refusal(outputs)) is not None:
-            return Judgement(bad.status, bad.note, figures)
+            return Judgement("skipped" if NO_LIBRARY in bad.note else bad.status, bad.note, figures)
         keys = ("median_s", "min_s", "first_s", "repeat", "peak_bytes", "graph_nodes", "loss", "grad_norm", "tasks")
         result = last_json(outputs[0].out)
         return Judgement("measured", "", {**figures, **{k: result[k] for k in keys}})

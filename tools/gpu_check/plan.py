@@ -22,6 +22,8 @@ ABOUT = {
 
 TESTS = ("test_kernels_cuda", "test_conv_math_cuda", "test_cuda_runtime_cuda", "test_autograd_cuda", "test_nn_cuda",
          "test_meta_cuda")
+LONG_TESTS = {"test_autograd_cuda": "*DerivativesOfOrders1To3*",  # minutes, so after all others
+              "test_meta_cuda": "*EverySystemLearns*:SystemFit.GoesOn*:SystemFit.Covxnet*"}
 VENDOR_TESTS = ("test_cuda_vendor", "test_cuda_joining")  # of these, what needs a device
 PROGRAMS = ("innerloop", "gpu_micro", *TESTS, *VENDOR_TESTS)
 GOLDEN = ("omniglot", "miniimagenet", "paper", "released")
@@ -95,12 +97,17 @@ class Places:
 
 def tests(at: Places, quick: bool) -> list[Step]:
     names = ("test_kernels_cuda", "test_meta_cuda") if quick else TESTS
-    steps = [Step("tests", name, [[at.programs[name], "--gtest_brief=1"]], 90, judges.test) for name in names
-             if name in at.programs]
+    steps = []
+    for name in names:
+        if name in at.programs:
+            short = [f"--gtest_filter=-{LONG_TESTS[name]}"] if name in LONG_TESTS else []
+            steps.append(Step("tests", name, [[at.programs[name], *short]], 90, judges.test))
     for name in () if quick else VENDOR_TESTS:
         if name in at.programs:
-            steps.append(Step("tests", name, [[at.programs[name], "--gtest_filter=*OnDevice*", "--gtest_brief=1"]], 60,
-                              judges.test))
+            steps.append(Step("tests", name, [[at.programs[name], "--gtest_filter=*OnDevice*"]], 60, judges.test))
+    for name, long in () if quick else LONG_TESTS.items():
+        if name in at.programs:
+            steps.append(Step("tests", f"{name}, the long ones", [[at.programs[name], f"--gtest_filter={long}"]], 90, judges.test))
     return steps
 
 

@@ -14,6 +14,9 @@
 namespace innerloop::kernels::cuda {
 namespace {
 
+/// Scratch of a plan, in bytes: the arena keeps a block for each size,.
+constexpr std::int64_t kMostWorkspace = std::int64_t{1} << 30;
+
 class CudnnConv final : public ConvBackend {
  public:
   explicit CudnnConv(cudaStream_t stream) : stream_(stream) {}
@@ -55,9 +58,16 @@ class CudnnConv final : public ConvBackend {
     return known != ways_.end() ? known->second : ways_.emplace(key, find_way(op, precision)).first->second;
   }
 
-  /// Makes the plans that the way needs.
   Way find_way(const ConvOp& op, Precision precision) {
-    cudnn::ConvRunner& r = runner(precision);
+    try {
+      return find_way(op, runner(precision));
+    } catch (const Error& e) {  // cuDNN is there and does not start
+      return {false, e.what()};
+    }
+  }
+
+  /// Makes the plans that the way needs.
+  static Way find_way(const ConvOp& op, cudnn::ConvRunner& r) {
     const ConvRoles z = roles_of(op);
     if (z.image[0].shape[0] > 1 && has_task_groups(op)) {
       try {
@@ -82,7 +92,7 @@ class CudnnConv final : public ConvBackend {
     std::unique_ptr<cudnn::ConvRunner>& runner = runners_[precision];
     if (runner == nullptr) {
       runner = std::make_unique<cudnn::ConvRunner>(cublas_of(stream_, precision),
-                                                   cudnn::PlanOptions{.precision = precision});
+                                                   cudnn::PlanOptions{.precision = precision, .workspace_limit = kMostWorkspace});
     }
     return *runner;
   }
