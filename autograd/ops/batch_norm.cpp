@@ -5,6 +5,7 @@
 
 #include "autograd/ops/elementwise.h"
 #include "autograd/ops/matmul.h"
+#include "autograd/ops/per_channel.h"
 #include "autograd/ops/reduce.h"
 
 namespace innerloop::autograd {
@@ -17,8 +18,6 @@ void check_norm(const Var& x, const Var& v, const char* what) {
            "batch_norm: {} {} for the shape {}; [T, K] is needed", what, k.to_string(), s.to_string());
 }
 
-/// [T, K] as a factor of [T, N, H, W, K].
-Var per_channel(const Var& v) { return reshape(v, {v.shape()[0], 1, 1, 1, v.shape()[1]}); }
 Var flat(const Var& v) { return reshape(v, {v.shape()[0], v.shape()[4]}); }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include "autograd/op.h"
 #include "autograd/ops/conv_block_kernels.h"
 #include "autograd/ops/elementwise.h"
+#include "autograd/ops/per_channel.h"
 #include "autograd/ops/pool.h"
 #include "autograd/ops/reduce.h"
 #include "kernels/conv_block.h"
@@ -13,9 +14,6 @@ namespace innerloop::autograd {
 namespace {
 
 Shape pooled(const Shape& y, Pool pool) { return pool == Pool::kNone ? y : y.with(2, y[2] / 2).with(3, y[3] / 2); }
-
-/// [T, K] as a factor of [T, N, H, W, K].
-Var per_channel(const Var& v) { return reshape(v, {v.shape()[0], 1, 1, 1, v.shape()[1]}); }
 
 Var channel_sum(const Var& v) {
   const Shape& s = v.shape();

@@ -12,7 +12,7 @@ namespace innerloop::autograd {
 namespace {
 
 std::vector<std::string>* t_events = nullptr;
-const TraceHooks kHooks{[](const char* name) noexcept { t_events->push_back(name); },
+const TraceHooks kTraceHooks{[](const char* name) noexcept { t_events->push_back(name); },
                         []() noexcept { t_events->push_back("."); }};
 
 TEST(LayerScope, DerivativesOfEveryOrderNameTheirLayer) {
@@ -25,7 +25,7 @@ TEST(LayerScope, DerivativesOfEveryOrderNameTheirLayer) {
     y = exp(x);
   }
   const Vars g = grad(y, {x}, Record::kGraph);
-  set_trace_hooks(&kHooks);
+  set_trace_hooks(&kTraceHooks);
   jvp(g, {x}, {Var(Tensor::full({2}, DType::kF64, 1))}, Record::kValues);
   set_trace_hooks(nullptr);
   // The tangent of a gradient: its ops were recorded by a walk, not by the caller.

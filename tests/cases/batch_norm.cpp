@@ -6,6 +6,7 @@
 
 #include "autograd/ops/adaptive_pool.h"
 #include "cases/op_case.h"
+#include "cases/zeros.h"
 #include "support/oracles.h"
 
 namespace innerloop::test {
@@ -14,8 +15,6 @@ namespace {
 using namespace autograd;
 
 constexpr double kEpsilon = 1e-3;
-
-Var zeros(const Shape& shape) { return Tensor::zeros(shape, DType::kF32); }
 
 struct Moments {
   Array mean, variance;

@@ -1,6 +1,7 @@
 #include "autograd/ops/conv.h"
 
 #include "cases/op_case.h"
+#include "cases/zeros.h"
 #include "support/oracles.h"
 
 namespace innerloop::test {
@@ -124,8 +125,6 @@ OpCase weight_grad_case(const Geometry& g) {
           .variants = {{{{g.x}, {conv_shape(g.x, g.w, g.options)}}, g.order}},
           .bad_calls = {}};
 }
-
-Var zeros(const Shape& shape, DType dtype = DType::kF32) { return Tensor::zeros(shape, dtype); }
 
 BadCall bad_conv(const Shape& x, const Shape& w, const ConvOptions& o = {}) {
   return {[=] { conv(zeros(x), zeros(w), o); }, {"conv", x.to_string(), w.to_string()}};

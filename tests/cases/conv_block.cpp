@@ -1,6 +1,7 @@
 #include "autograd/ops/conv_block.h"
 
 #include "cases/op_case.h"
+#include "cases/zeros.h"
 #include "support/oracles.h"
 
 namespace innerloop::test {
@@ -95,8 +96,6 @@ OpCase block_case(const Block& b) {
   c.variants = {v};
   return c;
 }
-
-Var zeros(const Shape& shape) { return Tensor::zeros(shape, DType::kF32); }
 
 }  // namespace
 

@@ -1,6 +1,7 @@
 #include "autograd/ops/matmul.h"
 
 #include "cases/op_case.h"
+#include "cases/zeros.h"
 
 namespace innerloop::test {
 namespace {
@@ -20,8 +21,6 @@ Array product_oracle(const Array& a, const Array& b, Transpose ta, Transpose tb)
                         (flip_b ? b(task_of(b, t), j, k) : b(task_of(b, t), k, j));
   return c;
 }
-
-Var zeros(const Shape& shape, DType dtype = DType::kF32) { return Tensor::zeros(shape, dtype); }
 
 OpCase matmul_case(std::string name, Transpose ta, Transpose tb) {
   const auto variant = [&](std::int64_t tasks_a, std::int64_t tasks_b, std::int64_t m, std::int64_t k, std::int64_t n,

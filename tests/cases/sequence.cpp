@@ -3,13 +3,12 @@
 
 #include "autograd/ops/recurrent.h"
 #include "cases/op_case.h"
+#include "cases/zeros.h"
 
 namespace innerloop::test {
 namespace {
 
 using namespace autograd;
-
-Var zeros(const Shape& shape) { return Tensor::zeros(shape, DType::kF32); }
 
 /// Inputs of one cell: [F, U], [U, U], [U].
 std::vector<Input> cell(std::int64_t tasks, std::int64_t features, std::int64_t units) {

@@ -18,7 +18,7 @@ constexpr ConvGeometry kSame{.pad_top = 1, .pad_left = 1}, kPlain{};
 constexpr ConvGeometry kHalved{.stride_h = 2, .stride_w = 2, .pad_top = 1, .pad_left = 1}, kHalvedSame{.stride_h = 2, .stride_w = 2};
 
 // Channels are whole vectors of every instruction set; 48 in and 112 out fit no register tile; extents divide by no tile.
-const WinogradCase kCases[] = {
+const WinogradCase kWinogradCases[] = {
     {"3x3", {2, 14, 14, 64, 64, 3, 3, 14, 14, kSame}},
     {"3x3, odd extents", {3, 9, 23, 48, 16, 3, 3, 9, 23, kSame}},
     {"3x3, no padding", {2, 12, 19, 16, 112, 3, 3, 10, 17, kPlain}},
@@ -132,7 +132,7 @@ TEST_P(ConvWinograd, SumsOverTasks) {
   });
 }
 
-INSTANTIATE_TEST_SUITE_P(Shapes, ConvWinograd, ::testing::ValuesIn(kCases));
+INSTANTIATE_TEST_SUITE_P(Shapes, ConvWinograd, ::testing::ValuesIn(kWinogradCases));
 
 /// What is not finite stays so in every output that it reaches, and does not leave its neighbourhood.
 TEST(ConvWinogradInfinity, IsNotHidden) {

@@ -70,7 +70,7 @@ Episodes episodes_of(const EpisodeCase& c, Context& context, const Run& run_it) 
   return {support.to_host(), query.to_host()};
 }
 
-const EpisodeCase kCases[] = {
+const EpisodeCase kEpisodeCases[] = {
     {"instances", TaskScheme::kInstances, 5, 1, 1, {8, 8, 1}},
     {"copies of an instance", TaskScheme::kInstances, 4, 3, 2, {5, 7, 1}},
     {"groups", TaskScheme::kGroups, 3, 2, 5, {6, 6, 3}, {2, 4, 3, 7}},
@@ -83,7 +83,7 @@ const EpisodeCase kCases[] = {
 
 TEST(DrawEpisodes, AreThoseOfTheThreeCallsOnTheCpu) {
   Context cpu(1, cpu_target());
-  for (const EpisodeCase& c : kCases) {
+  for (const EpisodeCase& c : kEpisodeCases) {
     const Episodes plain = episodes_of(c, cpu, [](const DrawEpisodes& k, Context& context) { compose(k, context); });
     for (const Target target : harness::targets()) {
       Context context(1, target);

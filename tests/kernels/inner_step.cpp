@@ -158,11 +158,11 @@ TEST_P(InnerStep, MovesEveryParameterDownItsGradient) {
 }
 
 TEST_P(InnerStep, OfAHeadIsItsGradientAndThenAStep) {
-  struct Dims {
+  struct HeadDims {
     std::int64_t t, n, f, c;
   };
   // The last has more logits than one block of a device takes.
-  for (const Dims d : {Dims{2, 5, 64, 5}, {1, 1, 1, 1}, {3, 7, 33, 9}, {1, 65, 9, 40}}) {
+  for (const HeadDims d : {HeadDims{2, 5, 64, 5}, {1, 1, 1, 1}, {3, 7, 33, 9}, {1, 65, 9, 40}}) {
     SCOPED_TRACE(d.f);
     const DType t = GetParam();
     const Shape sx{d.t, d.n, d.f}, sw{d.t, d.f, d.c}, sb{d.t, d.c}, rows{d.t, d.n, d.c};

@@ -14,10 +14,10 @@ INSTANTIATE_TEST_SUITE_P(Dtypes, Loss, ::testing::Values(DType::kF32, DType::kF6
 struct LossDims {
   std::int64_t t, n, c;
 };
-const LossDims kDims[] = {{1, 1, 1}, {1, 5, 5}, {3, 7, 20}, {2, 75, 64},
+const LossDims kLossDims[] = {{1, 1, 1}, {1, 5, 5}, {3, 7, 20}, {2, 75, 64},
                           {2, 0, 3}, {3, 33, 9}, {300, 1, 2}, {1, 257, 8}};
 
-struct Problem {
+struct LossProblem {
   LossDims d;
   LossReduction reduction;
   Array logits, labels, g, tlogits, tg, prob;
@@ -26,8 +26,8 @@ struct Problem {
 };
 
 /// `spread` is the deviation of the logits; an offset of a thousand must not matter.
-Problem problem(const LossDims& d, LossReduction reduction, DType dtype, double spread = 2) {
-  Problem p{d, reduction, {}, {}, {}, {}, {}, {}};
+LossProblem loss_problem(const LossDims& d, LossReduction reduction, DType dtype, double spread = 2) {
+  LossProblem p{d, reduction, {}, {}, {}, {}, {}, {}};
   p.logits = random_array(p.rows(), dtype, 1, 1000, spread);
   std::vector<double> labels(static_cast<std::size_t>(d.t * d.n));
   for (std::size_t i = 0; i < labels.size(); ++i)
@@ -48,11 +48,11 @@ Problem problem(const LossDims& d, LossReduction reduction, DType dtype, double 
 }
 
 template <class F>
-void for_each_problem(DType dtype, const F& f) {
-  for (const LossDims& d : kDims)
+void for_each_loss(DType dtype, const F& f) {
+  for (const LossDims& d : kLossDims)
     for (const LossReduction r : {LossReduction::kMean, LossReduction::kSum}) {
       SCOPED_TRACE(Shape({d.t, d.n, d.c}).to_string() + (r == LossReduction::kSum ? " sum" : " mean"));
-      f(problem(d, r, dtype));
+      f(loss_problem(d, r, dtype));
     }
 }
 
@@ -60,7 +60,7 @@ void for_each_problem(DType dtype, const F& f) {
 constexpr double kLossFactor = 8;
 
 TEST_P(Loss, Forward) {
-  for_each_problem(GetParam(), [&](Problem p) {
+  for_each_loss(GetParam(), [&](LossProblem p) {
     Array loss({p.d.t}, GetParam()), prob(p.rows(), GetParam());
     std::vector<Num> want_loss(loss.size()), want_prob;
     for (std::size_t i = 0; i < p.prob.size(); ++i) want_prob.emplace_back(p.prob[i]);
@@ -114,7 +114,7 @@ TEST_P(Loss, AStrayLabelMakesItsTasksLossNaN) {
 }
 
 TEST_P(Loss, Grad) {
-  for_each_problem(GetParam(), [&](const Problem& p) {
+  for_each_loss(GetParam(), [&](const LossProblem& p) {
     Array out(p.rows(), GetParam());
     std::vector<Num> want(out.size());
     for (std::size_t i = 0; i < want.size(); ++i) {
@@ -129,7 +129,7 @@ TEST_P(Loss, Grad) {
 }
 
 TEST_P(Loss, GradJvp) {
-  for_each_problem(GetParam(), [&](const Problem& p) {
+  for_each_loss(GetParam(), [&](const LossProblem& p) {
     for (const bool with_logits : {true, false})
       for (const bool with_g : {true, false}) {
         Array out(p.rows(), GetParam());
@@ -157,7 +157,7 @@ TEST_P(Loss, GradJvp) {
 /// The three kernels are derivatives of each other: central differences in float64, error near 1e-9 at a step of 1e-5.
 TEST(LossDifferences, EachOrderFromTheOneBelow) {
   constexpr double kStep = 1e-5;
-  Problem p = problem({2, 3, 4}, LossReduction::kMean, DType::kF64);
+  LossProblem p = loss_problem({2, 3, 4}, LossReduction::kMean, DType::kF64);
   for (Array* a : {&p.logits}) {
     std::vector<double> v = a->values();
     for (double& x : v) x -= 1000;

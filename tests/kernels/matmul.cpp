@@ -19,7 +19,7 @@ struct MatmulCase {
   int pairs = 1;
 };
 
-const MatmulCase kCases[] = {
+const MatmulCase kMatmulCases[] = {
     {1, 1, 1, 1, 1, 1},    {1, 1, 1, 5, 64, 5},    {3, 3, 3, 5, 64, 5, 2},    {3, 1, 3, 7, 17, 16},
     {1, 3, 3, 6, 31, 33},  {3, 3, 1, 5, 20, 5, 2}, {3, 1, 1, 4, 9, 70},       {1, 1, 1, 75, 800, 20},
     {1, 1, 1, 5, 6000, 5}, {2, 2, 2, 5, 5000, 3},  {2, 2, 1, 3, 4500, 64, 2}, {1, 1, 1, 500, 5, 64},
@@ -79,7 +79,7 @@ void expect_three_loops(std::span<const MatmulCase> cases, DType dtype) {
       }
 }
 
-TEST_P(MatmulTest, AgainstThreeLoops) { expect_three_loops(kCases, GetParam()); }
+TEST_P(MatmulTest, AgainstThreeLoops) { expect_three_loops(kMatmulCases, GetParam()); }
 
 TEST_P(MatmulTest, AgainstThreeLoopsAtEdges) { expect_three_loops(kEdges, GetParam()); }
 

@@ -17,7 +17,7 @@ struct NormCase {
   double offset = 0;  ///< mean of y
 };
 
-std::vector<NormCase> cases() {
+std::vector<NormCase> norm_cases() {
   const Pool pool = Pool::kMax2x2, none = Pool::kNone;
   return {
       {{1, 2, 5, 7, 3, pool}},
@@ -161,7 +161,7 @@ void expect_pooled(const NormPrimal& in, const Array& p) {
 }
 
 TEST_P(Norm, Forward) {
-  for (const NormCase& c : cases()) {
+  for (const NormCase& c : norm_cases()) {
     SCOPED_TRACE(c.d.y().to_string());
     NormPrimal in = primal(c, GetParam());
     Array p(c.d.p(), GetParam());
@@ -186,7 +186,7 @@ TEST_P(Norm, Forward) {
 }
 
 TEST_P(Norm, ApplyEqualsForwardAtItsStatistics) {
-  for (const NormCase& c : cases()) {
+  for (const NormCase& c : norm_cases()) {
     SCOPED_TRACE(c.d.y().to_string());
     NormPrimal in = primal(c, GetParam());
     Array p(c.d.p(), GetParam());
@@ -218,7 +218,7 @@ TEST_P(Norm, ApplyTakesStatisticsSharedByTasks) {
 }
 
 TEST_P(Norm, Grad) {
-  for (const NormCase& c : cases()) {
+  for (const NormCase& c : norm_cases()) {
     SCOPED_TRACE(c.d.y().to_string());
     const NormPrimal in = primal(c, GetParam());
     Array gy(c.d.y(), GetParam()), ggamma(c.d.channels(), GetParam()), gbeta(c.d.channels(), GetParam());
@@ -234,7 +234,7 @@ TEST_P(Norm, Grad) {
 }
 
 TEST_P(Norm, Jvp) {
-  for (const NormCase& c : cases())
+  for (const NormCase& c : norm_cases())
     for (const bool absent : {false, true}) {
       SCOPED_TRACE(c.d.y().to_string() + (absent ? " without ty, tgamma" : ""));
       const NormPrimal in = primal(c, GetParam());
@@ -253,7 +253,7 @@ TEST_P(Norm, Jvp) {
 }
 
 TEST_P(Norm, GradJvp) {
-  for (const NormCase& c : cases())
+  for (const NormCase& c : norm_cases())
     for (const int absent : {0, 1, 2, 3}) {  // 1: no ty, tgamma; 2: no tgp, tmean, trstd; 3: no gy
       SCOPED_TRACE(c.d.y().to_string() + " absent " + std::to_string(absent));
       if (absent != 0 && c.d.n * c.d.h * c.d.w > 1000) continue;

@@ -15,7 +15,7 @@ struct MomentCase {
   std::int64_t filter_h, filter_w, stride, pad, dilation;
 };
 
-const MomentCase kCases[] = {
+const MomentCase kMomentCases[] = {
     {"one channel", 2, 3, 12, 17, 1, 3, 3, 1, 1, 1},
     {"colour", 1, 2, 9, 40, 3, 3, 3, 1, 1, 1},
     {"two channels, strided", 2, 2, 15, 14, 2, 3, 3, 2, 1, 1},
@@ -58,7 +58,7 @@ struct Moments {
 };
 
 TEST(PatchMoments, AreThoseOfTheInputsThatTheTapsMeet) {
-  for (const MomentCase& c : kCases) {
+  for (const MomentCase& c : kMomentCases) {
     SCOPED_TRACE(c.name);
     for (const DType dtype : {DType::kF32, DType::kF64}) {
       Moments m(c, dtype);
@@ -96,7 +96,7 @@ TEST(PatchMoments, AreThoseOfTheInputsThatTheTapsMeet) {
 TEST(PatchMoments, OfTwoSetsAreThoseOfEachAlone) {
   for (const DType dtype : {DType::kF32, DType::kF64}) {
     // Of other images, and more of them, in parts of which there are more.
-    Moments first(kCases[0], dtype), second({"", 2, 50, 12, 17, 1, 3, 3, 1, 1, 1}, dtype);
+    Moments first(kMomentCases[0], dtype), second({"", 2, 50, 12, 17, 1, 3, 3, 1, 1, 1}, dtype);
     Array alone[2] = {first.moments, second.moments};
     run_everywhere(
         {&first.moments, &second.moments, &alone[0], &alone[1]},
@@ -139,7 +139,7 @@ TEST(PatchMoments, OfBrightImagesDoNotCancel) {
 }
 
 TEST(PatchMoments, NameWhatDoesNotFit) {
-  Moments m(kCases[0], DType::kF32);
+  Moments m(kMomentCases[0], DType::kF32);
   Context context(1, one_target());
   PatchMoments kernel = m.kernel();
   kernel.moments.shape = {2, 3, 9};

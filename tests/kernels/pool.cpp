@@ -20,7 +20,7 @@ struct PoolCase {
   std::size_t area() const { return static_cast<std::size_t>(g.window_h * g.window_w); }
 };
 
-const PoolCase kCases[] = {
+const PoolCase kPoolCases[] = {
     {{1, 2, 4, 4, 3}, {}},           {{3, 2, 5, 7, 17}, {}}, {{1, 1, 3, 3, 64}, {3, 3, 1, 1}},
     {{2, 1, 7, 6, 5}, {3, 2, 2, 1}},  // overlapping
     {{1, 2, 9, 8, 4}, {2, 3, 3, 4}},  // with gaps
@@ -61,7 +61,7 @@ Array random_choice(const PoolCase& c) {
 }
 
 TEST_P(PoolTest, MaxTakesTheFirstOfTies) {
-  for (const PoolCase& c : kCases) {
+  for (const PoolCase& c : kPoolCases) {
     SCOPED_TRACE(c.x.to_string());
     const Array x = tied(c.x, GetParam());
     Array y(c.y(), GetParam()), choice(c.y(), DType::kI32);
@@ -85,7 +85,7 @@ TEST_P(PoolTest, MaxTakesTheFirstOfTies) {
 }
 
 TEST_P(PoolTest, GatherAndScatterFollowTheChoice) {
-  for (const PoolCase& c : kCases) {
+  for (const PoolCase& c : kPoolCases) {
     SCOPED_TRACE(c.x.to_string());
     const Array x = random_array(c.x, GetParam(), 1), gy = random_array(c.y(), GetParam(), 2),
                 choice = random_choice(c);
@@ -110,7 +110,7 @@ TEST_P(PoolTest, GatherAndScatterFollowTheChoice) {
 }
 
 TEST_P(PoolTest, AverageAndItsAdjoint) {
-  for (const PoolCase& c : kCases) {
+  for (const PoolCase& c : kPoolCases) {
     SCOPED_TRACE(c.x.to_string());
     const Array x = random_array(c.x, GetParam(), 1), gy = random_array(c.y(), GetParam(), 2);
     Array y(c.y(), GetParam()), gx(c.x, GetParam());
