@@ -151,7 +151,9 @@ TEST_F(RecordingTest, MemoryReleasedMeanwhileIsFreedBehindIt) {
     device_.fill(x.mutable_view(), 3);
   });
   const char* const kind = std::getenv("IL_CUDA_MEMORY");  // managed memory is not a device's alone to count
-  if (kind == nullptr || std::string_view(kind) != "managed") EXPECT_GE(device_.memory().free, before + (4u << 20));
+  if (kind == nullptr || std::string_view(kind) != "managed") {
+    EXPECT_GE(device_.memory().free, before + (4u << 20));
+  }
   device_.replay(*recording);
   EXPECT_EQ(x.item(1), 3);
 }
