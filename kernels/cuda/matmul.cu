@@ -25,6 +25,10 @@ inline constexpr std::int64_t kSlice = 4 * kDepth;
 inline constexpr std::int64_t kEnoughTiles = 64;          // an output with so many tiles is not split
 inline constexpr std::int64_t kMaxSplits = 32;
 
+/// Elements of an access to a tile: 16 bytes, of float64, too, which otherwise needs more registers than there are.
+template <class T>
+inline constexpr int kVector = 16 / static_cast<int>(sizeof(T));
+
 /// One operand as the tiles see it: [outer, k], outer being a row of op(a) or a column of op(b).
 template <class T>
 struct Side {
@@ -75,8 +79,8 @@ struct Staged {
   }
   __device__ void load(const Side<T>& side, const T* from, std::int64_t begin, std::int64_t extent, std::int64_t k0,
                        std::int64_t k_end) {
-    if constexpr (kCount % kPack<T> == 0)
-      if (side.packs == Packs::kFit) return load_width<kPack<T>>(side, from, begin, extent, k0, k_end);
+    if constexpr (kCount % kVector<T> == 0)
+      if (side.packs == Packs::kFit) return load_width<kVector<T>>(side, from, begin, extent, k0, k_end);
     load_width<1>(side, from, begin, extent, k0, k_end);
   }
 
@@ -96,8 +100,8 @@ struct Staged {
   }
   template <int kPitch>
   __device__ void store(const Side<T>& side, T (*tile)[kPitch]) const {
-    if constexpr (kCount % kPack<T> == 0)
-      if (side.packs == Packs::kFit) return store_width<kPack<T>>(side, tile);
+    if constexpr (kCount % kVector<T> == 0)
+      if (side.packs == Packs::kFit) return store_width<kVector<T>>(side, tile);
     store_width<1>(side, tile);
   }
 };
@@ -105,7 +109,7 @@ struct Staged {
 /// A thread's kCount neighbouring elements of a row of a tile.
 template <int kCount, class T>
 __device__ __forceinline__ void read_row(const T* row, T (&to)[kCount]) {
-  constexpr int kWidth = kCount < kPack<T> ? kCount : kPack<T>;
+  constexpr int kWidth = kCount < kVector<T> ? kCount : kVector<T>;
 #pragma unroll
   for (int i = 0; i < kCount; i += kWidth) {
     const auto pack = load_pack<kWidth>(row + i);
@@ -120,7 +124,7 @@ __global__ void __launch_bounds__(kThreads) product_kernel(Problem<T> p) {
   grid_dependency_sync();
   constexpr int kTileM = kSide * kRowsOf, kTileN = kSide * kColumnsOf;
   // Rows of a tile are 16 bytes longer than they need be, so that threads that write along k meet in fewer banks.
-  constexpr int kPitchM = kTileM + kPack<T>, kPitchN = kTileN + kPack<T>;
+  constexpr int kPitchM = kTileM + kVector<T>, kPitchN = kTileN + kVector<T>;
   IL_SHARED(T, tile_a, [kDepth][kPitchM]);
   IL_SHARED(T, tile_b, [kDepth][kPitchN]);
   const std::int64_t tiles_n = (p.n + kTileN - 1) / kTileN, line = blockIdx.x / tiles_n;
@@ -213,7 +217,7 @@ Side<T> side_of(const ConstView& v, int outer_axis) {
           .task = v.shape[0] == 1 ? 0 : v.shape[1] * columns,
           .outer = outer_axis == 1 ? columns : 1,
           .inner = outer_axis == 1 ? 1 : columns,
-          .packs = packs_fit({v.data}, kPack<T>, {columns})};
+          .packs = packs_fit({v.data}, kVector<T>, {columns})};
 }
 
 template <class T>
