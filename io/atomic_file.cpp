@@ -26,6 +26,9 @@ std::string reason_of(int error) { return std::generic_category().message(error)
 
 /// Why `path` cannot be written, with the remedy.
 [[noreturn]] void fail_write(const std::string& path, int error) {
+  std::error_code ignored;
+  if (error == ENOENT && fs::is_directory(folder_of(path), ignored))  // as /proc answers
+    fail("{}: {} takes no new files; choose another place", path, folder_of(path));
   switch (error) {
     case ENOENT:
     case ENOTDIR:

@@ -42,6 +42,7 @@ TEST(AtomicFile, WithoutCommitTheOldFileStays) {
 TEST(AtomicFile, NamesWhatIsWrong) {
   const TempFolder folder;
   EXPECT_SAYS(write_file(folder.path("no/such/a"), "x"), folder.path("no/such") + " does not exist");
+  EXPECT_SAYS(write_file("/proc/a", "x"), "/proc takes no new files");
   EXPECT_SAYS(write_file(folder.path(), "x"), "is a folder");
   EXPECT_SAYS(read_file(folder.path("gone")), folder.path("gone") + ": no such file");
   EXPECT_SAYS(read_file(folder.path()), "is a folder");
