@@ -46,6 +46,29 @@ std::string reason_of(int error) { return std::generic_category().message(error)
   }
 }
 
+/// The file that writing `path` would change: what it names, or, for a symbolic link, what that leads to in the end,
+/// be it there or not. Renaming over the link itself would leave its target as it was, and no link.
+std::string behind_links(const std::string& path) {
+  constexpr int kMostLinks = 40;  // as the kernel follows
+  fs::path target = path;
+  std::error_code none;
+  for (int links = 0; fs::is_symlink(target, none); ++links) {
+    if (links == kMostLinks) fail_write(path, ELOOP);
+    const fs::path next = fs::read_symlink(target, none);
+    if (none) fail_write(path, none.value());
+    target = next.is_absolute() ? next : target.parent_path() / next;
+  }
+  return target.string();
+}
+
+/// Refuses what a rename would destroy: a folder, and a device, pipe or socket, which is no file to be replaced.
+void check_may_be_replaced(const std::string& path) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) != 0) return;  // not there, or not to be seen: opening says why
+  IL_CHECK(!S_ISDIR(info.st_mode), "{}: is a folder; name a file in it", path);
+  IL_CHECK(S_ISREG(info.st_mode), "{}: is a device, a pipe or a socket, which is not replaced; name a file", path);
+}
+
 /// An open descriptor that closes itself.
 class Descriptor {
  public:
@@ -65,8 +88,8 @@ class Descriptor {
 
 AtomicFile::AtomicFile(std::string path) : path_(std::move(path)) {
   if (path_.empty()) fail("an empty path cannot be written; name a file");
-  std::error_code ignored;
-  IL_CHECK(!fs::is_directory(path_, ignored), "{}: is a folder; name a file in it", path_);
+  check_may_be_replaced(path_);
+  path_ = behind_links(path_);
   // The process and a counter make the name unique among writers of one target; O_EXCL settles what is left.
   static std::atomic<unsigned> counter{0};
   for (int attempt = 0; attempt < 100 && fd_ < 0; ++attempt) {
@@ -115,7 +138,8 @@ void write_file(const std::string& path, std::string_view bytes) {
 }
 
 std::string read_file(const std::string& path, std::uint64_t max_bytes) {
-  const Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  // O_NONBLOCK: a pipe that nobody writes to is refused below, not waited for. Regular files do not know it.
+  const Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (fd.get() < 0) {
     const int error = errno;
     if (error == ENOENT || error == ENOTDIR) fail("{}: no such file", path);

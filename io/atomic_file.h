@@ -1,7 +1,8 @@
 // Files that are whole or absent. A reader never sees half of a checkpoint, whatever stops the writer.
 //
 // The bytes go to a temporary file in the same folder, which is flushed to the disk and then renamed over the target;
-// the folder is flushed too. Errors name the path, the cause and, for a missing folder, the folder to make.
+// the folder is flushed too. A symbolic link is followed, as by any other writer: its target is replaced. Errors name
+// the path, the cause and, for a missing folder, the folder to make.
 #pragma once
 
 #include <cstddef>
@@ -15,7 +16,8 @@ namespace innerloop::io {
 /// A file being written. Until commit() the target keeps its old content; without commit() the new bytes vanish.
 class AtomicFile {
  public:
-  /// Opens the temporary file beside `path`. Throws Error when the folder is missing or may not be written.
+  /// Opens the temporary file beside `path`. Throws Error when the folder is missing or may not be written, and when
+  /// `path` is there and no regular file (a folder, a device, a pipe, a socket): that is never replaced.
   explicit AtomicFile(std::string path);
   ~AtomicFile();
   AtomicFile(const AtomicFile&) = delete;

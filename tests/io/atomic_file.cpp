@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -47,6 +48,35 @@ TEST(AtomicFile, NamesWhatIsWrong) {
   EXPECT_SAYS(read_file(folder.path("gone")), folder.path("gone") + ": no such file");
   EXPECT_SAYS(read_file(folder.path()), "is a folder");
   EXPECT_SAYS(read_file(folder.write("big", "12345"), 4), "5 bytes, more than the 4");
+}
+
+TEST(AtomicFile, WhatIsNoRegularFileIsNeitherReplacedNorWaitedFor) {
+  const TempFolder folder;
+  const std::string pipe = folder.path("pipe");
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  fs::create_symlink("pipe", folder.path("link"));
+  for (const std::string& path : {pipe, folder.path("link")}) {
+    EXPECT_SAYS(write_file(path, "x"), path + ": is a device, a pipe or a socket");
+    EXPECT_SAYS(read_file(path), path + ": is not a regular file");
+  }
+  EXPECT_TRUE(fs::is_fifo(pipe));
+  EXPECT_EQ(entries_in(folder.path()), 2u);
+}
+
+TEST(AtomicFile, ALinkIsFollowed) {
+  const TempFolder folder;
+  fs::create_directory(folder.path("runs"));
+  fs::create_symlink("runs/second", folder.path("middle"));
+  fs::create_symlink(folder.path("middle"), folder.path("best"));
+  for (const std::string content : {"made where the links lead", "replaced there"}) {
+    write_file(folder.path("best"), content);
+    EXPECT_EQ(read_file(folder.path("runs/second")), content);
+    EXPECT_TRUE(fs::is_symlink(folder.path("best")) && fs::is_symlink(folder.path("middle")));
+  }
+  EXPECT_EQ(entries_in(folder.path("runs")), 1u);
+  fs::create_symlink("b", folder.path("a"));
+  fs::create_symlink("a", folder.path("b"));
+  EXPECT_SAYS(write_file(folder.path("a"), "x"), folder.path("a") + ": cannot be written: ");
 }
 
 TEST(AtomicFile, NamesALockedFolder) {
