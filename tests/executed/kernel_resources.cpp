@@ -8,6 +8,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <string_view>
 
 #include "kernel_table/resources.h"
 #include "kernels/cuda/dynamic_shared.h"
@@ -58,18 +59,18 @@ struct MachineCode {
   int sleeps = 0;                ///< until another block has done something
 };
 
-/// Of each kernel in an object, by its mangled name; `architecture` as in "sm_90", or empty for all one after another.
-std::map<std::string, MachineCode> machine_code(const std::string& object, const std::string& architecture = "") {
-  std::map<std::string, MachineCode> kernels;
-  const std::string only = architecture.empty() ? "" : " -arch " + architecture;
-  FILE* const pipe = popen(("'" IL_CUOBJDUMP "' -sass" + only + " '" + object + "' 2>/dev/null").c_str(), "r");
+/// Of each kernel in an object as compiled for one architecture ("sm_90"), by its mangled name.
+using MachineCodes = std::map<std::string, MachineCode>;
+MachineCodes disassembled(const std::string& object, const std::string& architecture) {
+  MachineCodes kernels;
+  FILE* const pipe = popen(("'" IL_CUOBJDUMP "' -sass -arch " + architecture + " '" + object + "' 2>/dev/null").c_str(), "r");
   if (pipe == nullptr) return kernels;
   std::array<char, 4096> line;
   MachineCode* kernel = nullptr;
   while (std::fgets(line.data(), line.size(), pipe) != nullptr) {
-    const std::string text = line.data();
-    const auto holds = [&](const char* instruction) { return text.find(instruction) != std::string::npos; };
-    if (const auto at = text.find("Function : "); at != std::string::npos) kernel = &kernels[text.substr(at + 11)];
+    const std::string_view text = line.data();
+    const auto holds = [&](const char* instruction) { return text.find(instruction) != std::string_view::npos; };
+    if (const auto at = text.find("Function : "); at != std::string_view::npos) kernel = &kernels[std::string(text.substr(at + 11))];
     if (kernel == nullptr) continue;
     if (holds(" HMMA.")) ++kernel->tensor_products;
     if (holds(" ACQBULK")) kernel->waits = true;
@@ -83,60 +84,75 @@ std::map<std::string, MachineCode> machine_code(const std::string& object, const
   return kernels;
 }
 
+/// Of all kernels, each object taken apart once.
+const MachineCodes& machine_code(const std::string& architecture) {
+  static std::map<std::string, MachineCodes> known;
+  const auto [entry, is_new] = known.try_emplace(architecture);
+  if (!is_new) return entry->second;
+  std::ifstream objects(IL_KERNEL_OBJECTS);
+  for (std::string object; std::getline(objects, object);)
+    if (object.find(".cu.o") != std::string::npos) entry->second.merge(disassembled(object, architecture));
+  return entry->second;
+}
+
+/// Those of convolutions.
+MachineCodes convolutions(const std::string& architecture) {
+  MachineCodes found;
+  for (const auto& [kernel, code] : machine_code(architecture))
+    if (kernel.find("conv_") != std::string::npos) found[kernel] = code;
+  return found;
+}
+
 const char* const kNoDisassembler = "cuobjdump was not found: the machine code is not looked into; name it with -DIL_CUOBJDUMP=PATH";
 bool no_disassembler() { return std::string(IL_CUOBJDUMP).empty(); }
 
 TEST(KernelResources, NothingIsTouchedAheadOfTheWaitForTheGridAhead) {
   if (no_disassembler()) GTEST_SKIP() << kNoDisassembler;
-  std::ifstream objects(IL_KERNEL_OBJECTS);
-  int kernels = 0;
-  for (std::string object; std::getline(objects, object);) {
-    if (object.find(".cu.o") == std::string::npos) continue;
-    for (const auto& [name, code] : machine_code(object, "sm_90")) {
-      EXPECT_TRUE(code.waits) << name << "begins without grid_dependency_sync() (kernels/cuda/device.cuh)";
-      EXPECT_EQ(code.ahead_of_the_wait, "") << name;
-      EXPECT_EQ(code.constant_loads, 0) << name << "is there while the kernel ahead of it writes what it will read";
-      ++kernels;
-    }
+  const MachineCodes& kernels = machine_code("sm_90");
+  for (const auto& [name, code] : kernels) {
+    EXPECT_TRUE(code.waits) << name << "begins without grid_dependency_sync() (kernels/cuda/device.cuh)";
+    EXPECT_EQ(code.ahead_of_the_wait, "") << name;
+    EXPECT_EQ(code.constant_loads, 0) << name << "is there while the kernel ahead of it writes what it will read";
   }
-  EXPECT_GT(kernels, 100);
+  EXPECT_GT(kernels.size(), 100u);
 }
 
 TEST(KernelResources, StagesOfALaunchReadWhatOtherBlocksOfItWrote) {
   if (no_disassembler()) GTEST_SKIP() << kNoDisassembler;
-  int staged = 0;
-  for (const char* convolution : {"conv_forward", "conv_spatial", "conv_spatial_grads", "conv_grads"}) {
-    for (const auto& [kernel, code] : machine_code(std::string(IL_OBJECT_FOLDER "/") + convolution + ".cu.o")) {
+  for (const char* architecture : {"sm_80", "sm_90"}) {
+    int staged = 0;
+    for (const auto& [kernel, code] : convolutions(architecture)) {
       const bool stages = kernel.find("Staged") != std::string::npos;  // by its parameter
-      EXPECT_EQ(code.sleeps > 0, stages) << kernel;
+      EXPECT_EQ(code.sleeps > 0, stages) << architecture << " " << kernel;
       if (!stages) continue;
-      EXPECT_EQ(code.constant_loads, 0) << kernel;
+      EXPECT_EQ(code.constant_loads, 0) << architecture << " " << kernel;
       ++staged;
     }
+    EXPECT_EQ(staged, 2 + 4 + 2 + 2) << architecture;
   }
-  EXPECT_EQ(staged, 2 + 4 + 2 + 2);  // their names, of whichever architecture
 }
 
 TEST(KernelResources, TensorCoreTilesAreTensorCoreInstructions) {
   if (no_disassembler()) GTEST_SKIP() << kNoDisassembler;
-  for (const char* direction : {"conv_forward", "conv_input_grad", "conv_weight_grad"}) {
-    int with = 0, without = 0;
-    for (const auto& [kernel, code] : machine_code(std::string(IL_OBJECT_FOLDER "/") + direction + ".cu.o")) {
-      if (kernel.find("MmaTile") != std::string::npos) {
-        EXPECT_GT(code.tensor_products, 0) << kernel;
-        ++with;
-      } else {
-        EXPECT_EQ(code.tensor_products, 0) << kernel;
-        ++without;
+  for (const char* architecture : {"sm_80", "sm_90"}) {
+    const MachineCodes kernels = convolutions(architecture);
+    const auto instances = [&](const char* name, const char* tile, bool with_tensor_cores) {
+      int count = 0;
+      for (const auto& [kernel, code] : kernels) {
+        if (kernel.find(name) == std::string::npos || kernel.find(tile) == std::string::npos) continue;
+        EXPECT_EQ(code.tensor_products > 0, with_tensor_cores) << architecture << " " << kernel;
+        ++count;
       }
+      EXPECT_GT(count, 0) << architecture << " " << name << " with " << tile;
+    };
+    for (const char* direction : {"conv_forward_kernel", "conv_input_grad_kernel", "conv_weight_grad_kernel"}) {
+      instances(direction, "MmaTile", true);
+      instances(direction, "FfmaTile", false);
     }
-    EXPECT_GT(with, 0) << direction;
-    EXPECT_GT(without, 0) << direction;
-  }
-  for (const char* tiles : {"conv_spatial", "conv_spatial_weight", "conv_spatial_grads", "conv_made_grads", "conv_grads"}) {
-    const auto kernels = machine_code(std::string(IL_OBJECT_FOLDER "/") + tiles + ".cu.o");
-    EXPECT_FALSE(kernels.empty()) << tiles;
-    for (const auto& [kernel, code] : kernels) EXPECT_GT(code.tensor_products, 0) << kernel;
+    instances("conv_norm_kernel", "MmaTile", true);
+    for (const char* tiles : {"conv_spatial_kernel", "conv_spatial_norm_kernel", "conv_spatial_weight_kernel", "conv_spatial_grads_kernel",
+                              "conv_made_grads_kernel", "conv_grads_kernel"})
+      instances(tiles, "", true);
   }
 }
 

@@ -16,8 +16,6 @@ namespace {
 using nn::ConvNet;
 using nn::ConvNetOptions;
 
-Vars constants(const std::vector<Tensor>& x) { return Vars(x.begin(), x.end()); }
-
 TEST(ConvNet, HasTheNamesAndShapesThatFilesHold) {
   ConvNetOptions o;
   o.filters = {16, 32};

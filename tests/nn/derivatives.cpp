@@ -15,7 +15,6 @@ namespace {
 using autograd::Record;
 using nn::ConvNet;
 
-Vars constants(const std::vector<Tensor>& x) { return Vars(x.begin(), x.end()); }
 Arrays arrays(const std::vector<Tensor>& x) { return Arrays(x.begin(), x.end()); }
 
 std::vector<Tensor> gradient(const ConvNet& net, const Instance& i, LossKind kind, const std::vector<Tensor>& params) {

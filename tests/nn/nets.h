@@ -13,6 +13,8 @@ namespace innerloop::test {
 using autograd::Var;
 using autograd::Vars;
 
+inline Vars constants(const std::vector<Tensor>& x) { return Vars(x.begin(), x.end()); }
+
 enum class LossKind { kMean, kSum };
 
 struct Family {

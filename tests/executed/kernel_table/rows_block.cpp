@@ -12,8 +12,6 @@ namespace {
 
 namespace cuda = kernels::cuda;
 
-Tensor ones(const Shape& shape) { return Tensor::full(shape, DType::kF32, 1); }
-
 void add_block(TrafficTable& table, const Layer& layer) {
   const Shape pooled = layer.y().with(2, layer.side / 2).with(3, layer.side / 2), line{layer.tasks, layer.filters};
   const Tensor x = ones(layer.x()), w = ones(layer.w()), one = ones(line);

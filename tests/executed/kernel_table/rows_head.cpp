@@ -10,8 +10,6 @@ namespace {
 
 constexpr std::int64_t kTasks = 8, kImages = 5, kWays = 5;
 
-Tensor ones(const Shape& shape) { return Tensor::full(shape, DType::kF32, 1); }
-
 /// The products of a head of `features`: logits, and the gradients of the weights and of the features; alone and dual.
 void add_products(TrafficTable& table, const std::string& workload, std::int64_t features) {
   using kernels::Matmul, kernels::Transpose;

@@ -7,8 +7,6 @@
 namespace innerloop::executed {
 namespace {
 
-Tensor ones(const Shape& shape) { return Tensor::full(shape, DType::kF32, 1); }
-
 void add_block(TrafficTable& table, const Layer& layer) {
   const Shape pooled = layer.y().with(2, layer.side / 2).with(3, layer.side / 2), line{layer.tasks, layer.filters};
   const kernels::ConvGeometry geometry{.pad_top = 1, .pad_left = 1};

@@ -9,8 +9,6 @@
 namespace innerloop::executed {
 namespace {
 
-Tensor ones(const Shape& shape) { return Tensor::full(shape, DType::kF32, 1); }
-
 void add_reductions(TrafficTable& table) {
   const auto sum = [&](const std::string& text, const Shape& from, const Shape& to) {
     const Tensor x = ones(from);

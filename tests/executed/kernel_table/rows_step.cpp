@@ -11,8 +11,6 @@ namespace {
 
 namespace cuda = kernels::cuda;
 
-Tensor ones(const Shape& shape) { return Tensor::full(shape, DType::kF32, 1); }
-
 enum class Rows { kGradientAndStep, kStoredAndMade };
 
 void add_block(TrafficTable& table, const Layer& layer, Rows rows) {

@@ -24,6 +24,9 @@ struct TrafficRow {
   double ratio() const { return needed == 0 ? 0.0 : static_cast<double>(moved) / static_cast<double>(needed); }
 };
 
+/// An operand, whose values do not matter.
+inline Tensor ones(const Shape& shape) { return Tensor::full(shape, DType::kF32, 1); }
+
 /// Runs ops with counting on; tensors made meanwhile live on the device. One at a time.
 class TrafficTable {
  public:
