@@ -2,6 +2,8 @@
 //
 //   gpu_micro [--quick]     one JSON object on stdout
 //
+// A measurement that fails costs no other: "failed" says which and why, and the exit code is 1.
+//
 // Every figure is the median of several runs after a warm-up, timed by events, on data that are not zero; what was computed is checked.
 #include <algorithm>
 #include <cstdio>
@@ -42,21 +44,41 @@ double Timer::milliseconds(int repeats, const std::function<void()>& work) {
 
 namespace {
 
-void measure(const Effort& effort) {
+struct Measurement {
+  const char* name;
+  Figures (*figures)(Timer&, const Effort&, const Card&);
+};
+
+constexpr Measurement kMeasurements[] = {{"nodes", measure_nodes},
+                                         {"cluster barriers", measure_cluster_barriers},
+                                         {"copies", measure_copies},
+                                         {"cache", measure_cache},
+                                         {"multiply-adds", measure_ffma},
+                                         {"tensor core", measure_mma},
+                                         {"wgmma", measure_wgmma}};
+
+/// What failed and why; empty where nothing did.
+std::string measure(const Effort& effort) {
   int count = 0;
   IL_CHECK(cudaGetDeviceCount(&count) == cudaSuccess && count > 0, "gpu_micro: no NVIDIA GPU was found");
   IL_CUDA_CHECK(cudaSetDevice(0));
   cudaDeviceProp device;
   IL_CUDA_CHECK(cudaGetDeviceProperties(&device, 0));
   const Card card{device.multiProcessorCount, device.major * 10 + device.minor, static_cast<std::size_t>(device.l2CacheSize)};
-  Timer timer;
-  std::string line = fmt::format("{{\"device\": \"{}\", \"multiprocessors\": {}, \"l2_bytes\": {}", device.name, card.multiprocessors,
+  std::string failed, line = fmt::format("{{\"device\": \"{}\", \"multiprocessors\": {}, \"l2_bytes\": {}", device.name, card.multiprocessors,
                                  card.cache_bytes);
-  for (const auto& measurement : {measure_nodes, measure_cluster_barriers, measure_copies, measure_cache, measure_ffma, measure_mma,
-                                  measure_wgmma}) {
-    for (const auto& [name, value] : measurement(timer, effort, card)) line += fmt::format(", \"{}\": {:.4g}", name, value);
+  for (const Measurement& measurement : kMeasurements) {
+    try {
+      Timer timer;
+      for (const auto& [name, value] : measurement.figures(timer, effort, card)) line += fmt::format(", \"{}\": {:.4g}", name, value);
+    } catch (const std::exception& error) {
+      failed += fmt::format("{}{}: {}", failed.empty() ? "" : "; ", measurement.name, error.what());
+    }
   }
+  std::replace(failed.begin(), failed.end(), '"', '\'');
+  if (!failed.empty()) line += fmt::format(", \"failed\": \"{}\"", failed);
   std::printf("%s}\n", line.c_str());
+  return failed;
 }
 
 int run(int argc, char** argv) {
@@ -69,8 +91,9 @@ int run(int argc, char** argv) {
     effort = {.repeats = 3, .nodes = 500, .copy_bytes = std::size_t{1} << 28, .rounds = 1024};
   }
   try {
-    measure(effort);
-    return 0;
+    const std::string failed = measure(effort);
+    if (!failed.empty()) std::fprintf(stderr, "%s\n", failed.c_str());
+    return failed.empty() ? 0 : 1;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "%s\n", error.what());
     return 1;

@@ -120,6 +120,12 @@ class Judges(unittest.TestCase):
         self.assertEqual(judges.sanitizer([Output(0, "========= ERROR SUMMARY: 0 errors\n", "", 1)]).status, "passed")
         self.assertEqual(judges.sanitizer([Output(0, "", "", 1)]).status, "failed")
         self.assertEqual(judges.sanitizer([Output(9, "========= ERROR SUMMARY: 2 errors\n", "", 1)]).status, "failed")
+        self.assertEqual(judges.sanitizer([Output(None, "", "", 35, "stopped after 35 s")]).status, "skipped")
+
+    def test_a_measurement_that_failed_costs_no_other(self):
+        some = judges.micro([Output(1, '{"copy_tb_s": 1, "failed": "wgmma: no such instruction"}\n', "", 1)])
+        self.assertEqual((some.status, some.note, some.figures), ("failed", "wgmma: no such instruction", {"copy_tb_s": 1}))
+        self.assertEqual(judges.micro([Output(1, "", "no GPU", 1)]).status, "failed")
 
     def test_of_a_timing(self):
         said = {"median_s": 0.1, "min_s": 0.1, "first_s": 1, "repeat": 3, "peak_bytes": 5, "graph_nodes": 7, "loss": 1.0,

@@ -110,9 +110,14 @@ def same_bytes(files: list[Path]) -> Judge:
 
 
 def micro(outputs: list[Output]) -> Judgement:
-    if (bad := refusal(outputs)) is not None:
+    bad = refusal(outputs)
+    if bad is not None and not outputs[0].out.strip():
         return bad
-    return Judgement("measured", "", last_json(outputs[0].out))
+    figures = last_json(outputs[0].out)
+    failed = figures.pop("failed", None)  # of its measurements; the others count
+    if failed is not None or bad is not None:
+        return Judgement("failed", failed or bad.note, figures)
+    return Judgement("measured", "", figures)
 
 
 def timing(label: str, way: str, math: str) -> Judge:
@@ -145,6 +150,8 @@ def rivals(label: str) -> Judge:
 def sanitizer(outputs: list[Output]) -> Judgement:
     output = outputs[0]
     said = output.out + output.err
+    if output.code is None:  # its instruments take what they take: nothing was found, and nothing is known
+        return Judgement("skipped", output.note)
     if "Device not supported" in said:
         return Judgement("skipped", "compute-sanitizer does not support this device")
     summary = re.findall(r"(?:ERROR|RACECHECK) SUMMARY: (.*)", said)
