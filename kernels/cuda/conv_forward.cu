@@ -215,6 +215,7 @@ namespace {
 bool suits_behind(const ConvForwardMoments& made, const ConstView& picked) {
   const ConvForward& op = made.conv;
   const Shape &w = op.w[0].shape, &y = op.y.shape;
+  if (Stages::counters_for(y[0]) > CudaDevice::kTickets) return false;
   if (suits_spatial(op, conv_math())) return static_cast<bool>(picked);
   const std::int64_t rows = y[1] * y[2] * y[3], tiles = conv_ceil_div(rows, kSmallM) * conv_ceil_div(y[4], kSmallN);
   bool vectors = w[3] % 4 == 0 && aligned(op.y);

@@ -21,16 +21,32 @@ namespace {
 
 constexpr int kOldestArchitecture = 80, kOldestThatOverlaps = 90;
 
+/// On the host executor the host can address all memory unless it is told not to.
 HostAccess asked_host_access() {
 #if defined(IL_HOST_EXECUTOR)
-  const char* asked = std::getenv("IL_CUDA_MEMORY");
-  return asked != nullptr && std::string_view(asked) == "device" ? HostAccess::kNo : HostAccess::kYes;
+  constexpr HostAccess kUnasked = HostAccess::kYes;
 #else
-  const char* asked = std::getenv("IL_CUDA_MEMORY");
-  if (asked == nullptr || *asked == '\0' || std::string_view(asked) == "device") return HostAccess::kNo;
-  if (std::string_view(asked) == "managed") return HostAccess::kYes;
-  fail_usage("IL_CUDA_MEMORY={}: use device or managed", asked);
+  constexpr HostAccess kUnasked = HostAccess::kNo;
 #endif
+  const char* asked = std::getenv("IL_CUDA_MEMORY");
+  if (asked == nullptr || *asked == '\0') return kUnasked;
+  if (std::string_view(asked) == "device") return HostAccess::kNo;
+  if (std::string_view(asked) == "pinned") return HostAccess::kYes;
+  fail_usage("IL_CUDA_MEMORY={}: use device or pinned", asked);
+}
+
+#if defined(IL_HOST_EXECUTOR)
+constexpr bool kDeviceMemoryIsPinned = false;
+#else
+constexpr bool kDeviceMemoryIsPinned = true;  // where the host is to address it
+#endif
+
+cudaError_t take(void** memory, std::size_t bytes, HostAccess access) {
+  return kDeviceMemoryIsPinned && access == HostAccess::kYes ? cudaMallocHost(memory, bytes) : cudaMalloc(memory, bytes);
+}
+
+cudaError_t give_back(void* memory, HostAccess access) {
+  return kDeviceMemoryIsPinned && access == HostAccess::kYes ? cudaFreeHost(memory) : cudaFree(memory);
 }
 
 bool asked_for_overlap() {
@@ -141,12 +157,7 @@ void* CudaDevice::allocate(std::size_t bytes) {
            "recorded, in the same context, so that its arena holds all that it needs",
            bytes);
   void* memory = nullptr;
-#if !defined(IL_HOST_EXECUTOR)
-  const cudaError_t status =
-      host_access_ == HostAccess::kYes ? cudaMallocManaged(&memory, bytes) : cudaMalloc(&memory, bytes);
-#else
-  const cudaError_t status = cudaMalloc(&memory, bytes);
-#endif
+  const cudaError_t status = take(&memory, bytes, host_access_);
   if (status == cudaErrorMemoryAllocation) {
     static_cast<void>(cudaGetLastError());
     return nullptr;
@@ -160,7 +171,7 @@ void CudaDevice::release(void* memory) noexcept {
   if (recording_)
     released_.push_back(memory);  // cudaFree would end the capture
   else
-    static_cast<void>(cudaFree(memory));
+    static_cast<void>(give_back(memory, host_access_));
 }
 
 Device::Memory CudaDevice::memory() const {
@@ -175,7 +186,7 @@ void CudaDevice::upload(void* to, const void* from, std::size_t bytes) {
   for (std::size_t at = 0; at < bytes; at += kStagingBytes) {
     const std::size_t piece = std::min(kStagingBytes, bytes - at);
     std::memcpy(staging_, static_cast<const char*>(from) + at, piece);
-    IL_CUDA_CHECK(cudaMemcpyAsync(static_cast<char*>(to) + at, staging_, piece, cudaMemcpyHostToDevice, stream_));
+    IL_CUDA_CHECK(cudaMemcpyAsync(static_cast<char*>(to) + at, staging_, piece, cudaMemcpyDefault, stream_));
     IL_CUDA_CHECK(cudaStreamSynchronize(stream_));
   }
 }
@@ -186,14 +197,14 @@ void CudaDevice::download(void* to, const void* from, std::size_t bytes) {
   for (std::size_t at = 0; at < bytes; at += kStagingBytes) {
     const std::size_t piece = std::min(kStagingBytes, bytes - at);
     IL_CUDA_CHECK(
-        cudaMemcpyAsync(staging_, static_cast<const char*>(from) + at, piece, cudaMemcpyDeviceToHost, stream_));
+        cudaMemcpyAsync(staging_, static_cast<const char*>(from) + at, piece, cudaMemcpyDefault, stream_));
     IL_CUDA_CHECK(cudaStreamSynchronize(stream_));
     std::memcpy(static_cast<char*>(to) + at, staging_, piece);
   }
 }
 
 void CudaDevice::copy(void* to, const void* from, std::size_t bytes) {
-  if (bytes > 0) IL_CUDA_CHECK(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream_));
+  if (bytes > 0) IL_CUDA_CHECK(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, stream_));
 }
 
 void CudaDevice::fill(View to, double value) { fill_on(stream_, to, value); }
@@ -213,7 +224,7 @@ class CudaDevice::RecordingScope {
   ~RecordingScope() {
     const std::lock_guard lock(device_.released_mutex_);
     device_.recording_ = false;
-    for (void* memory : std::exchange(device_.released_, {})) static_cast<void>(cudaFree(memory));
+    for (void* memory : std::exchange(device_.released_, {})) static_cast<void>(give_back(memory, device_.host_access_));
   }
   RecordingScope(const RecordingScope&) = delete;
   RecordingScope& operator=(const RecordingScope&) = delete;

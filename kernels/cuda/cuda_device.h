@@ -25,8 +25,8 @@ class CudaDevice final : public Device {
 
   std::string name() const override { return name_; }
   std::vector<std::pair<std::string, std::string>> details() const override;
-  /// kYes where IL_CUDA_MEMORY=managed asks for memory that both can address (tests), and on the host executor.
   void set_option(std::string_view key, std::string_view value) override;
+  /// kYes where IL_CUDA_MEMORY=pinned asks for memory of the host's, which both can address (tests), and on the host executor.
   HostAccess host_access() const override { return host_access_; }
   void* stream() const override { return stream_; }
   void* allocate(std::size_t bytes) override;

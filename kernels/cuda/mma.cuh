@@ -61,6 +61,7 @@ IL_HD_INLINE int bf16_b_column(int lane, int) { return lane / 4; }
 #if defined(__CUDACC__)
 
 /// The TF32 value nearest to x, ties away from zero, in the upper 19 bits (cvt.rna.tf32.f32).
+/// A NaN stays one if its upper bits say so, as those of arithmetic do; the lower 13 are dropped.
 __device__ __forceinline__ unsigned to_tf32(float x) {
   unsigned result;
   asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(result) : "f"(x));

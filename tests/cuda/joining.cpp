@@ -36,7 +36,7 @@ TEST(Joining, TheModuleBringsBothLibraries) {
 class JoinedOnDevice : public testing::TestWithParam<ConvEngine> {
  protected:
   void SetUp() override {
-    setenv("IL_CUDA_MEMORY", "managed", 0);  // operands that the host writes
+    setenv("IL_CUDA_MEMORY", "pinned", 0);  // operands that the host writes
     const std::string cache = testing::TempDir() + fmt::format("innerloop_joining_{}", getpid());
     std::filesystem::remove_all(cache);
     setenv("XDG_CACHE_HOME", cache.c_str(), 1);

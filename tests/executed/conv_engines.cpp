@@ -40,6 +40,8 @@ class ConvEngines : public testing::Test {
     std::filesystem::remove_all(cache_);
     setenv("XDG_CACHE_HOME", cache_.c_str(), 1);
     PlainGemm::runs = 0;
+    load_conv_module();  // where there is one: what it registers must not come after what these tests do
+    register_conv_backend(ConvEngine::kCudnn, nullptr);
     register_conv_backend(ConvEngine::kGemm,
                           [](Context&) -> std::unique_ptr<ConvBackend> { return std::make_unique<PlainGemm>(); });
   }

@@ -38,6 +38,7 @@ class ConvGroups : public testing::Test {
  protected:
   ConvGroups() {
     PlainGroups::runs = 0;
+    load_conv_module();  // where there is one: what it registers must not come after what these tests do
     register_conv_backend(ConvEngine::kCudnn,
                           [](Context&) -> std::unique_ptr<ConvBackend> { return std::make_unique<PlainGroups>(); });
     set_conv_engine(ConvEngine::kCudnn);

@@ -16,7 +16,7 @@ inline constexpr int kSkipped = 77;
 /// device memory that the host can address, which the tests need; so it comes before the first use of the device.
 inline std::string missing_device() {
   if (!has_device_engine()) return {};
-  setenv("IL_CUDA_MEMORY", "managed", 0);
+  setenv("IL_CUDA_MEMORY", "pinned", 0);
   try {
     static_cast<void>(default_device());
     return {};
