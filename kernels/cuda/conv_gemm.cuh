@@ -12,6 +12,7 @@
 
 #include "kernels/cuda/block_digits.cuh"
 #include "kernels/cuda/conv_load.cuh"
+#include "kernels/cuda/math.cuh"
 #include "kernels/cuda/tickets.cuh"
 
 namespace innerloop::kernels::cuda {
@@ -100,7 +101,7 @@ struct WriteStep {
   __device__ __forceinline__ void take(Together<T, kCount>& sums, const T* output) const {
     const auto parameters = load_as<Together<T, kCount>>(reinterpret_cast<const char*>(output) + distance);
 #pragma unroll
-    for (int l = 0; l < kCount; ++l) sums.v[l] = parameters.v[l] - rate * sums.v[l];
+    for (int l = 0; l < kCount; ++l) sums.v[l] = descended(parameters.v[l], rate, sums.v[l]);
   }
 };
 

@@ -13,6 +13,7 @@
 #include "kernels/cuda/block_digits.cuh"
 #include "kernels/cuda/conv_made.cuh"
 #include "kernels/cuda/conv_weight_grad.cuh"
+#include "kernels/cuda/math.cuh"
 
 namespace innerloop::kernels::cuda {
 
@@ -94,7 +95,7 @@ struct SpatialWeightTarget {
     return (std::int64_t{tap} * p.channels + c) * p.filters + k;
   }
   __device__ __forceinline__ float take_step(std::int64_t at, float gradient) const {
-    return from == nullptr ? gradient : from[at] - p.rate * gradient;
+    return from == nullptr ? gradient : descended(from[at], p.rate, gradient);
   }
   /// What is stored of a sum of the part.
   __device__ __forceinline__ float value(std::int64_t at, float sum) const { return p.parts == 1 ? take_step(at, sum) : sum; }

@@ -31,7 +31,7 @@ struct Written {
   bool step = false;
   T rate = 0;
   __device__ __forceinline__ T operator()(const T* parameter, unsigned i, T gradient) const {
-    return step ? parameter[i] - rate * gradient : gradient;
+    return step ? descended(parameter[i], rate, gradient) : gradient;
   }
 };
 

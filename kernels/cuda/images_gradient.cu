@@ -55,7 +55,7 @@ struct WeightsOut {
         rate(static_cast<T>(step.rate)) {}
   __device__ __forceinline__ void write(unsigned of_task, unsigned at, double gradient) const {
     const T g = static_cast<T>(gradient);
-    out[of_task * task + at] = from == nullptr ? g : from[of_task * from_task + at] - rate * g;
+    out[of_task * task + at] = from == nullptr ? g : descended(from[of_task * from_task + at], rate, g);
   }
 };
 

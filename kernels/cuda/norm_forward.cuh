@@ -60,8 +60,8 @@ struct ForwardPass {
   __device__ __forceinline__ void finish(unsigned channel, Column<T> given, double sum, double squares,
                                          Column<T> constants) const {
     const double offset = sum * grid.per_pixel;
-    const double variance = squares * grid.per_pixel - offset * offset;
-    const T m = static_cast<T>(static_cast<double>(given[0]) + offset);
+    const double variance = fused_multiply_add(-offset, offset, squares * grid.per_pixel);
+    const T m = static_cast<T>(fused_multiply_add(sum, grid.per_pixel, static_cast<double>(given[0])));
     const T r = static_cast<T>(1 / sqrt((variance < 0 ? 0 : variance) + epsilon));
     mean[channel] = m, rstd[channel] = r;
     constants[0] = m;

@@ -77,8 +77,8 @@ struct GradTangentPass {
     const double g = gamma.at_or(channel, 1), m = grid.per_pixel;
     const double gg = static_cast<double>(ggamma.data[channel]), gb = static_cast<double>(gbeta.data[channel]);
     // sum gz (y - mean) is ggamma/rstd, known from the gradient.
-    const double tgg = s * dot + ts * (gg / s);
-    const double a = g * s, p = tgamma.at_or(channel, 0) * s + g * ts;
+    const double tgg = fused_multiply_add(s, dot, ts * (gg / s));
+    const double a = g * s, p = fused_multiply_add(g, ts, tgamma.at_or(channel, 0) * s);
     if (tgbeta != nullptr) tgbeta[channel] = static_cast<T>(sum);
     if (tggamma != nullptr) tggamma[channel] = static_cast<T>(tgg);
     step.take(channel, static_cast<T>(tgg), static_cast<T>(sum));
@@ -88,8 +88,8 @@ struct GradTangentPass {
     constants[kP] = static_cast<T>(p);
     constants[kX] = static_cast<T>(-a * s * gg * m);
     constants[kC] = static_cast<T>(-a * gb * m);
-    constants[kD] = static_cast<T>(-(p * s * gg + a * (ts * gg + s * tgg)) * m);
-    constants[kE] = static_cast<T>(-(p * gb + a * sum) * m);
+    constants[kD] = static_cast<T>(-fused_multiply_add(a, fused_multiply_add(s, tgg, ts * gg), p * s * gg) * m);
+    constants[kE] = static_cast<T>(-fused_multiply_add(a, sum, p * gb) * m);
   }
 
   IL_HD unsigned cells() const { return grid.cells; }

@@ -6,7 +6,7 @@
 
 #include <cstdint>
 
-#include "kernels/cuda/device.cuh"
+#include "kernels/cuda/math.cuh"
 #include "kernels/norm.h"
 #include "tensor/host_device.h"
 
@@ -17,15 +17,6 @@ template <class T, int kWidth>
 struct alignas(sizeof(T) * kWidth) Channels {
   T at[kWidth];
 };
-
-template <class T>
-__device__ __forceinline__ T fused_multiply_add(T a, T b, T c) {
-  if constexpr (sizeof(T) == sizeof(float)) {
-    return __fmaf_rn(a, b, c);
-  } else {
-    return __fma_rn(a, b, c);
-  }
-}
 
 /// A [T|1, K] operand that may be absent.
 template <class T>

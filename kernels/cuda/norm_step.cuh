@@ -27,8 +27,8 @@ struct ChannelStep {
     return step;
   }
   __device__ __forceinline__ void take(unsigned channel, T ggamma, T gbeta) const {
-    if (next_gamma != nullptr) next_gamma[channel] = gamma[channel] - rate * ggamma;
-    if (next_beta != nullptr) next_beta[channel] = beta[channel] - rate * gbeta;
+    if (next_gamma != nullptr) next_gamma[channel] = descended(gamma[channel], rate, ggamma);
+    if (next_beta != nullptr) next_beta[channel] = descended(beta[channel], rate, gbeta);
   }
 };
 

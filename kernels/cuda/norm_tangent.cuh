@@ -56,7 +56,7 @@ struct TangentPass {
     constants[kMean] = given[0];
     constants[kTMean] = static_cast<T>(tm);
     constants[kA] = static_cast<T>(a);
-    constants[kB] = static_cast<T>(s * (tgamma.at_or(channel, 0) - a * along));
+    constants[kB] = static_cast<T>(s * fused_multiply_add(-a, along, tgamma.at_or(channel, 0)));
     constants[kTBeta] = static_cast<T>(tbeta.at_or(channel, 0));
   }
 

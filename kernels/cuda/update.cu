@@ -25,7 +25,7 @@ struct SgdBody {
     const T step = rate_from != nullptr ? static_cast<T>(*rate_from) : rate;
     auto x = load_pack<kWidth>(theta + (i < period ? i : i % period));
     const auto g = load_pack<kWidth>(grad + i);
-    for (int j = 0; j < kWidth; ++j) x.lane[j] -= step * g.lane[j];
+    for (int j = 0; j < kWidth; ++j) x.lane[j] = descended(x.lane[j], step, g.lane[j]);
     store_pack(out + i, x);
   }
 };
@@ -44,8 +44,8 @@ struct AdamBody {
     const auto g = load_pack<kWidth>(grad + i);
     auto x = load_pack<kWidth>(theta + i), mean = load_pack<kWidth>(m + i), square = load_pack<kWidth>(v + i);
     for (int j = 0; j < kWidth; ++j) {
-      mean.lane[j] = b1 * mean.lane[j] + c1 * g.lane[j];
-      square.lane[j] = b2 * square.lane[j] + c2 * (g.lane[j] * g.lane[j]);
+      mean.lane[j] = fused_multiply_add(b1, mean.lane[j], c1 * g.lane[j]);
+      square.lane[j] = fused_multiply_add(b2, square.lane[j], c2 * (g.lane[j] * g.lane[j]));
       x.lane[j] -= rate * mean.lane[j] / (sqrt_of(square.lane[j] * unbias2) + epsilon);
     }
     store_pack(m + i, mean);

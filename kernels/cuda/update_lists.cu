@@ -30,7 +30,7 @@ __global__ void sgd_list_kernel(List list, T rate, const double* rate_from) {
   const T *theta = static_cast<const T*>(e.a), *grad = static_cast<const T*>(e.b);
   T* out = static_cast<T*>(e.p);
   for (std::int64_t i = piece.begin + threadIdx.x; i < piece.end; i += kThreads)
-    out[i] = theta[e.period == e.count ? i : i % e.period] - step * grad[i];
+    out[i] = descended(theta[e.period == e.count ? i : i % e.period], step, grad[i]);
 }
 
 template <class T>

@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-#include "kernels/cuda/device.cuh"
+#include "kernels/cuda/math.cuh"
 #include "kernels/update_lists.h"
 
 namespace innerloop::kernels::cuda {
@@ -51,8 +51,8 @@ AdamConstants<T> adam_constants(const AdamList& k) {
 template <class T>
 __device__ __forceinline__ void adam_element(const AdamConstants<T>& c, T rate, T unbias2, T raw, T& theta, T& m, T& v) {
   const T g = raw < -c.clip ? -c.clip : (raw > c.clip ? c.clip : raw);  // a NaN stays a NaN
-  const T new_m = c.beta1 * m + c.rest1 * g;
-  const T new_v = c.beta2 * v + c.rest2 * (g * g);
+  const T new_m = fused_multiply_add(c.beta1, m, c.rest1 * g);
+  const T new_v = fused_multiply_add(c.beta2, v, c.rest2 * (g * g));
   m = new_m;
   v = new_v;
   theta -= rate * new_m / (sqrt(new_v * unbias2) + c.epsilon);
