@@ -17,6 +17,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// Where an open file without a name can be named.
+constexpr const char* kOwnDescriptors = "/proc/self/fd";
+
 std::string folder_of(const std::string& path) {
   const std::string folder = fs::path(path).parent_path().string();
   return folder.empty() ? "." : folder;
@@ -90,14 +93,26 @@ AtomicFile::AtomicFile(std::string path) : path_(std::move(path)) {
   if (path_.empty()) fail("an empty path cannot be written; name a file");
   check_may_be_replaced(path_);
   path_ = behind_links(path_);
-  // The process and a counter make the name unique among writers of one target; O_EXCL settles what is left.
+  // Without a name where the file system can: then nothing is left of it, however the process ends.
+  std::error_code none;
+  if (fs::exists(kOwnDescriptors, none)) fd_ = ::open(folder_of(path_).c_str(), O_WRONLY | O_TMPFILE | O_CLOEXEC, 0666);
+  if (fd_ >= 0) return;
+  with_new_name([&] { return (fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666)) >= 0; });
+}
+
+void AtomicFile::with_new_name(FunctionRef<bool()> make) {
+  // The process and a counter make the name unique among writers of one target; to make it anew settles what is left.
   static std::atomic<unsigned> counter{0};
-  for (int attempt = 0; attempt < 100 && fd_ < 0; ++attempt) {
+  for (int attempt = 0; attempt < 100; ++attempt) {
     temporary_ = fmt::format("{}.{}-{}.tmp", path_, ::getpid(), counter++);
-    fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (fd_ < 0 && errno != EEXIST) fail_write(path_, errno);
+    if (make()) return;
+    if (errno != EEXIST) {
+      temporary_.clear();
+      fail_write(path_, errno);
+    }
   }
-  IL_CHECK(fd_ >= 0, "{}: too many temporary files beside it; delete {}.*.tmp", path_, path_);
+  temporary_.clear();
+  fail("{}: too many temporary files beside it; delete {}.*.tmp", path_, path_);
 }
 
 AtomicFile::~AtomicFile() {
@@ -118,6 +133,10 @@ void AtomicFile::write(std::span<const std::byte> bytes) {
 void AtomicFile::commit() {
   IL_CHECK(fd_ >= 0, "{}: committed twice", path_);
   if (::fsync(fd_) != 0) fail_write(path_, errno);
+  if (temporary_.empty()) {
+    const std::string open_file = fmt::format("{}/{}", kOwnDescriptors, fd_);
+    with_new_name([&] { return ::linkat(AT_FDCWD, open_file.c_str(), AT_FDCWD, temporary_.c_str(), AT_SYMLINK_FOLLOW) == 0; });
+  }
   if (::close(std::exchange(fd_, -1)) != 0) fail_write(path_, errno);
   if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail_write(path_, errno);
   temporary_.clear();

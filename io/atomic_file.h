@@ -1,7 +1,7 @@
 // Files that are whole or absent. A reader never sees half of a checkpoint, whatever stops the writer.
 //
-// The bytes go to a temporary file in the same folder, which is flushed to the disk and then renamed over the target;
-// the folder is flushed too. A symbolic link is followed, as by any other writer: its target is replaced. Errors name
+// The bytes go to a temporary file in the same folder, where possible one without a name, which is flushed to the disk and then
+// renamed over the target; the folder is flushed too. A symbolic link is followed, as by any other writer: its target is replaced. Errors name
 // the path, the cause and, for a missing folder, the folder to make.
 #pragma once
 
@@ -11,12 +11,14 @@
 #include <string>
 #include <string_view>
 
+#include "tensor/function_ref.h"
+
 namespace innerloop::io {
 
 /// A file being written. Until commit() the target keeps its old content; without commit() the new bytes vanish.
 class AtomicFile {
  public:
-  /// Opens the temporary file beside `path`. Throws Error when the folder is missing or may not be written, and when
+  /// Opens the temporary file. Throws Error when the folder is missing or may not be written, and when
   /// `path` is there and no regular file (a folder, a device, a pipe, a socket): that is never replaced.
   explicit AtomicFile(std::string path);
   ~AtomicFile();
@@ -30,7 +32,10 @@ class AtomicFile {
   void commit();
 
  private:
-  std::string path_, temporary_;
+  /// Calls `make` with one new name after another in `temporary_`, until it is made.
+  void with_new_name(FunctionRef<bool()> make);
+
+  std::string path_, temporary_;  ///< the second is empty while the file has no name
   int fd_ = -1;
 };
 

@@ -1,5 +1,6 @@
 #include "io/atomic_file.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -38,6 +39,22 @@ TEST(AtomicFile, WithoutCommitTheOldFileStays) {
   }
   EXPECT_EQ(read_file(path), "old");
   EXPECT_EQ(entries_in(folder.path()), 1u);
+}
+
+TEST(AtomicFile, HasNoNameUntilItIsWhole) {
+  const TempFolder folder;
+  const int supported = ::open(folder.path().c_str(), O_WRONLY | O_TMPFILE, 0600);
+  if (supported < 0) GTEST_SKIP() << "this file system has no files without a name";
+  ::close(supported);
+  AtomicFile file(folder.path("a"));
+  file.write("whole");
+  EXPECT_EQ(entries_in(folder.path()), 0u);
+  file.commit();
+  EXPECT_EQ(read_file(folder.path("a")), "whole");
+  EXPECT_EQ(entries_in(folder.path()), 1u);
+  const mode_t mask = ::umask(0);
+  ::umask(mask);
+  EXPECT_EQ(static_cast<unsigned>(fs::status(folder.path("a")).permissions()), 0666u & ~mask);
 }
 
 TEST(AtomicFile, NamesWhatIsWrong) {
