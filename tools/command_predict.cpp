@@ -128,7 +128,7 @@ void add_predict(CommandLine& line) {
       ->required()
       ->type_name("DIR-or-files");
   command.add_option("--explain", o->explain,
-                     "a folder for pictures: each image beside itself with what spoke for its class laid over it")
+                     "a folder, new or empty, for pictures: each image beside itself with what spoke for its class laid over it")
       ->type_name("DIR");
   o->bad_files.add_to(command);
   o->common.add_to(command, {{"--steps", {"eval.steps"}}, {"--norm", {"eval.norm"}, "batch|support"}});

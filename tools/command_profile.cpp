@@ -5,6 +5,7 @@
 #include <CLI/Validators.hpp>
 #include <algorithm>
 #include <atomic>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -132,7 +133,8 @@ std::optional<profile::Recording> fastest(const Work& work, Context& context, st
 int run(const ProfileRequest& o) {
   using enum profile::Key;
   if (o.problem.empty() == o.data.empty()) fail_usage("profile: give a PROBLEM file or --data, one of them");
-  if (!o.trace.empty() && o.trace == o.flame) fail_usage("profile: --trace and --flame name one file, {}; give two", o.trace);
+  if (!o.trace.empty() && !o.flame.empty() && std::filesystem::weakly_canonical(o.trace) == std::filesystem::weakly_canonical(o.flame))
+    fail_usage("profile: --trace and --flame name one file, {}; give two", o.trace);
   if (!o.data.empty() && o.dtype != "f32") fail_usage("profile: --dtype {} is for a PROBLEM file; training is in f32", o.dtype);
   const std::vector<profile::Key> by = keys_of(o.by);
   const std::atomic<bool>& stop = catch_stop_signals();  // the files that are open are removed, not left behind

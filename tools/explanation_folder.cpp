@@ -13,6 +13,10 @@ ExplanationFolder::ExplanationFolder(std::string path, Shown shown) : path_(std:
   std::filesystem::create_directories(path_, failed);
   IL_CHECK(!failed && std::filesystem::is_directory(path_), "predict: {}: the folder of --explain cannot be made: {}", path_,
            failed ? failed.message() : "a file of this name exists");
+  IL_CHECK(std::filesystem::is_empty(path_, failed) && !failed,
+           "predict: {}: the folder of --explain is not empty; its pictures are named as the images are and would replace files; give "
+           "a new one",
+           path_);
 }
 
 std::string ExplanationFolder::write(const std::string& image, const Tensor& pixels, const Tensor& map) {

@@ -15,7 +15,7 @@ enum class Shown { kAsLoaded, kInverted };
 
 class ExplanationFolder {
  public:
-  /// Makes the folder where it is missing. Throws Error naming it when it cannot.
+  /// Makes the folder where it is missing. Throws Error naming it when it cannot, and when there is something in it.
   ExplanationFolder(std::string path, Shown shown);
 
   /// Writes one picture named after the image's stem (a number is added where images of this run share one) and returns its

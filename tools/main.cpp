@@ -1,6 +1,8 @@
 // `innerloop`: the command line. Parses, runs the chosen command, and turns errors into one line and an exit code.
 #include <CLI/CLI.hpp>
+#include <fcntl.h>
 #include <fmt/core.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -75,9 +77,19 @@ std::string one_line(std::string text) {
   return text;
 }
 
+/// Where even stderr cannot be written, the exit code is all that is left to say.
 int report_error(std::string_view text, ExitCode code) {
-  fmt::print(stderr, "innerloop: error: {}\n", one_line(std::string(text)));
+  std::fputs(fmt::format("innerloop: error: {}\n", one_line(std::string(text))).c_str(), stderr);
   return code;
+}
+
+/// A standard stream that the caller has closed leaves its number to the next file that is opened, and messages would go into that one.
+/// Such a number is taken here by what cannot be read or written as that stream is, so that writing fails as on the closed one.
+void take_closed_streams() {
+  for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(stream, F_GETFD) >= 0) continue;
+    static_cast<void>(::open("/dev/null", stream == STDIN_FILENO ? O_WRONLY : O_RDONLY));  // takes the lowest number that is free
+  }
 }
 
 /// The deepest subcommand that was named, whose help is the one to point at.
@@ -111,11 +123,21 @@ int wrong_usage(const CLI::App& app, const CLI::ParseError& error) {
   const std::vector<std::string> extras = app.remaining(true);
   if (!extras.empty()) {
     const std::string& word = extras.front();
+    if (&command != &app && !app.remaining().empty() && command.get_option_no_throw(word) != nullptr)
+      return report_error(fmt::format("argument '{}' comes before the command; put it behind '{}'", word, full_name(command)), kUsage);
     const bool is_command =
         !word.starts_with("-") && !command.get_subcommands([](const CLI::App*) { return true; }).empty();
     text = fmt::format("unknown {} '{}'{}", is_command ? "command" : "argument", word, did_you_mean(command, word));
   }
   return report_error(fmt::format("{}; see '{} --help'", text, full_name(command)), kUsage);
+}
+
+/// An option or argument that is there and empty, as from a variable that a script did not set: it is not taken for one that is absent.
+void check_none_is_empty(const CLI::App& command) {
+  for (const CLI::Option* option : command.get_options())
+    for (const std::string& value : option->results())
+      if (value.empty()) fail_usage("{}: its value is empty; give one, or leave it out", option->get_name());
+  for (const CLI::App* sub : command.get_subcommands()) check_none_is_empty(*sub);
 }
 
 int parse_and_run(int argc, char** argv) {
@@ -145,6 +167,7 @@ int parse_and_run(int argc, char** argv) {
       return app.exit(error) == 0 ? kDone : kFailed;
     return wrong_usage(app, error);
   }
+  check_none_is_empty(app);
   return line.chosen ? line.chosen() : kDone;
 }
 
@@ -153,6 +176,7 @@ int parse_and_run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   using namespace innerloop;  // NOLINT: the whole of the program is in it
+  tools::take_closed_streams();
   try {
     tools::start_messages();
     const int code = tools::parse_and_run(argc, argv);
