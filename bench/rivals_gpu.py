@@ -27,7 +27,7 @@ from rivals.serve import one_line, timed  # noqa: E402
 NOT_HERE = 77
 RIVALS = {"torch": {"vmap": ("torch_func", "torch vmap"), "graph": ("torch_graph", "torch graph"),
                     "eager": ("torch_eager", "torch eager")},
-          "jax": {"jit": ("jax_vmap", "jax jit(vmap)")}}
+          "jax": {"jit": ("jax_vmap", "jax jit(vmap)"), "tasks": ("jax_tasks", "jax jit of a task")}}
 
 
 def first_tasks(problem: Problem, tasks: int | None) -> Problem:

@@ -22,7 +22,8 @@ and left out; without any, Innerloop is measured alone.
   --out DIR          where the results go (default: bench_out)
   --workloads W,...  of w1-k1 w1-k5 w1q75-k1 w1q75-k5 w2-k1 w2-k5 w3-k1 w3-k5 w3s5-k1 w3r-k1 w3r-k5; kN: N inner steps
                      (w1 Omniglot-sized, w2 miniImageNet-sized, w3 X-rays of 500x500, w3r the strided net on them)
-  --rivals R,...     of torch_eager torch_func torch_compile torch_graph jax_vmap jax_map tensorflow learn2learn, or none
+  --rivals R,...     of torch_eager torch_func torch_compile torch_graph jax_vmap jax_map jax_tasks tensorflow
+                     tensorflow_tasks learn2learn, or none
   --no-curves        leave out the curves over inner steps, tasks, shots, image side and threads
   --device cpu|cuda  where all compute (default: cpu)
   --precision P      float32 (default), or default: what each framework does when nobody asks, TF32 on a GPU

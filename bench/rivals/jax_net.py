@@ -35,13 +35,23 @@ def query_loss_of(problem: Problem):
     return query_loss
 
 
-def rival(function, problem: Problem, settings: Settings) -> Rival:
-    """`function`(params, *episode) returns the loss and the gradients; it is compiled here."""
+def placed(problem: Problem, settings: Settings) -> list:
+    """The parameters and the episodes of all tasks on the device, whose precision is set."""
     jax.config.update("jax_default_matmul_precision", None if settings.precision == "default" else "highest")
     device = jax.devices("cpu" if settings.device == "cpu" else "gpu")[0]
-    arguments = jax.device_put([problem.params, problem.support_x, problem.support_y.astype("i4"), problem.query_x,
-                                problem.query_y.astype("i4")], device)
+    return jax.device_put([problem.params, problem.support_x, problem.support_y.astype("i4"), problem.query_x,
+                           problem.query_y.astype("i4")], device)
+
+
+def rival(function, problem: Problem, settings: Settings) -> Rival:
+    """`function`(params, *episode) returns the loss and the gradients; it is compiled here."""
+    arguments = placed(problem, settings)
     compiled = jax.jit(function)
+    return wrapped(lambda: compiled(*arguments), settings)
+
+
+def wrapped(step, settings: Settings) -> Rival:
+    """A rival of a `step` that returns the loss and the gradients."""
 
     def figures(result) -> tuple[float, float]:
         loss, gradients = result
@@ -49,4 +59,4 @@ def rival(function, problem: Problem, settings: Settings) -> Rival:
 
     means = "float32" if settings.device == "cpu" else \
         "jax_default_matmul_precision=highest" if settings.precision == "float32" else "TF32 where XLA likes it"
-    return Rival("jax", jax.__version__, means, lambda: compiled(*arguments), jax.block_until_ready, figures)
+    return Rival("jax", jax.__version__, means, step, jax.block_until_ready, figures)

@@ -39,6 +39,8 @@ NAMES = {  # file name: what it is
     "torch_graph": "PyTorch, the same as one CUDA graph (GPU only)",
     "jax_vmap": "JAX, jit of vmap over the tasks",
     "jax_map": "JAX, jit of lax.map: task after task, no grouped convolutions",
+    "jax_tasks": "JAX, jit of a task, a task a thread",
     "tensorflow": "TensorFlow, tf.function of a task, task after task",
+    "tensorflow_tasks": "TensorFlow, the same, a task a thread",
     "learn2learn": "learn2learn's MAML on PyTorch",
 }

@@ -13,7 +13,7 @@ from suite.contestants import Setting
 from suite.progress import Progress
 
 DONE, FAILED, STOPPED = 0, 1, 130
-DEFAULT = {True: ("torch_eager", "torch_func", "tensorflow"), False: tuple(NAMES)}
+DEFAULT = {True: ("torch_eager", "torch_func", "tensorflow", "tensorflow_tasks"), False: tuple(NAMES)}
 
 
 class Parser(argparse.ArgumentParser):

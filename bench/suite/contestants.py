@@ -86,6 +86,8 @@ class Engine:
     def run(self, repeats: int, limit: float) -> dict:
         call = [self.command, "metagrad", str(self.problem), "--out", str(self.folder / "gradient.safetensors"), "--json",
                 "--keep-steps", "--repeat", str(repeats), "--device", self.setting.device, "--threads", str(self.setting.threads)]
+        if self.setting.device == "cuda":
+            call += ["--conv-math", "tf32" if self.setting.precision == "default" else "tf32x3"]
         process = start(call, self.setting, errors=True)
         try:
             out, err = process.communicate(timeout=limit)

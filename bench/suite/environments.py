@@ -12,7 +12,8 @@ from pathlib import Path
 
 BENCH = Path(__file__).resolve().parents[1]
 FRAMEWORK = {"torch_eager": "torch", "torch_func": "torch", "torch_compile": "torch", "torch_graph": "torch",
-             "jax_vmap": "jax", "jax_map": "jax", "tensorflow": "tensorflow", "learn2learn": "learn2learn"}
+             "jax_vmap": "jax", "jax_map": "jax", "jax_tasks": "jax", "tensorflow": "tensorflow",
+             "tensorflow_tasks": "tensorflow", "learn2learn": "learn2learn"}
 
 
 class NoEnvironment(Exception):

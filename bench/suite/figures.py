@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from suite import charts, report, stats
 from suite.contestants import OURS
 
-COLOURS = {OURS: 0, "torch_eager": 1, "torch_func": 2, "tensorflow": 3, "jax_map": 4, "jax_vmap": 5, "torch_compile": 6,
-           "torch_graph": 7, "learn2learn": 7}
+COLOURS = {OURS: 0, "torch_eager": 1, "torch_func": 2, "tensorflow": 3, "jax_map": 5, "jax_vmap": 5, "torch_compile": 6,
+           "torch_graph": 7, "learn2learn": 7, "tensorflow_tasks": 7, "jax_tasks": 4}
 
 
 @dataclass(frozen=True)

@@ -23,11 +23,10 @@ def page(bench: dict, charts: dict[str, str], folder: str) -> str:
         return [f"![{name.replace('_', ' ')}]({folder}/{name}.svg)", ""] if name in charts else []
 
     parts = ["| | |", "|---|---|", *(f"| {cell(name)} | {cell(value)} |" for name, value in figures.machine_rows(bench)), ""]
-    if bench["notes"] or bench["unavailable"] or not bench["finished"]:
-        parts += [f"* {note}" for note in bench["notes"]]
-        parts += [f"* {who}: {why}" for who, why in bench["unavailable"].items()]
-        parts += [] if bench["finished"] else ["* the run was stopped before its end"]
-        parts.append("")
+    parts += [f"* {note}" for note in bench["notes"]]
+    parts += [f"* {who}: {why}" for who, why in bench["unavailable"].items()]
+    parts += [] if bench["finished"] else ["* the run was stopped before its end"]
+    parts += ["* peak MB: of the arena for innerloop, of the whole process for others", ""]
     for case in figures.full_cases(bench):
         parts += [f"### {case['title']} (`{case['name']}`)", "", table(case, bench["roofline"]), "", *picture(f"ratio_{case['name']}")]
     for curve in bench["curves"]:

@@ -79,8 +79,14 @@ def timings(report: dict) -> list[str]:
                     "gradient norm"], rows)]
 
 
-def far(a: float, b: float) -> bool:
-    return not abs(a - b) <= 1e-3 * abs(b)  # so that a NaN is far, too
+# Relative differences of loss and gradient norm that the precision explains. TF32 moves a gradient by percents, and in float32 a
+# maximum that two frameworks round differently takes another branch; a first-order gradient is further off than float32's.
+LOSS = {"float32": 1e-3, "default": 2e-2}
+NORM = {"float32": 1e-2, "default": 3e-1}
+
+
+def far(a: float, b: float, limit: float) -> bool:
+    return not abs(a - b) <= limit * abs(b)  # so that a NaN is far, too
 
 
 def against(report: dict, label: str, rival: dict) -> list[str]:
@@ -93,10 +99,8 @@ def against(report: dict, label: str, rival: dict) -> list[str]:
             if ours["label"] == label and ours["way"] == "own" and ours["math"] == math:
                 ratio = f"{rival['median_s'] / ours['median_s']:.3g}x"
                 differs = [] if ours["tasks"] == rival["tasks"] else ["other tasks"]
-                # TF32 moves the gradient by percents, which says nothing about a mistake.
-                differs += ["loss differs"] if far(rival["loss"], ours["loss"]) and precision == "float32" else []
-                differs += ["norm differs"] if precision == "float32" and not abs(
-                    rival["grad_norm"] / ours["grad_norm"] - 1) <= 5e-2 else []
+                differs += ["loss differs"] if far(rival["loss"], ours["loss"], LOSS[precision]) else []
+                differs += ["norm differs"] if far(rival["grad_norm"], ours["grad_norm"], NORM[precision]) else []
                 cells.append(f"{math}: {ratio}" + (f" ({', '.join(differs)})" if differs else ""))
     return cells
 
