@@ -21,6 +21,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -48,9 +49,15 @@ struct Recipe {
   std::vector<SourceRecipe> sources;
 };
 
-/// `paths` (source -> folder) win over the recipe's own. Throws UsageError naming file, line and key, a source without
-/// a path, or a path for no source.
-Recipe read_recipe(const std::string& path, const std::map<std::string, std::string>& paths = {});
+/// What the caller gives in place of the recipe's own.
+struct RecipeChanges {
+  std::map<std::string, std::string> paths = {};  ///< source -> folder
+  std::optional<std::uint64_t> seed = {};
+  std::optional<std::int64_t> size = {}, channels = {};
+};
+
+/// Throws UsageError naming file, line and key, a source without a path, or a path for no source.
+Recipe read_recipe(const std::string& path, const RecipeChanges& changes = {});
 
 struct CombinedImage {
   std::string file;  ///< in the new set: class/source_0001.png
@@ -77,11 +84,20 @@ CombinedSet draw_recipe(const Recipe& recipe, ThreadPool* threads = nullptr);
 /// The manifest: CSV with file, class, patient, source, original, hash; a row an image.
 std::string manifest_of(const CombinedSet& set);
 
-/// A folder that every command reads: the images as PNG, manifest.csv, and the data.toml that maps it. Throws Error
-/// when the folder has anything in it.
+/// Where the manifest of a packed set stands.
+std::string manifest_beside(const std::string& pack);
+
+/// Throw Error where the place for a set is empty as a path or taken: a folder with anything in it, a file that is no packed
+/// set, or one beside it that would be the manifest and is none. The writers below check it, too; before the draw, it saves
+/// the wait.
+void check_combined_folder(const std::string& folder);
+void check_combined_pack(const std::string& file);
+
+/// A folder that every command reads: the images as PNG, manifest.csv, and the data.toml that maps it.
 void write_combined_folder(const CombinedSet& set, const std::string& folder, ThreadPool* threads = nullptr);
 
-/// One packed file (pack.h), and the manifest beside it as FILE.csv. Throws UsageError when the set has no size.
+/// One packed file (pack.h), and the manifest beside it as FILE.csv; both replace those of an earlier set. Throws UsageError
+/// when the set has no size.
 void write_combined_pack(const CombinedSet& set, const std::string& file, ThreadPool* threads = nullptr);
 
 }  // namespace innerloop::io

@@ -56,7 +56,7 @@ SourceRecipe read_source(TomlReader section, const fs::path& folder) {
 
 }  // namespace
 
-Recipe read_recipe(const std::string& path, const std::map<std::string, std::string>& paths) {
+Recipe read_recipe(const std::string& path, const RecipeChanges& changes) {
   const toml::table parsed = parse_toml_file(path);
   TomlReader root(parsed, path);
   Recipe recipe;
@@ -66,18 +66,21 @@ Recipe read_recipe(const std::string& path, const std::map<std::string, std::str
   recipe.size = root.integer("size", 1, 4096).value_or(0);
   recipe.channels = root.integer("channels", 1, 3).value_or(1);
   if (recipe.channels == 2) root.fail_here("channels must be 1 (grey) or 3 (RGB)");
+  recipe.seed = changes.seed.value_or(recipe.seed);
+  recipe.size = changes.size.value_or(recipe.size);
+  recipe.channels = changes.channels.value_or(recipe.channels);
   std::set<std::string> names;
   for (TomlReader& section : root.tables("source")) {
     SourceRecipe source = read_source(section, fs::path(path).parent_path());
     if (!names.insert(source.name).second) section.fail_here(fmt::format("two sources are called '{}'", source.name));
-    if (const auto given = paths.find(source.name); given != paths.end()) source.path = given->second;
+    if (const auto given = changes.paths.find(source.name); given != changes.paths.end()) source.path = given->second;
     if (source.path.empty())
       section.fail_here(fmt::format("'{0}' has no path; give it here, or by --source {0}=FOLDER", source.name));
     recipe.sources.push_back(std::move(source));
   }
   root.done();
   if (recipe.sources.empty()) root.fail_here("no [[source]]");
-  for (const auto& [name, folder] : paths)
+  for (const auto& [name, folder] : changes.paths)
     if (!names.contains(name))
       fail_usage("--source {}={}: {} has no source of that name (it has {})", name, folder, path,
                  fmt::join(names, ", "));

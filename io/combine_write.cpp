@@ -24,6 +24,8 @@ Image read(const CombinedSet& set, const CombinedImage& entry) {
   return set.size > 0 ? resize_image(image, set.size, set.size) : image;
 }
 
+constexpr std::string_view kManifestHeader = "file,class,patient,source,original,hash\n";
+
 constexpr std::string_view kMap =
     "# Written by 'innerloop data combine': how to read this folder.\n"
     "[table]\nfile = \"manifest.csv\"\nimage = \"file\"\n\n[class]\ncolumn = \"class\"\n\n[patient]\ncolumn = "
@@ -32,17 +34,36 @@ constexpr std::string_view kMap =
 }  // namespace
 
 std::string manifest_of(const CombinedSet& set) {
-  std::string text = "file,class,patient,source,original,hash\n";
+  std::string text(kManifestHeader);
   for (const CombinedImage& i : set.images)
     text += fmt::format("{},{},{},{},{},{}\n", csv_field(i.file), csv_field(i.class_name), csv_field(i.patient),
                         csv_field(i.source), csv_field(i.original), i.hash);
   return text;
 }
 
-void write_combined_folder(const CombinedSet& set, const std::string& folder, ThreadPool* threads) {
+std::string manifest_beside(const std::string& pack) { return pack + ".csv"; }
+
+void check_combined_folder(const std::string& folder) {
   std::error_code error;
+  IL_CHECK(!folder.empty(), "combine: the path of the set is empty; name a new folder or a file");
   IL_CHECK(!fs::exists(folder, error) || (fs::is_directory(folder, error) && fs::is_empty(folder, error)),
            "{}: has something in it; name a new or empty folder", folder);
+}
+
+void check_combined_pack(const std::string& file) {
+  std::error_code error;
+  IL_CHECK(!file.empty(), "combine: the path of the set is empty; name a new folder or a file");
+  // Replacing a file that is neither a packed set nor its manifest would lose what nobody named, such as a table of patients.
+  check_replaceable_pack(file);
+  const std::string manifest = manifest_beside(file);
+  IL_CHECK(!fs::exists(manifest, error) || read_file(manifest).starts_with(kManifestHeader),
+           "{}: is there and no manifest of a combined set; it is not overwritten: delete it or name another file than {}", manifest,
+           file);
+}
+
+void write_combined_folder(const CombinedSet& set, const std::string& folder, ThreadPool* threads) {
+  check_combined_folder(folder);
+  std::error_code error;
   for (const CombinedImage& image : set.images) {
     fs::create_directories((fs::path(folder) / image.file).parent_path(), error);
     IL_CHECK(!error, "{}: cannot be made: {}", (fs::path(folder) / image.file).parent_path().string(), error.message());
@@ -61,6 +82,7 @@ void write_combined_folder(const CombinedSet& set, const std::string& folder, Th
 void write_combined_pack(const CombinedSet& set, const std::string& file, ThreadPool* threads) {
   if (set.size == 0)
     fail_usage("{}: a packed set has images of one size; give the recipe a size, or name a folder", file);
+  check_combined_pack(file);
   ImageSet out;
   out.name = set.name;
   out.layout = Layout::kMapped;
@@ -83,7 +105,7 @@ void write_combined_pack(const CombinedSet& set, const std::string& file, Thread
   set_patients(out, patients);
   for (const SkippedFile& f : set.passed_over) out.skipped.push_back(f);
   write_packed(file, out);
-  write_file(file + ".csv", manifest_of(set));
+  write_file(manifest_beside(file), manifest_of(set));
 }
 
 }  // namespace innerloop::io

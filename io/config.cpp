@@ -50,6 +50,27 @@ std::int64_t side_after_block(const ModelConfig& model, std::int64_t side) {
   return model.pool == Pool::kMax ? side / 2 : side;
 }
 
+/// What ties the keys of [model] to each other and to the images.
+void check_model(const Config& config) {
+  const ModelConfig& model = config.model;
+  if (model.padding == Padding::kSymmetric && model.kernel % 2 == 0) {
+    fail_usage(
+        "model.kernel: found {}, expected an odd number: symmetric padding puts (kernel - 1) / 2 on each side; "
+        "choose an odd kernel or model.padding = \"same\"",
+        model.kernel);
+  }
+  std::int64_t side = config.data.size;
+  for (std::size_t block = 1; block <= model.filters.size(); ++block) {
+    side = side_after_block(model, side);
+    if (side < 1) {
+      fail_usage(
+          "data.size: images of {0}x{0} pixels shrink to nothing at block {1} of {2}; raise data.size, shorten "
+          "model.filters, lower model.stride or set model.pool = \"none\"",
+          config.data.size, block, model.filters.size());
+    }
+  }
+}
+
 template <class Step>
 void add_docs(std::vector<KeyDoc>& docs) {
   const Step defaults{};
@@ -95,23 +116,7 @@ void validate(const Config& config) {
   }
   for (std::size_t i = 0; i < config.augment.size(); ++i) check_augmentation(config.augment[i], i);
 
-  const ModelConfig& model = config.model;
-  if (model.padding == Padding::kSymmetric && model.kernel % 2 == 0) {
-    fail_usage(
-        "model.kernel: found {}, expected an odd number: symmetric padding puts (kernel - 1) / 2 on each side; "
-        "choose an odd kernel or model.padding = \"same\"",
-        model.kernel);
-  }
-  std::int64_t side = config.data.size;
-  for (std::size_t block = 1; block <= model.filters.size(); ++block) {
-    side = side_after_block(model, side);
-    if (side < 1) {
-      fail_usage(
-          "data.size: images of {0}x{0} pixels shrink to nothing at block {1} of {2}; raise data.size, shorten "
-          "model.filters, lower model.stride or set model.pool = \"none\"",
-          config.data.size, block, model.filters.size());
-    }
-  }
+  if (config.supervised.system == System::kUmlf) check_model(config);  // the others have nets of their own
 }
 
 std::vector<KeyDoc> key_docs() {

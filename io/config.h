@@ -212,8 +212,8 @@ void apply_override(Config& config, std::string_view assignment);
 /// Every value, in schema order, floats in the shortest form that reads back to the same bits.
 std::string to_toml(const Config& config);
 
-/// Checks every range and what ties keys together: the image must survive the pools and strides, kernels must be odd
-/// under symmetric padding. Throws UsageError naming the key.
+/// Checks every range and what ties keys together: where [model] is what is trained, the image must survive the pools and
+/// strides, and kernels must be odd under symmetric padding. Throws UsageError naming the key.
 void validate(const Config& config);
 
 /// One line of help.

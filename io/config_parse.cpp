@@ -3,14 +3,16 @@
 #include <toml++/toml.h>
 
 #include <cerrno>
+#include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
-#include <iterator>
 #include <optional>
 #include <type_traits>
 
 #include "io/config_schema.h"
 #include "io/nearest.h"
+#include "io/toml_reader.h"
 #include "tensor/error.h"
 
 namespace innerloop::io {
@@ -108,20 +110,53 @@ bool read(const schema::Choice<Root>& field, const toml::node& node, Root& root)
   return index.has_value();
 }
 
-/// "; did you mean 'max'?" where a choice was misspelt.
+/// The value of an override, alone in a table under "v": TOML where it parses as one value, else the text itself.
+toml::table parse_value(std::string_view value) {
+  try {
+    // The line break keeps a comment in the value from swallowing anything; a second key shows as a second entry.
+    const std::string line = fmt::format("v = {}\n", value);
+    check_toml_text(line, "--set");
+    toml::table table = toml::parse(line);
+    if (table.size() == 1 && table.contains("v")) return table;
+  } catch (const toml::parse_error&) {
+    // A bare word.
+  } catch (const UsageError&) {
+    // A bare word of many dots.
+  }
+  toml::table table;
+  table.insert("v", std::string(value));
+  return table;
+}
+
+/// Whether the text is a number that no 64 bits hold. TOML does not read those, so an override takes them for words.
+bool is_huge(const std::string& text) {
+  if (text.find_first_of("0123456789") == std::string::npos) return false;
+  if (text.find_first_not_of("+-.0123456789eE") != std::string::npos) return false;
+  char* end = nullptr;
+  const double value = std::strtod(text.c_str(), &end);
+  return end == text.c_str() + text.size() && std::abs(value) >= 0x1p63;
+}
+
+/// "; did you mean 'max'?" where a choice was misspelt, "; write it without quotes" where these are all that is wrong.
 template <class Root>
-std::string hint(const Key<Root>& key, const toml::node& node) {
-  const auto* choice = std::get_if<schema::Choice<Root>>(&key.field);
+std::string hint(const Key<Root>& key, const toml::node& node, Root root) {
   const auto* text = node.as_string();
-  return choice != nullptr && text != nullptr ? suggestion(text->get(), choice->names) : std::string();
+  if (text == nullptr) return {};
+  const auto* choice = std::get_if<schema::Choice<Root>>(&key.field);
+  if (choice != nullptr && choice->spelling == schema::Spelling::kWord) return suggestion(text->get(), choice->names);
+  const toml::table bare = parse_value(text->get());
+  const bool typed = std::visit([&](const auto& field) { return read(field, *bare.get("v"), root); }, key.field);
+  return typed ? "; write it without quotes" : "";
 }
 
 template <class Root>
 void read_key(const Key<Root>& key, const std::string& path, const toml::node& node, const Source& source, Root& root) {
   const bool typed = std::visit([&](const auto& field) { return read(field, node, root); }, key.field);
   if (!typed) {
-    fail_usage("{}: {}: found {}, expected {}{}", source.at(node), path, found(node), schema::expected(key),
-               hint(key, node));
+    const std::string text = node.value_or(std::string()), tip = hint(key, node, root);
+    const bool huge = tip.empty() && !std::holds_alternative<schema::Flag<Root>>(key.field) && is_huge(text);
+    fail_usage("{}: {}: found {}, expected {}{}", source.at(node), path, huge ? text + ", which is too large" : found(node),
+               schema::expected(key), tip);
   }
   schema::check(key, root, fmt::format("{}: {}", source.at(node), path));
 }
@@ -136,6 +171,7 @@ std::string suggest_key(std::string_view section, std::string_view name) {
   const std::vector<std::string_view> views(paths.begin(), paths.end());
   std::string text = suggestion(fmt::format("{}.{}", section, name), views);
   if (!text.empty()) return text;
+  if (section.empty()) return fmt::format("; the sections are {}", fmt::join(schema::sections(), ", "));
   for (const Key<Config>& key : schema::config_keys()) {
     if (key.section == section) text += fmt::format("{}{}", text.empty() ? "" : ", ", key.name);
   }
@@ -230,16 +266,6 @@ void read_root(const toml::table& root, const Source& source, Config& config) {
   config = std::move(changed);
 }
 
-toml::table parse(std::string_view text, const Source& source) {
-  try {
-    return toml::parse(text);
-  } catch (const toml::parse_error& error) {
-    std::string reason(error.description());
-    for (char& c : reason) c = c == '\n' || c == '\r' ? ' ' : c;
-    fail_usage("{}: not TOML: {}", source.at(error.source()), reason);
-  }
-}
-
 bool holds_text(std::string_view section, std::string_view name) {
   for (const Key<Config>& key : schema::config_keys()) {
     if (key.section != section || key.name != name) continue;
@@ -257,25 +283,11 @@ std::string_view trim(std::string_view text) {
   return text.substr(begin, text.find_last_not_of(kBlank) - begin + 1);
 }
 
-/// The value of an override, alone in a table under "v": TOML where it parses as one value, else the text itself.
-toml::table parse_value(std::string_view value) {
-  try {
-    // The line break keeps a comment in the value from swallowing anything; a second key shows as a second entry.
-    toml::table table = toml::parse(fmt::format("v = {}\n", value));
-    if (table.size() == 1 && table.contains("v")) return table;
-  } catch (const toml::parse_error&) {
-    // A bare word.
-  }
-  toml::table table;
-  table.insert("v", std::string(value));
-  return table;
-}
-
 }  // namespace
 
 void apply_toml_text(Config& config, std::string_view text, std::string_view source_name) {
   const Source source{std::string(source_name), Source::Lines::kCounted};
-  read_root(parse(text, source), source, config);
+  read_root(parse_toml(text, source.name), source, config);
 }
 
 void apply_toml_file(Config& config, const std::filesystem::path& path) {
@@ -284,8 +296,11 @@ void apply_toml_file(Config& config, const std::filesystem::path& path) {
   }
   errno = 0;
   std::ifstream file(path, std::ios::binary);
-  const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  if (!file) {
+  // One byte more than may be, so that the parser sees that it is too large. A pipe is read, too.
+  std::string text(kMaxTomlBytes + 1, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(file.gcount()));
+  if (!file.is_open() || file.bad()) {
     fail_usage("{}: cannot be read ({}); give the path of a TOML file", path.string(), std::strerror(errno));
   }
   apply_toml_text(config, text, path.string());
@@ -300,6 +315,9 @@ void apply_override(Config& config, std::string_view assignment) {
   const std::string_view value = trim(assignment.substr(equals + 1));
   const Source source{"--set", Source::Lines::kNone};
 
+  if (path.empty() || path.starts_with('.')) {
+    fail_usage("--set {}: names no key; write section.key=value, as in --set inner.rate=0.01", assignment);
+  }
   const std::size_t dot = path.find('.');
   const std::string_view section = path.substr(0, dot);
   const std::string_view name = dot == std::string_view::npos ? std::string_view() : path.substr(dot + 1);

@@ -91,12 +91,12 @@ const std::vector<Key<Config>>& table() {
 
       {"task", "scheme", "groups: images of a group share an artificial label; instances: each image is its own class",
        pick<&C::task, &TaskConfig::scheme>(kSchemes)},
-      {"task", "ways", "classes of a training task", Integer<C>{at<&C::task, &TaskConfig::ways>, {2, 65536}}},
-      {"task", "shots", "support images a class", Integer<C>{at<&C::task, &TaskConfig::shots>, {1, 65536}}},
+      {"task", "ways", "classes of a training task", Integer<C>{at<&C::task, &TaskConfig::ways>, {2, 65535}}},
+      {"task", "shots", "support images a class", Integer<C>{at<&C::task, &TaskConfig::shots>, {1, 65535}}},
       {"task", "queries", "augmented query images a class", Integer<C>{at<&C::task, &TaskConfig::queries>, {1, 65536}}},
 
-      {"data", "size", "side of the square images, pixels", Integer<C>{at<&C::data, &DataConfig::size>, {1, 16384}}},
-      {"data", "channels", "1 = grey, 3 = RGB", Integer<C>{at<&C::data, &DataConfig::channels>, {1, 4}}},
+      {"data", "size", "side of the square images, pixels", Integer<C>{at<&C::data, &DataConfig::size>, {1, 4096}}},
+      {"data", "channels", "1 = grey, 3 = RGB", Integer<C>{at<&C::data, &DataConfig::channels>, {.min = 1, .max = 3, .step = 2}}},
       {"data", "invert", "pixel = 1 - v / 255 in place of v / 255", Flag<C>{at<&C::data, &DataConfig::invert>}},
       {"data", "holdout", "share of the groups kept for evaluation",
        Real<C>{at<&C::data, &DataConfig::holdout>, kProperShare}},
@@ -107,8 +107,8 @@ const std::vector<Key<Config>>& table() {
       {"data", "cache", "packed file that keeps decoded images for the next run; empty = decode every time",
        Text<C>{at<&C::data, &DataConfig::cache>}},
 
-      {"eval", "ways", "classes of an evaluation episode", Integer<C>{at<&C::eval, &EvalConfig::ways>, {2, 65536}}},
-      {"eval", "shots", "labelled support images a class", Integer<C>{at<&C::eval, &EvalConfig::shots>, {1, 65536}}},
+      {"eval", "ways", "classes of an evaluation episode", Integer<C>{at<&C::eval, &EvalConfig::ways>, {2, 65535}}},
+      {"eval", "shots", "labelled support images a class", Integer<C>{at<&C::eval, &EvalConfig::shots>, {1, 65535}}},
       {"eval", "queries", "labelled query images a class", Integer<C>{at<&C::eval, &EvalConfig::queries>, {1, 65536}}},
       {"eval", "episodes", "drawn tasks an evaluation", Integer<C>{at<&C::eval, &EvalConfig::episodes>, {1, kMany}}},
       {"eval", "steps", "inner steps at evaluation", Integer<C>{at<&C::eval, &EvalConfig::steps>, {0, 100000}}},
@@ -122,10 +122,10 @@ const std::vector<Key<Config>>& table() {
       {"supervised", "width", "factor on the channels and units of every hidden layer; 1 = the publication's net",
        Real<C>{at<&C::supervised, &SupervisedConfig::width>, {.low = End::kOpen, .max = 4, .high = End::kClosed}}},
       {"supervised", "dropout", "rate of every dropout layer; -1 = the publication's own",
-       Real<C>{at<&C::supervised, &SupervisedConfig::dropout>, {.min = -1, .max = 1, .high = End::kOpen}}},
+       Real<C>{at<&C::supervised, &SupervisedConfig::dropout>, {.min = 0, .max = 1, .high = End::kOpen, .or_own = true}}},
       {"supervised", "optimizer", "rule of the update", pick<&C::supervised, &SupervisedConfig::optimizer>(kOptimizers)},
       {"supervised", "rate", "step size; -1 = the system's own, for Adam",
-       Real<C>{at<&C::supervised, &SupervisedConfig::rate>, {.min = -1}}},
+       Real<C>{at<&C::supervised, &SupervisedConfig::rate>, {.min = 0, .or_own = true}}},
       {"supervised", "clip", "bound on each value of the gradient; 0 = off",
        Real<C>{at<&C::supervised, &SupervisedConfig::clip>, kNotNegative}},
       {"supervised", "batch", "images an iteration", Integer<C>{at<&C::supervised, &SupervisedConfig::batch>, {1, 2048}}},
@@ -175,7 +175,7 @@ std::span<const Key<GaussianNoise>> augmentation_keys<GaussianNoise>() {
   using G = GaussianNoise;
   static const std::array<Key<G>, 1> keys = {{
       {"gaussian", "std", "standard deviation of the noise; images lie in [0, 1]",
-       Real<G>{access<G, &G::std>(), kNotNegative}},
+       Real<G>{access<G, &G::std>(), {.min = 0, .max = 1e6, .high = End::kClosed}}},
   }};
   return keys;
 }

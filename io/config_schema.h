@@ -31,9 +31,11 @@ constexpr auto access() {
                          [](const Root& root) -> const T& { return (root .* ... .* Path); }};
 }
 
+/// min, min + step, .. up to max.
 struct IntegerRange {
   std::int64_t min = 0;
   std::int64_t max = std::numeric_limits<std::int64_t>::max();
+  std::int64_t step = 1;
 };
 
 enum class End { kClosed, kOpen };
@@ -44,6 +46,7 @@ struct RealRange {
   End low = End::kClosed;
   double max = std::numeric_limits<double>::infinity();
   End high = End::kOpen;
+  bool or_own = false;  ///< -1, too: the system's own
 };
 
 template <class Root>

@@ -29,23 +29,32 @@ std::string spell(std::string_view name, Spelling spelling) {
 
 }  // namespace
 
-bool contains(const IntegerRange& range, std::int64_t value) { return value >= range.min && value <= range.max; }
+bool contains(const IntegerRange& range, std::int64_t value) {
+  return value >= range.min && value <= range.max && (value - range.min) % range.step == 0;
+}
 
 bool contains(const RealRange& range, double value) {
+  if (range.or_own && value == -1) return true;
   const bool above = range.low == End::kClosed ? value >= range.min : value > range.min;
   const bool below = range.high == End::kClosed ? value <= range.max : value < range.max;
   return above && below;
 }
 
 std::string describe(const IntegerRange& range) {
+  if (range.step > 1) {
+    std::string text = fmt::format("{}", range.min);
+    for (std::int64_t v = range.min + range.step; v <= range.max; v += range.step) text += fmt::format(" | {}", v);
+    return text;
+  }
   if (range.max == IntegerRange{}.max) return fmt::format("an integer >= {}", range.min);
   return fmt::format("an integer from {} to {}", range.min, range.max);
 }
 
 std::string describe(const RealRange& range) {
   const bool low_closed = range.low == End::kClosed;
-  if (std::isinf(range.max)) return fmt::format("a finite number {} {}", low_closed ? ">=" : ">", range.min);
-  return fmt::format("a number in {}{}, {}{}", low_closed ? '[' : '(', range.min, range.max,
+  const std::string_view own = range.or_own ? "-1 or " : "";
+  if (std::isinf(range.max)) return fmt::format("{}a finite number {} {}", own, low_closed ? ">=" : ">", range.min);
+  return fmt::format("{}a number in {}{}, {}{}", own, low_closed ? '[' : '(', range.min, range.max,
                      range.high == End::kClosed ? ']' : ')');
 }
 
@@ -90,7 +99,7 @@ std::string expected(const Key<Root>& key) {
                         },
                         [](const Real<Root>& f) { return describe(f.range); },
                         [](const Flag<Root>&) { return std::string("true or false"); },
-                        [](const Text<Root>&) { return std::string("a string of UTF-8"); },
+                        [](const Text<Root>&) { return std::string("a string of UTF-8 without control characters"); },
                         [](const Choice<Root>& f) { return describe_choices(f.names, f.spelling); },
                     },
                     key.field);
@@ -121,8 +130,11 @@ void check(const Key<Root>& key, const Root& root, std::string_view where) {
                                        },
                                        [&](const Real<Root>& f) { return contains(f.range, f.at.read(root)); },
                                        [](const Flag<Root>&) { return true; },
-                                       // TOML is UTF-8: anything else could be printed but not read back.
-                                       [&](const Text<Root>& f) { return is_utf8(f.at.read(root)); },
+                                       // TOML is UTF-8: anything else could be printed but not read back. A path with
+                                       // a zero would end early for the system, and in every error about it.
+                                       [&](const Text<Root>& f) {
+                                         return is_utf8(f.at.read(root)) && !has_control(f.at.read(root));
+                                       },
                                        // Out of range only when a caller cast a wild integer to the enum.
                                        [&](const Choice<Root>& f) { return f.read(root) < f.names.size(); },
                                    },

@@ -212,17 +212,20 @@ std::string fingerprint(const std::string& path, const DataListing& listing, con
   return hash.hex();
 }
 
-/// The cached set when there is one of this source; nothing when it is to be made. A file that is no whole packed set
-/// is an error: caches are written atomically, so this one is something else, perhaps somebody's checkpoint.
+/// The cached set when there is one of this source; nothing when it is to be made. A file that is no whole cache is an
+/// error: caches are written atomically, so this one is something else, perhaps somebody's checkpoint or packed set.
 std::optional<ImageSet> read_cache(const std::string& cache, const std::string& source) {
   std::error_code error;
   if (!fs::exists(cache, error)) return std::nullopt;
+  std::optional<PackedSet> packed;
   try {
-    PackedSet packed = read_packed(cache);
-    if (packed.source == source) return std::move(packed.set);
+    packed = read_packed(cache);
   } catch (const Error& e) {
     fail("data.cache: {}; it is not overwritten: delete it or name another place", e.what());
   }
+  IL_CHECK(!packed->source.empty(),
+           "data.cache: {}: is a packed data set and no cache; it is not overwritten: name another place", cache);
+  if (packed->source == source) return std::move(packed->set);
   return std::nullopt;
 }
 

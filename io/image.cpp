@@ -12,6 +12,7 @@
 
 #include "io/atomic_file.h"
 #include "io/jpeg_check.h"
+#include "io/png_check.h"
 #include "io/pnm.h"
 #include "tensor/error.h"
 
@@ -28,8 +29,6 @@ std::string lower_extension(std::string_view name) {
 
 using ByteView = std::span<const std::uint8_t>;
 
-constexpr std::array<std::uint8_t, 8> kPngMark = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1A, '\n'};
-
 bool begins_with(ByteView bytes, ByteView mark) {
   return bytes.size() >= mark.size() && std::equal(mark.begin(), mark.end(), bytes.begin());
 }
@@ -37,7 +36,7 @@ bool begins_with(ByteView bytes, ByteView mark) {
 bool is_stb_format(ByteView bytes, const std::string& name) {
   static constexpr std::array<std::uint8_t, 2> kBmp = {'B', 'M'};
   // TGA has no mark; a text file can look like one, so only the name makes it one.
-  return begins_with(bytes, kPngMark) || is_jpeg(bytes) || begins_with(bytes, kBmp) || lower_extension(name) == ".tga";
+  return is_png(bytes) || is_jpeg(bytes) || begins_with(bytes, kBmp) || lower_extension(name) == ".tga";
 }
 
 void check_size(const std::string& name, std::int64_t height, std::int64_t width) {
@@ -94,7 +93,7 @@ std::string stb_reason() {
 
 /// The size in a PNG's first chunk, for the error text: stb refuses the impossible ones without naming them.
 std::optional<ImageSize> png_size(ByteView bytes) {
-  if (bytes.size() < 24 || !begins_with(bytes, kPngMark)) return std::nullopt;
+  if (bytes.size() < 24 || !is_png(bytes)) return std::nullopt;
   const auto big_endian = [&](std::size_t at) {
     std::int64_t value = 0;
     for (std::size_t i = 0; i < 4; ++i) value = value * 256 + bytes[at + i];
@@ -117,12 +116,13 @@ Image decode_deep(const stbi_io_callbacks& callbacks, Source& source, int stored
 
 bool is_deep(const stbi_io_callbacks& callbacks, ByteView bytes) {
   Source header(bytes);
-  return begins_with(bytes, kPngMark) && stbi_is_16_bit_from_callbacks(&callbacks, &header) != 0;
+  return is_png(bytes) && stbi_is_16_bit_from_callbacks(&callbacks, &header) != 0;
 }
 
 Image decode_stb(ByteView bytes, const std::string& name, int channels, const DisplayHints& hints) {
   if (const std::optional<ImageSize> size = png_size(bytes)) check_size(name, size->height, size->width);
   if (is_jpeg(bytes)) check_jpeg_tables(bytes, name);
+  if (is_png(bytes)) check_png_sums(bytes, name);
   const stbi_io_callbacks callbacks = Source::callbacks();
   int width = 0, height = 0, stored = 0;
   Source header(bytes);

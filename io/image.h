@@ -1,8 +1,9 @@
 // Images as bytes: decode, resize, invert, encode.
 //
-// Reads PNG (1 to 16 bits), JPEG, BMP, TGA, PGM and PPM; alpha is dropped. 16-bit PNG samples are windowed (window.h);
+// Reads PNG (1 to 16 bits), JPEG, BMP, TGA, PGM and PPM (binary or in digits); alpha is dropped. 16-bit PNG samples are windowed (window.h);
 // 16-bit PGM and PPM state their own range and are scaled from it. Grey is (77 R + 150 G + 29 B) / 256. A file that ends
-// before its picture does is an error, also where common decoders would fill in grey. Integer arithmetic throughout, but
+// before its picture does is an error, also where common decoders would fill in grey, and so is a PNG whose checksums do
+// not match. Integer arithmetic throughout, but
 // for windows that metadata gives: the same bits on every machine.
 #pragma once
 

@@ -1,8 +1,12 @@
 #include "io/pack.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "io/crc32.h"
 #include "io/safetensors.h"
 
 namespace innerloop::io {
@@ -12,6 +16,7 @@ using Json = nlohmann::json;
 
 constexpr const char* kFormat = "innerloop-data";
 constexpr const char* kVersion = "1";
+constexpr const char* kChecksum = "checksum";
 
 const std::string& metadata_at(const TensorFile& file, const std::string& key) {
   const auto found = file.metadata.find(key);
@@ -59,6 +64,23 @@ std::vector<T> indices_at(const TensorFile& file, const char* name, std::int64_t
   return {values.begin(), values.end()};
 }
 
+/// Of all that the file says, but for the sum itself: names, shapes and bytes of tensors, keys and values of metadata.
+std::string checksum_of(const TensorFile& file) {
+  Crc32 crc;
+  const auto add = [&](std::string_view text) { crc.add(fmt::format("{} ", text.size())).add(text); };
+  for (const auto& [name, tensor] : file.tensors) {
+    add(name);
+    add(fmt::format("{} {}", name_of(tensor.dtype()), tensor.shape().to_string()));
+    crc.add({static_cast<const std::byte*>(tensor.view().data), tensor.bytes()});
+  }
+  for (const auto& [key, value] : file.metadata) {
+    if (key == kChecksum) continue;
+    add(key);
+    add(value);
+  }
+  return fmt::format("crc32 {:08x}", crc.value());
+}
+
 }  // namespace
 
 void write_packed(const std::string& path, const ImageSet& set, const std::string& source) {
@@ -80,6 +102,7 @@ void write_packed(const std::string& path, const ImageSet& set, const std::strin
                    {"ungrouped", std::to_string(set.ungrouped)},
                    {"layout", std::string(name_of(set.layout))},
                    {"cautions", dump(set.cautions, path)}};
+  file.metadata[kChecksum] = checksum_of(file);
   write_safetensors(path, file);
 }
 
@@ -130,7 +153,21 @@ PackedSet read_packed(const std::string& path) {
     for (const Layout layout : {Layout::kBimcv, Layout::kKermany, Layout::kCcCxri, Layout::kMapped})
       if (name_of(layout) == name) set.layout = layout;
   }
+  // Last, so that what cannot be is named as such. Sets packed before there were sums have none.
+  if (file.metadata.contains(kChecksum))
+    IL_CHECK(metadata_at(file, kChecksum) == checksum_of(file),
+             "{}: damaged: its content does not match its checksum; pack the data again", path);
   return packed;
+}
+
+void check_replaceable_pack(const std::string& path) {
+  std::error_code error;
+  if (!std::filesystem::exists(path, error)) return;
+  try {
+    static_cast<void>(read_packed(path));
+  } catch (const Error& e) {
+    fail("{}; it is not overwritten: delete it or name another file", e.what());
+  }
 }
 
 }  // namespace innerloop::io

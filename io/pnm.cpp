@@ -1,5 +1,7 @@
 #include "io/pnm.h"
 
+#include <algorithm>
+
 #include "tensor/error.h"
 
 namespace innerloop::io {
@@ -12,18 +14,27 @@ struct Header {
 
 bool is_space(std::uint8_t c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
+bool is_digit(std::uint8_t c) { return c >= '0' && c <= '9'; }
+
+bool in_digits(std::span<const std::uint8_t> bytes) { return bytes[1] == '2' || bytes[1] == '3'; }
+
+/// Moves `at` over white space and comments.
+void skip_blank(std::span<const std::uint8_t> bytes, std::size_t& at) {
+  while (at < bytes.size() && (is_space(bytes[at]) || bytes[at] == '#')) {
+    if (bytes[at] == '#')
+      while (at < bytes.size() && bytes[at] != '\n') ++at;
+    else
+      ++at;
+  }
+}
+
 Header parse_header(std::span<const std::uint8_t> bytes, const std::string& name) {
   std::size_t at = 2;
   const auto number = [&](const char* what) {
-    while (at < bytes.size() && (is_space(bytes[at]) || bytes[at] == '#')) {
-      if (bytes[at] == '#')
-        while (at < bytes.size() && bytes[at] != '\n') ++at;
-      else
-        ++at;
-    }
+    skip_blank(bytes, at);
     const std::size_t first = at;
     std::int64_t value = 0;
-    for (; at < bytes.size() && bytes[at] >= '0' && bytes[at] <= '9'; ++at) {
+    for (; at < bytes.size() && is_digit(bytes[at]); ++at) {
       value = value * 10 + (bytes[at] - '0');
       IL_CHECK(value <= 1'000'000'000, "{}: the {} in its header is absurd", name, what);
     }
@@ -31,7 +42,7 @@ Header parse_header(std::span<const std::uint8_t> bytes, const std::string& name
     return value;
   };
   Header h{};
-  h.channels = bytes[1] == '6' ? 3 : 1;
+  h.channels = bytes[1] == '6' || bytes[1] == '3' ? 3 : 1;
   h.width = number("width");
   h.height = number("height");
   h.max_value = number("maximum value");
@@ -42,10 +53,29 @@ Header parse_header(std::span<const std::uint8_t> bytes, const std::string& name
   return h;
 }
 
+std::uint8_t scaled(std::int64_t sample, std::int64_t max_value) {
+  return static_cast<std::uint8_t>((std::min(sample, max_value) * 255 + max_value / 2) / max_value);
+}
+
+/// The samples as decimal numbers with blanks between them.
+void read_digits(std::span<const std::uint8_t> bytes, const Header& h, const std::string& name, std::span<std::uint8_t> out) {
+  std::size_t at = h.data;
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    skip_blank(bytes, at);
+    IL_CHECK(at < bytes.size(), "{}: truncated: {}x{} needs {} samples, {} are there", name, h.width, h.height, out.size(), i);
+    IL_CHECK(is_digit(bytes[at]), "{}: corrupt: sample {} is no number; get the file again", name, i);
+    std::int64_t sample = 0;
+    for (; at < bytes.size() && is_digit(bytes[at]); ++at) sample = std::min<std::int64_t>(sample * 10 + (bytes[at] - '0'), 65536);
+    IL_CHECK(sample <= h.max_value, "{}: corrupt: sample {} is more than the maximum value, {}", name, i, h.max_value);
+    out[i] = scaled(sample, h.max_value);
+  }
+}
+
 }  // namespace
 
 bool is_pnm(std::span<const std::uint8_t> bytes) {
-  return bytes.size() >= 3 && bytes[0] == 'P' && (bytes[1] == '5' || bytes[1] == '6') && is_space(bytes[2]);
+  const bool known = bytes.size() >= 3 && (bytes[1] == '2' || bytes[1] == '3' || bytes[1] == '5' || bytes[1] == '6');
+  return known && bytes[0] == 'P' && is_space(bytes[2]);
 }
 
 ImageSize pnm_size(std::span<const std::uint8_t> bytes, const std::string& name) {
@@ -57,15 +87,19 @@ Image decode_pnm(std::span<const std::uint8_t> bytes, const std::string& name) {
   const Header h = parse_header(bytes, name);
   const std::size_t samples = static_cast<std::size_t>(h.width * h.height * h.channels);
   const std::size_t sample_bytes = h.max_value > 255 ? 2 : 1;
-  IL_CHECK(bytes.size() - h.data >= samples * sample_bytes,
-           "{}: truncated: {}x{} needs {} bytes of samples, {} are there", name, h.width, h.height,
-           samples * sample_bytes, bytes.size() - h.data);
+  // In digits a sample takes two bytes at least, but for the last: its digit, and the blank before the next.
+  const std::size_t needed = in_digits(bytes) ? 2 * samples - 1 : samples * sample_bytes;
+  IL_CHECK(bytes.size() - h.data >= needed, "{}: truncated: {}x{} needs {} bytes of samples, {} are there", name, h.width,
+           h.height, needed, bytes.size() - h.data);
   Image image{h.height, h.width, h.channels, std::vector<std::uint8_t>(samples), sample_bytes == 2 ? 16 : 8};
+  if (in_digits(bytes)) {
+    read_digits(bytes, h, name, image.pixels);
+    return image;
+  }
   const std::uint8_t* from = bytes.data() + h.data;
   for (std::size_t i = 0; i < samples; ++i) {
     const std::int64_t sample = sample_bytes == 2 ? from[2 * i] * 256 + from[2 * i + 1] : from[i];
-    const std::int64_t scaled = (std::min(sample, h.max_value) * 255 + h.max_value / 2) / h.max_value;
-    image.pixels[i] = static_cast<std::uint8_t>(scaled);
+    image.pixels[i] = scaled(sample, h.max_value);
   }
   return image;
 }

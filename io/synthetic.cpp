@@ -20,7 +20,7 @@ constexpr std::int64_t kMinSize = 16, kMaxSize = 1024;
 
 void check_size(std::int64_t size) {
   if (size < kMinSize || size > kMaxSize)
-    fail_usage("synthetic: a size of {} is asked for, {} to {} are possible", size, kMinSize, kMaxSize);
+    fail_usage("synthetic: a size of {} is asked for (data.size), {} to {} are possible", size, kMinSize, kMaxSize);
 }
 
 void check_options(const SyntheticOptions& o) {
@@ -90,6 +90,7 @@ ImageSet synthetic_images(const SyntheticOptions& options) {
 
 void write_synthetic(const std::string& folder, const SyntheticOptions& options) {
   check_options(options);
+  IL_CHECK(!folder.empty(), "synthetic: the path of the folder is empty; name a new folder");
   const fs::path root(folder);
   std::error_code error;
   IL_CHECK(!fs::exists(root, error) || fs::is_directory(root, error), "{}: is a file; name a folder", folder);

@@ -6,18 +6,91 @@
 
 #include "io/atomic_file.h"
 #include "io/nearest.h"
+#include "io/utf8.h"
 #include "tensor/error.h"
 
 namespace innerloop::io {
+namespace {
 
-toml::table parse_toml_file(const std::string& path) {
-  const std::string text = read_file(path);
-  try {
-    return toml::parse(text);
-  } catch (const toml::parse_error& error) {
-    fail_usage("{}:{}: {}", path, error.source().begin.line, error.description());
+constexpr int kMaxDots = 16;  // no key that is asked for has more than two
+
+/// What may stand in a dotted key, but for its dots and quoted parts.
+bool is_of_key(char c) {
+  const auto byte = static_cast<unsigned char>(c);
+  const bool alphanumeric = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+  return alphanumeric || c == '_' || c == '-' || c == ' ' || c == '\t' || byte >= 0x80;
+}
+
+/// Behind the string whose first quote is text[at]; where it is not closed, behind its line or the text.
+std::size_t end_of_string(std::string_view text, std::size_t at) {
+  const char quote = text[at];
+  const std::string three(3, quote);
+  const bool lines = text.substr(at).starts_with(three);
+  for (at += lines ? 3 : 1; at < text.size(); ++at) {
+    if (quote == '"' && text[at] == '\\') {
+      ++at;
+    } else if (lines && text.substr(at).starts_with(three)) {
+      at += 3;
+      for (int more = 0; more < 2 && at < text.size() && text[at] == quote; ++more) ++at;  // the last of its content
+      return at;
+    } else if (!lines && (text[at] == quote || text[at] == '\n')) {
+      return text[at] == quote ? at + 1 : at;
+    }
+  }
+  return text.size();
+}
+
+/// `path` leads to `node`; "" for the root.
+void check_characters(const toml::node& node, const std::string& file, const std::string& path) {
+  if (const auto* text = node.as_string(); text != nullptr && has_control(text->get()))
+    fail_usage("{}:{}: {} holds a control character; leave it out", file, node.source().begin.line, path);
+  if (const auto* array = node.as_array())
+    for (const toml::node& element : *array) check_characters(element, file, path);
+  if (const auto* table = node.as_table())
+    for (const auto& [name, value] : *table) {
+      if (has_control(name.str()))
+        fail_usage("{}:{}: a key{}{} holds a control character; leave it out", file, name.source().begin.line,
+                   path.empty() ? "" : " of ", path);
+      check_characters(value, file, path.empty() ? std::string(name.str()) : fmt::format("{}.{}", path, name.str()));
+    }
+}
+
+}  // namespace
+
+void check_toml_text(std::string_view text, const std::string& name) {
+  if (text.size() > kMaxTomlBytes)
+    fail_usage("{}: is larger than {} MB, which no TOML of ours is; name another file", name, kMaxTomlBytes >> 20);
+  std::size_t line = 1;
+  int dots = 0;
+  for (std::size_t at = 0; at < text.size();) {
+    const char c = text[at];
+    if (c == '"' || c == '\'') {  // may be part of a key
+      const std::size_t end = end_of_string(text, at);
+      line += static_cast<std::size_t>(std::ranges::count(text.substr(at, end - at), '\n'));
+      at = end;
+      continue;
+    }
+    if (c == '.' && ++dots > kMaxDots) fail_usage("{}:{}: a key of more than {} dots; no key has so many", name, line, kMaxDots);
+    if (c != '.' && !is_of_key(c)) dots = 0;
+    if (c == '\n') ++line;
+    at = c == '#' ? std::min(text.find('\n', at), text.size()) : at + 1;
   }
 }
+
+toml::table parse_toml(std::string_view text, const std::string& name) {
+  check_toml_text(text, name);
+  try {
+    toml::table table = toml::parse(text);
+    check_characters(table, name, "");
+    return table;
+  } catch (const toml::parse_error& error) {
+    std::string reason(error.description());
+    for (char& c : reason) c = has_control({&c, 1}) ? ' ' : c;
+    fail_usage("{}:{}: not TOML: {}", name, error.source().begin.line, reason);
+  }
+}
+
+toml::table parse_toml_file(const std::string& path) { return parse_toml(read_file(path), path); }
 
 TomlReader::TomlReader(const toml::table& table, std::string file, std::string section)
     : table_(&table), file_(std::move(file)), section_(std::move(section)) {}

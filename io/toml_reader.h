@@ -13,7 +13,18 @@
 
 namespace innerloop::io {
 
-/// Throws Error when the file cannot be read, UsageError when it is no TOML.
+inline constexpr std::size_t kMaxTomlBytes = std::size_t{4} << 20;  ///< of a text; no configuration comes near
+
+/// Throws UsageError, led by `name` and the line, for a text that the parser must not see: larger than kMaxTomlBytes, or
+/// with a key of so many dots that the tables in tables, which the parser takes down by recursion, would exhaust the
+/// stack. (It bounds the depth of values by itself.)
+void check_toml_text(std::string_view text, const std::string& name);
+
+/// check_toml_text(), then the table. Throws UsageError when it is no TOML, or a key or a string of it holds a control
+/// character but the tab: a name with a zero in it would end early, in error texts and for the system.
+toml::table parse_toml(std::string_view text, const std::string& name);
+
+/// The same for a file. Throws Error when it cannot be read.
 toml::table parse_toml_file(const std::string& path);
 
 class TomlReader {

@@ -12,4 +12,7 @@ std::size_t utf8_length(std::string_view text);
 /// Whether all of `text` is UTF-8.
 bool is_utf8(std::string_view text);
 
+/// Whether a control character of ASCII is in `text`; the tab is none.
+bool has_control(std::string_view text);
+
 }  // namespace innerloop::io

@@ -147,6 +147,7 @@ struct PackCall {
 };
 
 int pack(const PackCall& o) {
+  io::check_replaceable_pack(o.out);
   io::Config base;
   base.data.size = 0;  // keep the images' own; out of a configuration's range, hence apply() and not resolve()
   const io::Config config = o.common.apply(base);
@@ -204,7 +205,7 @@ struct SynthCall {
 int synth(const SynthCall& o) {
   io::Config base;
   base.data.size = io::kSyntheticSize;
-  const io::Config config = o.common.resolve(base);
+  const io::Config config = o.common.apply(base);  // no network here that the images could be too small for
   Context context = o.common.make_context(config.run);
   ContextScope scope(context);
   io::SyntheticOptions options;
@@ -232,7 +233,7 @@ void add_synth(CommandLine& line, CLI::App& data) {
   CLI::App& command =
       line.add(data, "synth", "Draws synthetic chest X-rays as PNG files, one folder a finding.",
                "They serve tests, benchmarks and first steps: procedural pictures, not medical images. The same "
-               "seed gives the same files.",
+               "seed gives the same files. Sides of 16 to 1024 pixels are possible.",
                "  innerloop data synth --out xrays --per-class 40");
   command.add_option("--out", o->out, "the folder; must be missing or empty")->required()->type_name("DIR");
   command.add_option("--per-class", o->per_class, "images of each finding")

@@ -16,6 +16,7 @@
 #include "tools/common_options.h"
 #include "tools/load_data.h"
 #include "tools/messages.h"
+#include "tools/output_check.h"
 #include "tools/run_config.h"
 
 namespace innerloop::tools {
@@ -31,9 +32,10 @@ struct EpisodesRequest {
 
 int run(const EpisodesRequest& o) {
   constexpr std::int64_t kTasksShown = 4;
+  refuse_to_replace_input("--out", o.out, {o.data});
   io::Config base = o.preset.base(o.data, o.common);
   base.outer.tasks = std::min(base.outer.tasks, kTasksShown);
-  const io::Config config = o.common.resolve(base);
+  const io::Config config = o.common.apply(base);
   Context context = o.common.make_context(config.run);
   ContextScope scope(context);
 

@@ -27,6 +27,7 @@
 #include "tools/common_options.h"
 #include "tools/load_data.h"
 #include "tools/messages.h"
+#include "tools/output_check.h"
 #include "tools/problem_options.h"
 #include "tools/profile_output.h"
 #include "tools/run_config.h"
@@ -136,6 +137,8 @@ int run(const ProfileRequest& o) {
   if (!o.trace.empty() && !o.flame.empty() && std::filesystem::weakly_canonical(o.trace) == std::filesystem::weakly_canonical(o.flame))
     fail_usage("profile: --trace and --flame name one file, {}; give two", o.trace);
   if (!o.data.empty() && o.dtype != "f32") fail_usage("profile: --dtype {} is for a PROBLEM file; training is in f32", o.dtype);
+  refuse_to_replace_input("--trace", o.trace, {o.problem, o.data});
+  refuse_to_replace_input("--flame", o.flame, {o.problem, o.data});
   const std::vector<profile::Key> by = keys_of(o.by);
   const std::atomic<bool>& stop = catch_stop_signals();  // the files that are open are removed, not left behind
   Context context = o.common.make_context(o.common.run());

@@ -84,6 +84,47 @@ TEST_F(Combine, ThePackedFileHoldsTheSame) {
   EXPECT_SAYS(write_combined_pack(sizeless, folder_.path("x.pack")), "give the recipe a size");
 }
 
+TEST_F(Combine, ReplacesAnEarlierSetAndNothingElse) {
+  const CombinedSet set = draw_recipe(read_recipe(recipe("{normal = 3}", "{normal = 1}", "size = 6\n")));
+  write_combined_pack(set, folder_.path("out.pack"));
+  const std::string pack = read_file(folder_.path("out.pack"));
+  write_combined_pack(set, folder_.path("out.pack"));
+  EXPECT_EQ(read_file(folder_.path("out.pack")), pack);
+
+  const std::string patients = "file,patient\n1.png,A\n";
+  folder_.write("out.pack.csv", patients);
+  EXPECT_SAYS(write_combined_pack(set, folder_.path("out.pack")), "out.pack.csv: is there and no manifest");
+  EXPECT_EQ(read_file(folder_.path("out.pack.csv")), patients);
+  folder_.write("new.pack.csv", patients);
+  EXPECT_SAYS(write_combined_pack(set, folder_.path("new.pack")), "new.pack.csv: is there and no manifest");
+  EXPECT_FALSE(std::filesystem::exists(folder_.path("new.pack")));
+  folder_.write("other.pack", "somebody's");
+  EXPECT_SAYS(write_combined_pack(set, folder_.path("other.pack")), "it is not overwritten");
+  EXPECT_EQ(read_file(folder_.path("other.pack")), "somebody's");
+  EXPECT_FALSE(std::filesystem::exists(folder_.path("other.pack.csv")));
+}
+
+TEST_F(Combine, AnEmptyPathIsNoPlace) {
+  const CombinedSet set = draw_recipe(read_recipe(recipe("{normal = 3}", "{normal = 1}", "size = 6\n")));
+  const InFolder here(folder_.path("here"));  // which an empty path would write to
+  EXPECT_SAYS(write_combined_folder(set, ""), "the path of the set is empty");
+  EXPECT_SAYS(write_combined_pack(set, ""), "the path of the set is empty");
+  EXPECT_TRUE(std::filesystem::is_empty("."));
+}
+
+TEST_F(Combine, WhatTheCallerGivesWinsOverTheRecipe) {
+  const std::string file = recipe("{normal = 3}", "{normal = 2}", "seed = 3\nsize = 6\n");
+  const Recipe given = read_recipe(file, {.seed = 77, .size = 16, .channels = 3});
+  EXPECT_EQ(given.seed, 77u);
+  EXPECT_EQ(given.size, 16);
+  EXPECT_EQ(given.channels, 3);
+  const Recipe own = read_recipe(file);
+  EXPECT_EQ(own.seed, 3u);
+  EXPECT_EQ(own.size, 6);
+  EXPECT_EQ(own.channels, 1);
+  EXPECT_NE(originals(draw_recipe(given), "a"), originals(draw_recipe(own), "a"));
+}
+
 TEST_F(Combine, TheSeedAloneDecides) {
   const auto draw = [&](const std::string& a, const std::string& b, const std::string& head) {
     return draw_recipe(read_recipe(recipe(a, b, head)));
@@ -119,7 +160,7 @@ TEST_F(Combine, SaysWhatCannotBeMeant) {
   EXPECT_SAYS(draw_recipe(read_recipe(recipe("{vral = 1}", "{normal = 1}"))),
               "has no class 'vral'; it has normal (6), viral (4)");
   EXPECT_SAYS(read_recipe(recipe("{normal = 0}", "{normal = 1}")), "source.take must be a table of integers in [1,");
-  EXPECT_SAYS(read_recipe(recipe("{normal = 1}", "{normal = 1}"), {{"c", "x"}}),
+  EXPECT_SAYS(read_recipe(recipe("{normal = 1}", "{normal = 1}"), {.paths = {{"c", "x"}}}),
               "has no source of that name (it has a, b)");
   EXPECT_SAYS(read_recipe(recipe("{normal = 1}", "{normal = 1}", "sizes = 3\n")),
               "unknown key sizes; did you mean 'size'?");
@@ -128,7 +169,7 @@ TEST_F(Combine, SaysWhatCannotBeMeant) {
   EXPECT_SAYS(read_recipe(folder_.write("r.toml", "seed = 1\n")), "no [[source]]");
   EXPECT_SAYS(read_recipe(folder_.write("r.toml", "[[source]]\nname = \"a/b\"\npath = \"x\"\ntake = {a = 1}\n")),
               "needs a name");
-  EXPECT_EQ(read_recipe(recipe("{normal = 1}", "{normal = 1}"), {{"b", "/elsewhere"}}).sources[1].path, "/elsewhere");
+  EXPECT_EQ(read_recipe(recipe("{normal = 1}", "{normal = 1}"), {.paths = {{"b", "/elsewhere"}}}).sources[1].path, "/elsewhere");
 }
 
 }  // namespace

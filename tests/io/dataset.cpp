@@ -188,6 +188,11 @@ TEST(LoadImages, TheCacheIsReadOnlyWhileItFits) {
   options.cache = folder.path("mine");
   EXPECT_SAYS(load_images(folder.path("d"), options), "it is not overwritten");
   EXPECT_EQ(read_file(folder.path("mine")), "something else");
+  // A packed set, even of this folder, is somebody's work and no cache.
+  write_packed(folder.path("mine"), marked);
+  const std::string before = read_file(folder.path("mine"));
+  EXPECT_SAYS(load_images(folder.path("d"), options), "mine: is a packed data set and no cache; it is not overwritten");
+  EXPECT_EQ(read_file(folder.path("mine")), before);
 }
 
 TEST(Subset, KeepsClassesAndGroups) {

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "data_fixtures.h"
+#include "io/crc32.h"
 #include "raw_png.h"
 
 namespace innerloop::io {
@@ -45,6 +46,12 @@ std::string png_of(const Image& image) {
   return {png.begin(), png.end()};
 }
 
+std::string digits_of(const Image& image) {
+  std::string out;
+  for (const std::uint8_t p : image.pixels) out += (out.size() % 5 == 1 ? " # a comment\n" : " ") + std::to_string(p);
+  return out;
+}
+
 Image decode(const std::string& bytes, const std::string& name, int channels) {
   return decode_image({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()}, name, channels);
 }
@@ -60,6 +67,8 @@ TEST(Decode, EveryFormatGivesItsPixelsBack) {
   EXPECT_EQ(decode(pgm, "a.pgm", 1).pixels, grey.pixels);
   const std::string ppm = "P6 4 6 255 " + std::string(colour.pixels.begin(), colour.pixels.end());
   EXPECT_EQ(decode(ppm, "a.ppm", 3).pixels, colour.pixels);
+  EXPECT_EQ(decode("P2\n# a comment\n7 5\n255\n" + digits_of(grey), "a.pgm", 1).pixels, grey.pixels);
+  EXPECT_EQ(decode("P3 4 6 255\n" + digits_of(colour), "a.ppm", 3).pixels, colour.pixels);
 
   Image smooth{16, 16, 1, {}};
   for (int i = 0; i < 256; ++i) smooth.pixels.push_back(static_cast<std::uint8_t>(i / 16 * 8 + i % 16));
@@ -90,6 +99,9 @@ TEST(Decode, OneBitAndSixteenBitPng) {
   EXPECT_EQ(deep.pixels, (std::vector<std::uint8_t>{17, 255, 0}));  // (0x1234 - 0xFF) / (0xFEFF - 0xFF) * 255
   EXPECT_EQ(deep.stored_bits, 16);
   EXPECT_EQ(one_bit.stored_bits, 8);
+  const Image wide = decode("P2 3 1 1000\n0 500 1000", "a.pgm", 1);
+  EXPECT_EQ(wide.pixels, (std::vector<std::uint8_t>{0, 128, 255}));
+  EXPECT_EQ(wide.stored_bits, 16);
   EXPECT_EQ(decode(std::string("P5 2 1 65535\n\x80\x00\xFF\xFF", 17), "a.pgm", 1).pixels,
             (std::vector<std::uint8_t>{128, 255}));
 }
@@ -122,6 +134,11 @@ TEST(Decode, RefusesWhatIsNoImage) {
   EXPECT_SAYS(decode("P5 x y 255\n", "a.pgm", 1), "lacks the width");
   EXPECT_SAYS(decode("P5 99999999999999999999 1 255\n", "a.pgm", 1), "absurd");
   EXPECT_SAYS(decode("P5 1 1 70000\n..", "a.pgm", 1), "maximum value 70000");
+  EXPECT_SAYS(decode("P2 3 1 255\n1 2 x", "a.pgm", 1), "a.pgm: corrupt: sample 2 is no number");
+  EXPECT_SAYS(decode("P2 3 1 255\n1 2 -3", "a.pgm", 1), "sample 2 is no number");
+  EXPECT_SAYS(decode("P2 2 1 255\n1 99999999999999999999256", "a.pgm", 1), "sample 1 is more than the maximum value, 255");
+  EXPECT_SAYS(decode("P2 3 1 255\n100 200", "a.pgm", 1), "truncated: 3x1 needs 3 samples, 2 are there");
+  EXPECT_SAYS(decode("P3 9000 9000 255\n1 2 3", "a.ppm", 1), "truncated: 9000x9000 needs");
   const TempFolder folder;
   EXPECT_SAYS(decode_image(folder.path("gone.png"), 1), "gone.png: no such file");
 }
@@ -168,7 +185,42 @@ TEST(Decode, FlippedBytesNeverCrash) {
       refused += !text.empty();
     }
     EXPECT_GT(refused, 5) << name;
+    if (std::string_view(name) == "a.png") {  // it has a sum of every byte behind its mark
+      EXPECT_EQ(refused, static_cast<int>(bytes.size()));
+    }
   }
+}
+
+TEST(Decode, NamesTheDamagedChunkOfAPng) {
+  const Image image = ramp(8, 8, 1);
+  const std::string png = png_of(image);
+  const auto flip = [&](std::string_view type, std::size_t from) {
+    std::string flipped = png;
+    char& c = flipped[png.find(type) + from];
+    c = static_cast<char>(c ^ 4);
+    return flipped;
+  };
+  EXPECT_SAYS(decode(flip("IDAT", 12), "x.png", 1), "x.png: damaged: the checksum of its IDAT chunk does not match");
+  EXPECT_SAYS(decode(flip("IHDR", 16), "x.png", 1), "the checksum of its IHDR chunk does not match");
+  EXPECT_SAYS(decode(flip("IEND", 7), "x.png", 1), "the checksum of its IEND chunk does not match");
+  std::string unreadable = png;
+  unreadable[png.find("IDAT")] = '\n';
+  EXPECT_SAYS(decode(unreadable, "x.png", 1), "the checksum of a chunk does not match");
+  // What stands behind the end chunk is none of the picture.
+  EXPECT_EQ(decode(png + "trailing bytes, more than a chunk has", "x.png", 1).pixels, image.pixels);
+  // A chunk that no decoder asks for, with the sum that it has to have.
+  std::string text = png;
+  text.insert(png.find("IDAT") - 4, chunk("tEXt", "Comment"));
+  EXPECT_EQ(decode(text, "x.png", 1).pixels, image.pixels);
+}
+
+TEST(Crc32, IsTheOneOfPng) {
+  EXPECT_EQ(Crc32().add("123456789").value(), 0xCBF43926u);
+  EXPECT_EQ(Crc32().value(), 0u);
+  std::string bytes;
+  for (int i = 0; i < 100; ++i) bytes += static_cast<char>(i * 89);
+  for (std::size_t first = 0; first < bytes.size(); ++first)
+    EXPECT_EQ(Crc32().add(bytes.substr(0, first)).add(bytes.substr(first)).value(), crc32(bytes)) << first;
 }
 
 TEST(Resize, AConstantStaysConstantAndTheSameSizeIsTheSameImage) {

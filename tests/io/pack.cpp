@@ -73,6 +73,39 @@ TEST(Pack, LoadingBringsItToTheOptions) {
   EXPECT_TRUE(std::equal(expected.pixels.begin(), expected.pixels.end(), pixels.begin()));
 }
 
+TEST(Pack, AFlippedBitIsAnErrorOrChangesNothing) {
+  const TempFolder folder;
+  write_packed(folder.path("p"), sample());
+  const std::string whole = read_file(folder.path("p"));
+  const auto written_again = [&](const std::string& bytes) {
+    const PackedSet packed = read_packed(folder.write("f", bytes));
+    write_packed(folder.path("g"), packed.set, packed.source);
+    return read_file(folder.path("g"));
+  };
+  int refused = 0, tried = 0;
+  for (std::size_t at = 0; at < whole.size(); at += 5, ++tried) {
+    std::string flipped = whole;
+    flipped[at] = static_cast<char>(flipped[at] ^ (1 << at % 8));
+    try {
+      EXPECT_EQ(written_again(flipped), whole) << "byte " << at;
+    } catch (const Error&) {
+      ++refused;
+    }
+  }
+  EXPECT_GT(refused, tried - 5);  // but in padding, and in the very word "checksum"
+  std::string other = whole;
+  const std::size_t pixels = whole.find("\x0F\x10\x11\xFF");
+  ASSERT_NE(pixels, std::string::npos);
+  other[pixels] = '\x0D';
+  EXPECT_SAYS(load_images(folder.write("f", other)), "f: damaged: its content does not match its checksum");
+}
+
+TEST(Pack, ASetWithoutAChecksumIsRead) {
+  const TempFolder folder;
+  EXPECT_EQ(read_packed(tampered(folder, [](TensorFile& f) { f.metadata.erase("checksum"); })).set.hash(), sample().hash());
+  EXPECT_SAYS(read_packed(tampered(folder, [](TensorFile& f) { f.metadata["name"] = "other"; })), "does not match its checksum");
+}
+
 TEST(Pack, AnyCutIsAnError) {
   const TempFolder folder;
   write_packed(folder.path("p"), sample());

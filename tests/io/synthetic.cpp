@@ -39,6 +39,10 @@ TEST(Synthetic, WrittenAndLoadedItIsTheSameSet) {
   EXPECT_EQ(loaded.files, made.files);
   EXPECT_EQ(loaded.classes, (std::vector<std::string>{"bilateral_peripheral", "diffuse", "lobar", "normal"}));
   EXPECT_SAYS(write_synthetic(folder.path("s"), options), "is not empty");
+  EXPECT_SAYS(write_synthetic(folder.path("t"), {.size = 8}), "a size of 8 is asked for (data.size), 16 to 1024 are possible");
+  const InFolder here(folder.path("here"));  // which an empty path would write to
+  EXPECT_SAYS(write_synthetic("", options), "the path of the folder is empty");
+  EXPECT_TRUE(std::filesystem::is_empty("."));
 }
 
 TEST(Synthetic, IsADataSetByName) {

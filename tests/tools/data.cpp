@@ -4,6 +4,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "io/atomic_file.h"
 #include "io/image.h"
 #include "io/layout_fixtures.h"
 #include "io/pack.h"
@@ -47,6 +48,7 @@ TEST(Data, APackedFileServesAsTheFolderDoes) {
   };
   ASSERT_EQ(episodes(xrays(), "a.png").code, 0);
   ASSERT_EQ(episodes("x.pack", "b.png").code, 0);
+  expect_error(episodes("x.pack", "./x.pack"), 2, {"is the input itself", "--out"});
   EXPECT_EQ(io::read_file(folder.path("a.png")), io::read_file(folder.path("b.png")));
 }
 
@@ -77,6 +79,16 @@ TEST(Data, RefusesATruncatedJpeg) {
   folder.write_png("d/b/1.png", 16, 16, 1);
   expect_error(innerloop_in(folder.path(), split("data pack d --out d.pack")), 1, {"x.jpg", "truncated"});
   EXPECT_FALSE(std::filesystem::exists(folder.path("d.pack")));
+}
+
+TEST(Data, PackReplacesAPackedSetAndNothingElse) {
+  TempFolder folder;
+  folder.write_png("d/a/1.png", 16, 16, 1);
+  folder.write_png("d/b/2.png", 16, 16, 2);
+  const std::string image = io::read_file(folder.path("d/a/1.png"));
+  expect_error(innerloop_in(folder.path(), split("data pack d --out d/a/1.png")), 1, {"d/a/1.png", "not overwritten"});
+  EXPECT_EQ(io::read_file(folder.path("d/a/1.png")), image);
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(innerloop_in(folder.path(), split("data pack d --out d.pack")).code, 0);
 }
 
 TEST(Data, PackKeepsSizesOrNamesTheOddOne) {

@@ -1,6 +1,7 @@
 // profile: tables that add up, files that their readers read, and calls that cannot be meant.
 #include <signal.h>
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -116,11 +117,21 @@ TEST_F(ProfileCommand, WritesATraceAndAFlameGraph) {
   EXPECT_NE(page.find("hessian-vector product 2"), std::string::npos);
 }
 
+TEST_F(ProfileCommand, DoesNotWriteOverItsInputOrItself) {
+  const std::string problem = text_of("p.safetensors");
+  expect_error(run("p.safetensors --trace ./p.safetensors"), 2, {"is the input itself", "--trace"});
+  expect_error(run("p.safetensors --flame p.safetensors"), 2, {"is the input itself", "--flame"});
+  EXPECT_EQ(text_of("p.safetensors"), problem);
+  expect_error(run("p.safetensors --trace a.json --flame ./a.json"), 2, {"name one file"});
+}
+
 TEST_F(ProfileCommand, CtrlCLeavesNoFileBehind) {
   const std::string traces = folder_.path("traces");
   std::filesystem::create_directory(traces);
   Process endless(folder_.path(), split("profile p.safetensors --repeat 1000 --trace traces/t.json"));
-  ASSERT_TRUE(wait_until([&] { return !std::filesystem::is_empty(traces); }));
+  // Until the file is open: where it has a name meanwhile, that shows.
+  const auto patience = std::chrono::steady_clock::now() + std::chrono::milliseconds(500);
+  ASSERT_TRUE(wait_until([&] { return !std::filesystem::is_empty(traces) || std::chrono::steady_clock::now() > patience; }));
   endless.signal(SIGINT);
   EXPECT_EQ(endless.wait().code, 130);
   EXPECT_TRUE(std::filesystem::is_empty(traces));
