@@ -42,12 +42,12 @@ class Division {
         folds_(static_cast<std::size_t>(options.folds)),
         patients_(patients_of(set)),
         size_(set.classes.size()),
-        held_(folds_, std::vector<std::int64_t>(set.classes.size())),
-        images_(folds_),
         fold_of_(patients_.size()) {
     for (const Patient& p : patients_)
       for (std::size_t c = 0; c < size_.size(); ++c) size_[c] += p.classes[c];
-    check_patients();
+    check_patients();  // before anything is as large as the number of folds, which may be a slip of the keyboard
+    held_.assign(folds_, std::vector<std::int64_t>(set.classes.size()));
+    images_.assign(folds_, 0);
     for (const std::size_t p : visiting_order(options.seed)) put(p, best_fold(p));
     cover_classes();
   }

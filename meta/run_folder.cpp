@@ -13,20 +13,30 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// A line of a list without what is around its value; the end of the list in words.
+std::string element_of(const std::string& line) {
+  const std::size_t begin = line.find_first_not_of(' '), end = line.find_last_not_of(", ");
+  if (begin == std::string::npos || end == std::string::npos || end < begin) return {};
+  const std::string value = line.substr(begin, end - begin + 1);
+  return value == "]" ? "no more" : value;
+}
+
 /// (section.key, value) of every line of the printed configuration; one augmentation is one value of "augment".
 std::vector<std::pair<std::string, std::string>> entries(const io::Config& config) {
   std::vector<std::pair<std::string, std::string>> out;
   std::istringstream lines(io::to_toml(config));
-  std::string section;
+  std::string section, key;
   for (std::string line; std::getline(lines, line);) {
     if (line.empty() || line[0] == '#') continue;
     const auto equals = line.find(" = ");
-    if (line[0] == '[')
+    if (line[0] == '[') {
       section = line.substr(line.find_first_not_of('['), line.find(']') - line.find_first_not_of('['));
-    else if (equals != std::string::npos && line[0] != ' ')
-      out.emplace_back((section.empty() ? "" : section + ".") + line.substr(0, equals), line.substr(equals + 3));
-    else
-      out.emplace_back(out.empty() ? section : out.back().first, line);
+    } else if (equals != std::string::npos && line[0] != ' ') {
+      key = (section.empty() ? "" : section + ".") + line.substr(0, equals);
+      if (!line.ends_with(" = [")) out.emplace_back(key, line.substr(equals + 3));
+    } else {
+      out.emplace_back(key, element_of(line));
+    }
   }
   return out;
 }
@@ -57,9 +67,12 @@ bool RunFolder::holds_a_run() const {
   return false;
 }
 
-void RunFolder::create_new() const {
+void RunFolder::refuse_a_second_run() const {
   if (holds_a_run())
     fail_usage("{}: holds a run already; go on with it by --resume, or give another folder to --out", root);
+}
+
+void RunFolder::make() const {
   std::error_code error;
   fs::create_directories(root, error);
   IL_CHECK(!error && fs::is_directory(root), "{}: cannot make the run folder ({}); give another --out", root,

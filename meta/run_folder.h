@@ -19,8 +19,10 @@ struct RunFolder {
 
   /// True when any of the files is there.
   bool holds_a_run() const;
-  /// Makes the folder. Throws UsageError when it holds a run already, Error when it cannot be made.
-  void create_new() const;
+  /// Throws UsageError when it holds a run already.
+  void refuse_a_second_run() const;
+  /// Makes the folder where there is none. Throws Error when it cannot be made.
+  void make() const;
 };
 
 /// Throws UsageError naming the first key whose value in `asked` differs from the run's in `saved`, where going on

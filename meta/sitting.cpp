@@ -12,10 +12,25 @@
 namespace innerloop::meta {
 namespace {
 
+namespace fs = std::filesystem;
+
+bool is_there(const fs::path& path) {
+  std::error_code error;
+  return fs::exists(path, error);
+}
+
 /// The value of `key`; empty where there is none.
 std::string value_of(const DataRecord& record, const std::string& key) {
   const auto found = record.protocol.find(key);
   return found == record.protocol.end() ? std::string() : found->second;
+}
+
+/// The data set that the run in `out` was begun on, as it is found from here.
+std::string recorded_data(const DataRecord& record, const std::string& out) {
+  const std::string data = value_of(record, "data");
+  IL_CHECK(data.empty() || data == "synthetic" || is_there(data),
+           "{}: no such file or folder as seen from here, and the run in {} was trained on it; give it by --data", data, out);
+  return data;
 }
 
 std::vector<std::string> messages_of(const SittingData& d, const DataRecord& before) {
@@ -37,11 +52,10 @@ std::vector<std::string> messages_of(const SittingData& d, const DataRecord& bef
 
 SittingData load_sitting_data(const TrainOptions& options, const DataRecord& before,
                               DataSplit (*split)(const io::ImageSet&, const io::Config&)) {
-  const std::string data = !options.data.empty() ? options.data : value_of(before, "data");
-  IL_CHECK(
-      !data.empty() || options.start == RunStart::kNew || std::filesystem::exists(RunFolder(options.out).checkpoint()),
-      "train: {} holds no run to go on with; name the folder of one, or a data set with --data to begin one there",
-      options.out);
+  const std::string data = !options.data.empty() ? options.data : recorded_data(before, options.out);
+  IL_CHECK(!data.empty() || options.start == RunStart::kNew || is_there(RunFolder(options.out).checkpoint()),
+           "train: {} holds no run to go on with; name the folder of one, or a data set with --data to begin one there",
+           options.out);
   IL_CHECK(!data.empty(), "train: no data set was given; name one with --data");
   io::LoadOptions load = load_options(options.config);
   const bool skip = options.bad_files == io::BadFiles::kSkip || before.protocol.contains("bad files");
@@ -64,9 +78,17 @@ SittingData load_sitting_data(const TrainOptions& options, const DataRecord& bef
   return out;
 }
 
-io::RunLog open_run(const RunFolder& folder, const TrainOptions& options, Sitting sitting, std::int64_t step) {
-  if (options.start == RunStart::kNew) folder.create_new();
-  std::filesystem::create_directories(folder.root);
+void enter_folder(const RunFolder& folder, const TrainOptions& options, RunLock& lock) {
+  lock.take(folder.root);
+  if (options.start == RunStart::kNew) folder.refuse_a_second_run();
+}
+
+io::RunLog open_run(const RunFolder& folder, const TrainOptions& options, Sitting sitting, std::int64_t step, RunLock& lock) {
+  folder.make();
+  lock.take(folder.root);
+  // Another may have made and filled it while this one read its data.
+  const bool is_new = options.start == RunStart::kNew || (sitting == Sitting::kFirst && is_there(folder.checkpoint()));
+  if (is_new) folder.refuse_a_second_run();
   io::write_file(folder.config(), io::to_toml(options.config));
   return sitting == Sitting::kResumed ? io::RunLog::resume(folder.log(), step) : io::RunLog::create(folder.log());
 }

@@ -66,8 +66,10 @@ class Run {
     c.on_check = [&](const CheckFigures& f) {
       if (callbacks_.on_check) callbacks_.on_check(stage, f);
     };
-    if (callbacks_.on_state)
+    if (callbacks_.on_state) {
       c.on_state = [&](const FitState& fit) { callbacks_.on_state({stage, state_.pretrained, fit}); };
+      if (from.iteration == 0) c.on_state(from);
+    }
     return fit(network, images, validation, options, std::move(from), c);
   }
 

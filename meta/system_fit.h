@@ -56,7 +56,7 @@ PretrainingImages pretraining_images(const io::ImageSet& set);
 struct SystemCallbacks {
   std::function<void(Stage, const IterationFigures&)> on_iteration;
   std::function<void(Stage, const CheckFigures&)> on_check;
-  std::function<void(const SystemState&)> on_state;
+  std::function<void(const SystemState&)> on_state;    ///< before the first iteration of a stage that begins, and after each
   std::function<void(const std::string&)> on_message;  ///< one line: what was set aside, why pretraining was left out
   const std::atomic<bool>* stop = nullptr;
 };

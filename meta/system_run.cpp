@@ -11,6 +11,7 @@
 #include "io/report.h"
 #include "meta/checkpoint.h"
 #include "meta/run_folder.h"
+#include "meta/run_lock.h"
 #include "meta/run_report.h"
 #include "meta/sitting.h"
 #include "meta/system_checkpoint.h"
@@ -63,6 +64,7 @@ class SystemTraining {
 
   /// A fresh state, or that of the folder's checkpoint. Comes before the data: a wrong command should fail at once.
   void find_start() {
+    enter_folder(folder_, options_, lock_);
     if (options_.start == RunStart::kResume && std::filesystem::exists(folder_.checkpoint())) {
       if (!is_system_checkpoint(folder_.checkpoint())) {
         load_checkpoint(folder_.checkpoint());  // says what is wrong with a damaged file
@@ -71,8 +73,6 @@ class SystemTraining {
       state_ = load_system(folder_.checkpoint());
       check_same_run(state_.config, config_, folder_.checkpoint());
       resumed_ = true;
-    } else if (options_.start == RunStart::kNew && folder_.holds_a_run()) {
-      folder_.create_new();  // says why not
     }
     state_.config = config_;
     state_.config.run.threads = 0;  // no part of the result: the files are the same
@@ -94,7 +94,7 @@ class SystemTraining {
   }
 
   void open_folder() {
-    log_.emplace(open_run(folder_, options_, resumed_ ? Sitting::kResumed : Sitting::kFirst, first_step_));
+    log_.emplace(open_run(folder_, options_, resumed_ ? Sitting::kResumed : Sitting::kFirst, first_step_, lock_));
     if (resumed_) say(fmt::format("resumed after iteration {}", first_step_));
     const nn::Classifier network =
         nn::make_system(system_options(config_, static_cast<std::int64_t>(data_.set.classes.size())));
@@ -132,7 +132,8 @@ class SystemTraining {
     };
     c.on_state = [this](const SystemState& state) {
       const std::int64_t every = config_.run.checkpoint_every;
-      if (every == 0 || state.step() % every != 0) return;
+      // The very start too: so that there is something to go on from, whatever ends the run before its next checkpoint.
+      if (state.step() > 0 && (every == 0 || state.step() % every != 0)) return;
       state_.state = state;
       save();
     };
@@ -165,6 +166,7 @@ class SystemTraining {
   const TrainOptions& options_;
   const io::Config config_;
   const RunFolder folder_;
+  RunLock lock_;
   SystemCheckpoint state_;  ///< the run as it stands
   bool resumed_ = false;
   std::int64_t first_step_ = 0, pretrained_ = 0;

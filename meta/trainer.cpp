@@ -17,6 +17,7 @@
 #include "meta/head.h"
 #include "meta/meta_step.h"
 #include "meta/run_folder.h"
+#include "meta/run_lock.h"
 #include "meta/run_report.h"
 #include "meta/sitting.h"
 #include "meta/task_source.h"
@@ -61,12 +62,11 @@ class TrainingRun {
 
   /// A fresh state, or that of the folder's checkpoint. Comes before the data: a wrong command should fail at once.
   void find_start() {
+    enter_folder(folder_, options_, lock_);
     if (options_.start == RunStart::kResume && std::filesystem::exists(folder_.checkpoint())) {
       state_ = load_checkpoint(folder_.checkpoint());
       check_same_run(state_.config, config_, folder_.checkpoint());
       resumed_ = true;
-    } else if (options_.start == RunStart::kNew && folder_.holds_a_run()) {
-      folder_.create_new();  // says why not
     }
     state_.config = config_;
     // How many threads did the work, and how, is no part of the result: the files are the same.
@@ -125,11 +125,14 @@ class TrainingRun {
   }
 
   void open_folder() {
-    log_.emplace(open_run(folder_, options_, resumed_ ? Sitting::kResumed : Sitting::kFirst, state_.step));
-    if (!resumed_) return;
+    log_.emplace(open_run(folder_, options_, resumed_ ? Sitting::kResumed : Sitting::kFirst, state_.step, lock_));
+    if (!resumed_) {
+      save();  // so that there is something to go on from, whatever ends the run before its next checkpoint
+      return;
+    }
     say(fmt::format("resumed after meta-step {}", state_.step));
     // A stop in the middle of an evaluation leaves a checkpoint whose evaluation is still owed.
-    evaluation_owed_ = evaluation_due(state_.step);
+    evaluation_owed_ = state_.step > 0 && evaluation_due(state_.step);
     for (const io::EvalEntry& e : io::read_run_log(folder_.log()).evals) evaluation_owed_ &= e.step != state_.step;
   }
 
@@ -189,14 +192,15 @@ class TrainingRun {
 
   void check_finite(const char* what, bool finite, std::int64_t step) const {
     if (finite) return;
-    const bool saved = std::filesystem::exists(folder_.checkpoint());
+    const bool learned = std::max(first_step_, saved_step_) > 0;
     fail(
         "train: the {} of meta-step {} not finite: the run has diverged; lower inner.rate or outer.rate, or set "
         "outer.clip "
         "({})",
         std::string_view(what) == "parameters" ? "parameters after the update" : what,
         fmt::format("{} {}", step, std::string_view(what) == "parameters" ? "are" : "is"),
-        saved ? "the last good checkpoint is " + folder_.checkpoint() : "no checkpoint had been saved yet");
+        learned ? "the last good checkpoint is " + folder_.checkpoint()
+                : "no meta-step had been saved yet: begin again in another folder");
   }
 
   /// At eval.ways, which may differ from the ways of training: the head then starts from zero.
@@ -277,7 +281,7 @@ class TrainingRun {
     if (step_seconds_ > 0)
       r.tasks_per_second = static_cast<double>((state_.step - first_step_) * config_.outer.tasks) / step_seconds_;
     r.checkpoint = folder_.checkpoint();
-    if (has_best) r.best = folder_.best();
+    if (has_best && std::filesystem::exists(folder_.best())) r.best = folder_.best();
     r.report = folder_.report();
     return r;
   }
@@ -286,6 +290,7 @@ class TrainingRun {
   const io::Config config_;
   const RunFolder folder_;
   const Clock::time_point begin_;
+  RunLock lock_;
   Checkpoint state_;  ///< the run as it stands, ready to be saved at any time
   bool resumed_ = false, evaluation_owed_ = false;
   std::int64_t first_step_ = 0, saved_step_ = -1;

@@ -56,13 +56,13 @@ struct TrainResult {
   double best_accuracy = io::kNotMeasured;
   std::int64_t best_step = 0;
   double seconds = 0, tasks_per_second = 0;
-  std::string checkpoint, best, report;  ///< paths; `best` is empty when nothing was evaluated
+  std::string checkpoint, best, report;  ///< paths; `best` is empty when nothing was evaluated, or it is gone
 };
 
 /// Threads and the device are the current context's. Throws UsageError: the folder holds a run already (resume it or
-/// name another), the config differs from the run's in what matters (naming the key). Throws Error: the data cannot
-/// supply the tasks or, told before the first step, the evaluation; a loss, gradient or parameter that is not finite
-/// (naming the step; the last good checkpoint is kept).
+/// name another), the config differs from the run's in what matters (naming the key). Throws Error: another process is at
+/// work in the folder; the data cannot supply the tasks or, told before the first step, the evaluation; a loss, gradient
+/// or parameter that is not finite (naming the step; the last good checkpoint is kept).
 TrainResult train(const TrainOptions& options);
 
 }  // namespace innerloop::meta

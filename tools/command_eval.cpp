@@ -3,7 +3,6 @@
 
 #include <CLI/App.hpp>
 #include <CLI/Validators.hpp>
-#include <map>
 #include <memory>
 
 #include "io/atomic_file.h"
@@ -20,6 +19,7 @@
 #include "tools/evaluation_output.h"
 #include "tools/load_data.h"
 #include "tools/messages.h"
+#include "tools/output_check.h"
 #include "tools/stop_signal.h"
 #include "tools/system_answers.h"
 
@@ -33,9 +33,15 @@ struct EvalRequest {
   CommonOptions common;
   BadFileOption bad_files;
   std::string checkpoint, data, report;
-  Part part = Part::kAll;
-  Start start = Start::kCheckpoint;
-  meta::SmallClasses small_classes = meta::SmallClasses::kError;
+  std::string part_word = "all", start_word = "checkpoint", small_classes_word = "error";
+
+  Part part() const { return part_word == "all" ? Part::kAll : Part::kHeldOut; }
+  Start start() const {
+    return start_word == "checkpoint" ? Start::kCheckpoint : start_word == "untrained" ? Start::kUntrained : Start::kFresh;
+  }
+  meta::SmallClasses small_classes() const {
+    return small_classes_word == "error" ? meta::SmallClasses::kError : meta::SmallClasses::kLeaveOut;
+  }
 };
 
 /// The run's own settings, without what belongs to the machine that it ran on.
@@ -52,7 +58,7 @@ io::Config config_of(const meta::Checkpoint& checkpoint, const CommonOptions& co
 
 io::ImageSet chosen_part(io::ImageSet set, const std::string& hash, const meta::Checkpoint& checkpoint,
                          const EvalRequest& o) {
-  if (o.part == Part::kAll) return set;
+  if (o.part() == Part::kAll) return set;
   IL_CHECK(hash == checkpoint.data_hash,
            "{}: not the data set that {} was trained on, so nothing of it was held out; leave --part held-out out",
            o.data, o.checkpoint);
@@ -69,14 +75,41 @@ io::LoadOptions data_options(const io::Config& config, const meta::Checkpoint& c
   return options;
 }
 
+/// An evaluation is long, so what is wrong with the report's place is said before it.
+void check_report(const EvalRequest& o) {
+  if (o.report.empty()) return;
+  refuse_to_replace_input("--report", o.report, {o.checkpoint, o.data});
+  check_writable(o.report);
+}
+
+void print(const meta::EvalResult& result, const EvalRequest& o, const io::Config& config, std::int64_t step) {
+  if (!o.common.json()) return print_evaluation(result);
+  Json object = json_of(result, config);
+  object["checkpoint"] = o.checkpoint;
+  object["step"] = step;
+  object["part"] = o.part_word;
+  object["threads"] = Context::current().threads().threads();
+  print_json(object);
+}
+
+void write_report(const meta::EvalResult& result, const EvalRequest& o, const io::Config& config, const io::ImageSet& set) {
+  if (o.report.empty()) return;
+  io::ReportData report = meta::report_of_evaluation(result);
+  report.config_toml = io::to_toml(config);
+  report.cautions = meta::cautions_about(set);
+  io::write_file(o.report, io::render_report(report));
+  say(fmt::format("report: {}", o.report));
+}
+
 int run(const EvalRequest& o) {
   const std::atomic<bool>& stop = catch_stop_signals();
   Context context = o.common.make_context(o.common.run());
   ContextScope scope(context);
+  check_report(o);
   if (meta::is_system_checkpoint(o.checkpoint)) {
-    if (o.start != Start::kCheckpoint)
+    if (o.start() != Start::kCheckpoint)
       fail_usage("eval: {} is a comparison system's; --start is for meta-trained networks", o.checkpoint);
-    return eval_system({o.checkpoint, o.data, o.report, o.part}, o.common, o.bad_files);
+    return eval_system({o.checkpoint, o.data, o.report, o.part()}, o.common, o.bad_files);
   }
   const meta::Checkpoint checkpoint = meta::load_checkpoint(o.checkpoint);
   const io::Config config = config_of(checkpoint, o.common);
@@ -86,16 +119,16 @@ int run(const EvalRequest& o) {
 
   meta::Network network = meta::network_for(checkpoint.net(), checkpoint.params, config.eval.ways);
   meta::EvalOptions options = meta::eval_options(config);
-  options.episode.small_classes = o.small_classes;
+  options.episode.small_classes = o.small_classes();
   options.data_hash = hash;  // of the whole data set, of which --part may take a part
   options.stop = &stop;
   options.progress = counting_progress("episode");
-  if (o.start == Start::kUntrained) network.params = network.net.init(static_cast<std::uint64_t>(config.run.seed));
-  if (o.start == Start::kFresh) options.fresh_init = meta::FreshInit::kPerEpisode;
+  if (o.start() == Start::kUntrained) network.params = network.net.init(static_cast<std::uint64_t>(config.run.seed));
+  if (o.start() == Start::kFresh) options.fresh_init = meta::FreshInit::kPerEpisode;
 
   meta::check_evaluation(network.net, set, options);  // before any word: an error should stand alone
   if (!network.note.empty()) say(network.note);
-  if (o.part == Part::kAll && o.start == Start::kCheckpoint && hash == checkpoint.data_hash) {
+  if (o.part() == Part::kAll && o.start() == Start::kCheckpoint && hash == checkpoint.data_hash) {
     warn(
         fmt::format("{} is the data set that this checkpoint was trained on; --part held-out keeps to the images that "
                     "training never saw",
@@ -108,23 +141,8 @@ int run(const EvalRequest& o) {
   }
   for (const meta::LeftOutClass& c : result.left_out)
     warn(fmt::format("class '{}' is left out: {} images are too few for an episode", c.name, c.images));
-  if (!o.report.empty()) {
-    io::ReportData report = meta::report_of_evaluation(result);
-    report.config_toml = io::to_toml(config);
-    report.cautions = meta::cautions_about(set);
-    io::write_file(o.report, io::render_report(report));
-    say(fmt::format("report: {}", o.report));
-  }
-  if (o.common.json()) {
-    Json object = json_of(result, config);
-    object["checkpoint"] = o.checkpoint;
-    object["step"] = checkpoint.step;
-    object["part"] = o.part == Part::kAll ? "all" : "held-out";
-    object["threads"] = context.threads().threads();
-    print_json(object);
-  } else {
-    print_evaluation(result);
-  }
+  print(result, o, config, checkpoint.step);
+  write_report(result, o, config, set);
   return kDone;
 }
 
@@ -146,22 +164,19 @@ void add_eval(CommandLine& line) {
   command.add_option("--data", o->data, kDataHelp)
       ->required()
       ->type_name("D");
-  command.add_option("--part", o->part, "all images, or those that the run held out of the same data (default: all)")
-      ->transform(
-          CLI::CheckedTransformer(std::map<std::string, Part>{{"all", Part::kAll}, {"held-out", Part::kHeldOut}}))
+  command.add_option("--part", o->part_word, "all images, or those that the run held out of the same data (default: all)")
+      ->check(CLI::IsMember({"all", "held-out"}))
       ->type_name("all|held-out");
   command
       .add_option(
-          "--start", o->start,
+          "--start", o->start_word,
           "baselines: adapt from the checkpoint (default), from one random start, or from a fresh one an episode")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, Start>{
-          {"checkpoint", Start::kCheckpoint}, {"untrained", Start::kUntrained}, {"fresh", Start::kFresh}}))
+      ->check(CLI::IsMember({"checkpoint", "untrained", "fresh"}))
       ->type_name("checkpoint|untrained|fresh");
   command
-      .add_option("--small-classes", o->small_classes,
+      .add_option("--small-classes", o->small_classes_word,
                   "a class with fewer images than shots + queries: an error (default), or left out and named")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, meta::SmallClasses>{
-          {"error", meta::SmallClasses::kError}, {"leave-out", meta::SmallClasses::kLeaveOut}}))
+      ->check(CLI::IsMember({"error", "leave-out"}))
       ->type_name("error|leave-out");
   command.add_option("--report", o->report, "also write the result as one HTML page")->type_name("F.html");
   o->bad_files.add_to(command);

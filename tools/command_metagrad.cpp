@@ -17,6 +17,7 @@
 #include "tools/command.h"
 #include "tools/common_options.h"
 #include "tools/messages.h"
+#include "tools/output_check.h"
 #include "tools/problem_options.h"
 
 namespace innerloop::tools {
@@ -67,11 +68,13 @@ double seconds_of(const std::function<void()>& work) {
 }
 
 int run(const MetagradRequest& o) {
+  refuse_to_replace_input("--out", o.out, {o.problem});
   Context context = o.common.make_context(o.common.run());
   ContextScope scope(context);
   const DType dtype = o.dtype == "f64" ? DType::kF64 : DType::kF32;
   meta::Problem problem = meta::load_problem(o.problem, dtype);
   const io::Config config = apply_options("metagrad", o.common, o.problem, problem);
+  check_writable(o.out);
   // Memory that does not grow with the steps is what mixed mode is for; a device's is made for keeping.
   if (o.keep_steps) {
     problem.options.memory = meta::StepMemory::kKeep;
@@ -116,8 +119,6 @@ int run(const MetagradRequest& o) {
   }
   const Timing timing = summarise(first, times);
   const std::size_t peak = context.arena().stats().peak;
-  meta::save_problem_result(o.out, problem, result);
-
   const double loss = mean(result.query_loss);
   const double grad_norm = meta::norm(result.gradient);
   if (!o.common.json()) {
@@ -125,31 +126,33 @@ int run(const MetagradRequest& o) {
     fmt::print("first {:.4f} s  median {:.4f} s  min {:.4f} s  peak {:.1f} MB  ({}, {} threads, {})\n", timing.first,
                timing.median, timing.min, static_cast<double>(peak) * 1e-6, name_of(context.target()),
                context.threads().threads(), o.dtype);
-    fmt::print("{}\n", o.out);
-    return kDone;
+  } else {
+    print_json({{"loss", loss},
+                {"grad_norm", grad_norm},
+                {"first_s", timing.first},
+                {"median_s", timing.median},
+                {"min_s", timing.min},
+                {"samples_s", times},
+                {"repeat", o.repeat},
+                {"peak_bytes", peak},
+                {"kernel_calls", cost.calls},
+                {"flops", cost.cost.flops},
+                {"bytes", cost.cost.bytes},
+                {"device", device_name(context)},
+                {"graph_nodes", recording != nullptr ? Json(recording->nodes()) : Json()},
+                {"target", name_of(context.target())},
+                {"threads", context.threads().threads()},
+                {"precision", o.dtype},
+                {"method", io::name_of(config.inner.method)},
+                {"order", config.inner.order == io::Order::kSecond ? 2 : 1},
+                {"steps", config.inner.steps},
+                {"rate", config.inner.rate},
+                {"tasks", problem.tasks.tasks()},
+                {"out", o.out}});
   }
-  print_json({{"loss", loss},
-              {"grad_norm", grad_norm},
-              {"first_s", timing.first},
-              {"median_s", timing.median},
-              {"min_s", timing.min},
-              {"samples_s", times},
-              {"repeat", o.repeat},
-              {"peak_bytes", peak},
-              {"kernel_calls", cost.calls},
-              {"flops", cost.cost.flops},
-              {"bytes", cost.cost.bytes},
-              {"device", device_name(context)},
-              {"graph_nodes", recording != nullptr ? Json(recording->nodes()) : Json()},
-              {"target", name_of(context.target())},
-              {"threads", context.threads().threads()},
-              {"precision", o.dtype},
-              {"method", io::name_of(config.inner.method)},
-              {"order", config.inner.order == io::Order::kSecond ? 2 : 1},
-              {"steps", config.inner.steps},
-              {"rate", config.inner.rate},
-              {"tasks", problem.tasks.tasks()},
-              {"out", o.out}});
+  // Last: a disk that has become full meanwhile costs the file, and not what has been measured.
+  meta::save_problem_result(o.out, problem, result);
+  if (!o.common.json()) fmt::print("{}\n", o.out);
   return kDone;
 }
 

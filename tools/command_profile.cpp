@@ -103,6 +103,10 @@ std::vector<profile::Key> keys_of(const std::vector<std::string>& names) {
   return keys;
 }
 
+std::filesystem::path whole_path(const std::string& path) {
+  return std::filesystem::weakly_canonical(std::filesystem::absolute(path));
+}
+
 /// Fails before the work, not after it, where a file cannot be written.
 std::optional<io::AtomicFile> open(const std::string& path) {
   return path.empty() ? std::nullopt : std::optional<io::AtomicFile>(std::in_place, path);
@@ -134,7 +138,7 @@ std::optional<profile::Recording> fastest(const Work& work, Context& context, st
 int run(const ProfileRequest& o) {
   using enum profile::Key;
   if (o.problem.empty() == o.data.empty()) fail_usage("profile: give a PROBLEM file or --data, one of them");
-  if (!o.trace.empty() && !o.flame.empty() && std::filesystem::weakly_canonical(o.trace) == std::filesystem::weakly_canonical(o.flame))
+  if (!o.trace.empty() && !o.flame.empty() && whole_path(o.trace) == whole_path(o.flame))
     fail_usage("profile: --trace and --flame name one file, {}; give two", o.trace);
   if (!o.data.empty() && o.dtype != "f32") fail_usage("profile: --dtype {} is for a PROBLEM file; training is in f32", o.dtype);
   refuse_to_replace_input("--trace", o.trace, {o.problem, o.data});

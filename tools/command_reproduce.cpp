@@ -2,6 +2,8 @@
 #include <fmt/core.h>
 
 #include <CLI/App.hpp>
+#include <CLI/Option.hpp>
+#include <algorithm>
 #include <memory>
 #include <optional>
 
@@ -31,7 +33,28 @@ struct ReproduceRequest {
   std::vector<std::int64_t> ways = {3, 4}, shots = {1, 5, 10};
   std::int64_t folds = 10;
   bool report_only = false;
+  const CLI::App* command = nullptr;  ///< after parsing: which options were given
 };
+
+/// The report alone reads the run folder: what else was given would be ignored.
+void refuse_beside_report_only(const ReproduceRequest& o) {
+  for (const CLI::Option* option : o.command->get_options()) {
+    const std::string name = option->get_name();
+    if (option->count() > 0 && name != "--out" && name != "--report-only" && name != "--json")
+      fail_usage("reproduce: --report-only reads the run folder and nothing else; leave {} out, or leave out --report-only", name);
+  }
+}
+
+/// A side for a system that this call does not compare, nor an earlier one into the same folder, is a slip.
+void check_sizes(const ReproduceRequest& o) {
+  const rp::Manifest saved = rp::has_manifest(o.out) ? rp::read_manifest(o.out) : rp::Manifest();
+  const std::vector<rp::Contestant> systems = rp::choose_contestants(o.systems);
+  for (const auto& [key, side] : rp::parse_sizes(o.sizes)) {
+    if (std::ranges::find(systems, key, &rp::Contestant::key) == systems.end() &&
+        std::ranges::find(saved.systems, key) == saved.systems.end() && !saved.sizes.contains(key))
+      fail_usage("--size-of: {}={}: {} is not compared; add it to --systems, or leave its side out", key, side, key);
+  }
+}
 
 /// Numbers of images or classes: each at least `least`.
 void check_numbers(const std::vector<std::int64_t>& values, const char* option, std::int64_t least) {
@@ -127,15 +150,17 @@ rp::RunOptions run_options(const ReproduceRequest& o, const io::Config& config, 
 
 int run(const ReproduceRequest& o) {
   if (o.out.empty()) fail_usage("reproduce: --out is missing; give the run folder to make or to go on with");
-  if (o.report_only) return report(o, nullptr);
+  if (o.report_only) {
+    refuse_beside_report_only(o);
+    return report(o, nullptr);
+  }
   if (o.data.empty())
     fail_usage("reproduce: --data is missing; give a folder, a packed file, or the word synthetic (or --report-only)");
   // What can be said without the data is said before they are read.
   check_numbers(o.ways, "--ways", 2);
   check_numbers(o.shots, "--shots", 1);
   check_numbers({o.folds}, "--folds", 2);
-  rp::choose_contestants(o.systems);
-  rp::parse_sizes(o.sizes);
+  check_sizes(o);
   if (!o.budget.empty()) rp::parse_duration(o.budget, "--budget");
   const std::atomic<bool>& stop = catch_stop_signals();
   Context context = o.common.make_context(o.common.run());
@@ -206,6 +231,7 @@ void add_reproduce(CommandLine& line) {
   o->bad_files.add_to(command);
   o->common.add_to(command,
                    {{"--size", {"data.size"}}, {"--iterations", {"outer.iterations", "supervised.iterations"}}});
+  o->command = &command;
   line.on_run(command, [o] { return run(*o); });
 }
 

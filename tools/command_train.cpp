@@ -2,6 +2,8 @@
 #include <fmt/core.h>
 
 #include <CLI/App.hpp>
+#include <CLI/Option.hpp>
+#include <cmath>
 #include <filesystem>
 #include <memory>
 
@@ -29,7 +31,22 @@ struct TrainRequest {
   GraphOption graph;
   std::string data, out;
   bool resume = false, help_keys = false;
+  const CLI::App* command = nullptr;  ///< after parsing: which options were given
 };
+
+/// A comparison system draws no tasks and adapts to none; what was given for that would say something untrue of its run.
+void refuse_unread_keys(const TrainRequest& o, const io::Config& config) {
+  const std::string_view system = io::name_of(config.supervised.system);
+  for (const ShortForm& form : training_short_forms()) {
+    if (form.option != "--iterations" && o.command->count(form.option) > 0)
+      fail_usage("train: {} is for meta-training, and {} does not read it; leave it out", form.option, system);
+  }
+  for (const std::string& assignment : o.command->get_option("--set")->as<std::vector<std::string>>()) {
+    for (const std::string_view section : {"model.", "inner.", "outer.", "task.", "eval."})
+      if (assignment.starts_with(section))
+        fail_usage("train: --set {}: the key is for meta-training, and {} does not read it; leave it out", assignment, system);
+  }
+}
 
 /// What a run starts from: on resume the run's own configuration, so that nothing has to be said twice.
 io::Config base_config(const TrainRequest& o) {
@@ -58,7 +75,7 @@ Json json_of_run(const meta::TrainResult& r, const io::Config& config) {
           {"loss", r.loss},
           {"accuracy", r.accuracy},
           {"best_accuracy", r.best_accuracy},
-          {"best_step", r.best_step},
+          {"best_step", std::isfinite(r.best_accuracy) ? Json(r.best_step) : Json()},
           {"seconds", r.seconds},
           {"tasks_per_second", r.tasks_per_second},
           {"checkpoint", path(r.checkpoint)},
@@ -72,9 +89,10 @@ void print_result(const meta::TrainResult& r, const std::string& out) {
   fmt::print("{} after {} meta-steps, {}, {:.1f} tasks/s\n", stopped ? "stopped" : "finished", r.step,
              io::format_duration(r.seconds), r.tasks_per_second);
   if (r.evaluated) {
-    fmt::print("held-out accuracy {}, best {:.1f} % after step {}\n",
+    const bool has_best = std::isfinite(r.best_accuracy);
+    fmt::print("held-out accuracy {}{}\n",
                io::percent_with_interval(r.evaluation.accuracy.mean, r.evaluation.accuracy.half_width),
-               r.best_accuracy * 100, r.best_step);
+               has_best ? fmt::format(", best {:.1f} % after step {}", r.best_accuracy * 100, r.best_step) : std::string());
   }
   fmt::print("checkpoint {}\n", r.checkpoint);
   if (!r.best.empty()) fmt::print("best       {}\n", r.best);
@@ -103,7 +121,10 @@ int run(const TrainRequest& o) {
   options.bad_files = o.bad_files.choice();
   options.stop = &stop;
   options.replay = o.graph.choice();
-  if (options.config.supervised.system != io::System::kUmlf) return run_train_system(std::move(options), origin_of(o), o.common.json());
+  if (options.config.supervised.system != io::System::kUmlf) {
+    refuse_unread_keys(o, options.config);
+    return run_train_system(std::move(options), origin_of(o), o.common.json());
+  }
   meta::TrainResult result;
   {
     TrainDisplay display({options.config.outer.iterations, options.config.outer.tasks}, origin_of(o));
@@ -141,6 +162,7 @@ void add_train(CommandLine& line) {
   std::vector<ShortForm> forms = training_short_forms();
   forms.push_back({"--system", {"supervised.system"}, "NAME"});
   o->common.add_to(command, std::move(forms));
+  o->command = &command;
   line.on_run(command, [o] { return run(*o); });
 }
 

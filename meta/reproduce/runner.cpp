@@ -12,6 +12,7 @@
 #include "meta/reproduce/settings.h"
 #include "meta/reproduce/worker.h"
 #include "meta/run_folder.h"
+#include "meta/run_lock.h"
 #include "tensor/context.h"
 #include "tensor/error.h"
 
@@ -112,6 +113,7 @@ class Run {
     std::error_code error;
     std::filesystem::create_directories(options_.folder, error);
     IL_CHECK(!error, "--out: {}: the folder cannot be made: {}", options_.folder, error.message());
+    lock_.take(options_.folder);
     if (!has_manifest(options_.folder)) {
       if (RunFolder(options_.folder).holds_a_run())
         fail_usage("--out: {} holds a training run, whose report would be written over; name another folder",
@@ -269,6 +271,7 @@ class Run {
   const io::ImageSet& set_;
   SizedImages images_;
   const Clock::time_point begin_;
+  RunLock lock_;
   Costs costs_;
   std::vector<std::int64_t> fold_of_;
   Plan plan_;

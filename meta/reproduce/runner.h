@@ -59,8 +59,8 @@ struct RunResult {
 
 /// `set` with its patients as groups. Throws UsageError: the folder holds another comparison (naming what differs) or a
 /// training run, a budget that is too small for one unit. Throws Error: nothing can be compared (naming the first
-/// reason), a folder that cannot be made. What fails in one part alone (a network that diverges, images too small for a
-/// system) is given up by name, and the rest goes on.
+/// reason), a folder that cannot be made or in which another process is at work. What fails in one part alone (a network
+/// that diverges, images too small for a system) is given up by name, and the rest goes on.
 RunResult run_comparison(const io::ImageSet& set, const RunOptions& options);
 
 }  // namespace innerloop::meta::reproduce

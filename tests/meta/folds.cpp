@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <set>
 
@@ -152,6 +153,8 @@ TEST(Folds, NamesTheClassThatIsMissing) {
             std::string::npos)
       << error_of(set, 3);
   EXPECT_EQ(error_of(set, 2), "");
+  // Said before there is anything of that size.
+  EXPECT_NE(error_of(set, std::numeric_limits<std::int64_t>::max()).find("ask for at most 3"), std::string::npos);
   EXPECT_NE(error_of(set, 1).find("at least 2"), std::string::npos);
   EXPECT_NE(error_of(set_of({0, 0, 1}, {0, 1, 2}, 2), 2).find("leave the class out"), std::string::npos);
   EXPECT_NE(error_of(set_of({}, {}, 2), 2).find("no images"), std::string::npos);

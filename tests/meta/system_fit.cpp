@@ -144,7 +144,7 @@ TEST(SystemFit, GoesOnFromEveryStageToTheSameBytes) {
     save_system(folder.path(name), {config, set.classes, state, nullptr, "", {}}, Holds::kRun);
   };
   save(fit_system(set, config).state, "straight");
-  for (const std::int64_t stop_at : {3, 5, 8}) {
+  for (const std::int64_t stop_at : {0, 3, 5, 8}) {
     std::atomic<bool> stop = false;
     SystemCallbacks callbacks;
     callbacks.stop = &stop;

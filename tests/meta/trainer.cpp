@@ -255,11 +255,42 @@ TEST_F(Trainer, DivergenceStopsTheRunAndKeepsTheLastGoodCheckpoint) {
 
   c.outer.rate = 0.01;
   c.inner.rate = 1e30;
-  EXPECT_TRUE(throws_with([&] { train(options("second", c)); }, {"meta-step 1", "not finite", "no checkpoint"}));
+  EXPECT_TRUE(throws_with([&] { train(options("second", c)); }, {"meta-step 1", "not finite", "another folder"}));
+  EXPECT_EQ(load_checkpoint(folder_.path("second/checkpoint.safetensors")).step, 0);
+}
+
+TEST_F(Trainer, ARunOfNoStepsHasItsStartAndNoBest) {
+  io::Config c = test::tiny_config();
+  c.outer.iterations = 0;
+  TrainOptions o = options("run", c);
+  const TrainResult r = train(o);
+  EXPECT_EQ(load_checkpoint(r.checkpoint).step, 0);
+  EXPECT_TRUE(r.evaluated);
+  EXPECT_TRUE(r.best.empty());
+  const std::string checkpoint = bytes("run/checkpoint.safetensors"), report = bytes("run/report.html");
+  o.start = RunStart::kResume;
+  EXPECT_TRUE(train(o).best.empty());
+  EXPECT_EQ(bytes("run/checkpoint.safetensors"), checkpoint);
+  EXPECT_EQ(bytes("run/report.html"), report);
+  // It is where any run begins.
+  o.config = test::tiny_config();
+  train(o);
+  train(options("whole"));
+  expect_same_run("whole", "run");
+  std::filesystem::remove(folder_.path("run/best.safetensors"));
+  EXPECT_TRUE(train(o).best.empty()) << "it is gone";
 }
 
 TEST_F(Trainer, NeverOverwritesARun) {
-  train(options("run"));
+  TrainOptions first = options("run");
+  first.callbacks.on_step = [&](const io::StepEntry&) {
+    TrainOptions second = options("run");
+    for (const RunStart start : {RunStart::kNew, RunStart::kResume}) {
+      second.start = start;
+      EXPECT_TRUE(throws_with([&] { train(second); }, {"run: another innerloop is at work"}));
+    }
+  };
+  train(first);
   const std::string before = bytes("run/checkpoint.safetensors");
   EXPECT_TRUE(throws_with([&] { train(options("run")); }, {"run", "--resume", "--out"}));
   EXPECT_EQ(bytes("run/checkpoint.safetensors"), before);
@@ -276,7 +307,8 @@ TEST_F(Trainer, RefusesToResumeUnderAnotherConfigOrOtherData) {
   refuses([](io::Config& c) { c.inner.rate = 0.2; }, {"inner.rate", "0.1", "0.2"});
   refuses([](io::Config& c) { c.run.seed = 2; }, {"run.seed", "1", "2"});
   refuses([](io::Config& c) { c.model.filters = {4, 5}; }, {"model.filters", "[4, 4]", "[4, 5]"});
-  refuses([](io::Config& c) { c.augment.pop_back(); }, {"augment"});
+  refuses([](io::Config& c) { c.augment.pop_back(); }, {"augment = { kind = ", " }, but no more is asked for"});
+  refuses([](io::Config& c) { c.augment.clear(); }, {"augment = { kind = ", " }, but [] is asked for"});
   TrainOptions o = options("run");
   o.start = RunStart::kResume;
   o.config.run.threads = 2;

@@ -93,6 +93,27 @@ TEST_F(Trained, EvalWritesAReport) {
   EXPECT_NE(io::read_file(folder_->path("eval.html")).find("</html>"), std::string::npos);
 }
 
+TEST_F(Trained, EvalFindsOutBeforeTheWorkWhereNoReportCanBe) {
+  const std::string before = io::read_file(folder_->path("run/checkpoint.safetensors"));
+  // More episodes than anybody waits for.
+  const std::string endless = "--episodes 10000000 --report ";
+  expect_error(eval(endless + "none/x.html"), 1, {"none/x.html", "does not exist"});
+  expect_error(eval(endless + "run"), 1, {"run: is a folder"});
+  std::filesystem::create_hard_link(folder_->path("run/checkpoint.safetensors"), folder_->path("same"));
+  for (const char* same : {"run/checkpoint.safetensors", "./run/../run/checkpoint.safetensors", "same"})
+    expect_error(eval(endless + same), 2, {std::string(same) + ": is the input itself", "--report"});
+  EXPECT_EQ(io::read_file(folder_->path("run/checkpoint.safetensors")), before);
+}
+
+TEST_F(Trained, EvalKnowsItsWordsAlone) {
+  expect_error(eval("--small-classes leave"), 2, {"--small-classes", "leave not in {error,leave-out}", "eval --help"});
+  expect_error(eval("--part 1"), 2, {"--part", "1 not in {all,held-out}"});
+  expect_error(eval("--start 2"), 2, {"--start", "2 not in {checkpoint,untrained,fresh}"});
+  const std::string help = run("eval --help").out;
+  EXPECT_EQ(help.find('\0'), std::string::npos);
+  EXPECT_EQ(help.find("->"), std::string::npos) << help;
+}
+
 TEST_F(Trained, EvalRefuses) {
   expect_error(eval("--queries 30"), 1, {"31", "10"});
   expect_error(eval("--ways 9"), 1, {"9", "4"});

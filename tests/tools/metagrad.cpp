@@ -114,6 +114,17 @@ TEST_F(Metagrad, NoInnerStepsIsThePlainGradient) {
   EXPECT_EQ(result().at("support_loss").shape(), Shape({2, 0}));
 }
 
+TEST_F(Metagrad, FindsOutBeforeTheWorkWhereNoResultCanBe) {
+  io::write_safetensors(folder_.path("p.safetensors"), problem_file(DType::kF32));
+  const std::string before = io::read_file(folder_.path("p.safetensors"));
+  const auto to = [&](const std::string& out) {
+    return innerloop_in(folder_.path(), split("metagrad p.safetensors --repeat 1000000 --out " + out));
+  };
+  expect_error(to("none/r.safetensors"), 1, {"none/r.safetensors", "does not exist"});
+  expect_error(to("./p.safetensors"), 2, {"./p.safetensors: is the input itself", "--out"});
+  EXPECT_EQ(io::read_file(folder_.path("p.safetensors")), before);
+}
+
 TEST_F(Metagrad, RefusesBadProblems) {
   const auto refuse = [&](const std::function<void(io::TensorFile&)>& spoil, const std::vector<std::string>& parts) {
     io::TensorFile problem = problem_file(DType::kF32);

@@ -164,6 +164,20 @@ TEST(Reproduce, ABudgetScalesEveryoneAlike) {
   EXPECT_NE(io::read_file(folder.path("run/report.html")).find("% of its configured iterations"), std::string::npos);
 }
 
+TEST(Reproduce, OneProcessAtATimeWorksInAFolder) {
+  TempFolder folder;
+  const Values endless = {{"--systems", "lenet5"}, {"--iterations", "1000000"}};
+  Process first(folder.path(), reproduce("run", endless));
+  ASSERT_TRUE(wait_until([&] { return std::filesystem::exists(folder.path("run/.lock")); }));
+  expect_error(innerloop_in(folder.path(), reproduce("run", endless)), 1, {"run: another innerloop is at work", "another folder"});
+  const Arguments training = Arguments{"train", "--data", xrays(), "--out", "run"} + small_model();
+  expect_error(innerloop_in(folder.path(), training), 1, {"run: another innerloop is at work"});
+  first.signal(SIGKILL);
+  first.wait();
+  const Outcome after = innerloop_in(folder.path(), reproduce("run", {{"--systems", "lenet5"}, {"--seed", "2"}}));
+  EXPECT_EQ(after.err.find("another innerloop"), std::string::npos) << after.err;
+}
+
 TEST(Reproduce, NamesADamagedFileOfTheFolder) {
   TempFolder folder;
   const Values values = {{"--systems", "umlf"}, {"--shots", "2"}, {"--folds", "2"}};
@@ -206,6 +220,10 @@ TEST(Reproduce, SaysWhatCannotBeMeant) {
   refused({{"--ways", "1"}}, 2, {"--ways", "2 is the least"});
   refused({{"--folds", "1"}}, 2, {"--folds"});
   refused({{"--budget", "soon"}}, 2, {"--budget", "soon", "1h30m"});
+  refused({{"--budget", ""}}, 2, {"--budget", "empty"});
+  refused({{"--systems", "untrained"}, {"--size-of", "lenet5=32"}}, 2, {"--size-of", "lenet5 is not compared", "--systems"});
+  expect_error(innerloop_in(folder.path(), split("reproduce --out run --report-only --data none")), 2,
+               {"--report-only", "leave --data out"});
   refused({{"--ways", "5"}}, 1, {"5-way", "--classes"});
   refused({{"--folds", "50"}}, 1, {"class"});
   expect_error(innerloop_in(folder.path(), split("reproduce --out run")), 2, {"--data"});

@@ -85,12 +85,29 @@ TEST(TrainSystem, CtrlCSavesAndResumeReachesTheSameBytes) {
   expect_same_files(folder.path("run"), folder.path("straight"), {"checkpoint.safetensors", "best.safetensors"});
 }
 
+TEST(TrainSystem, CanBeGoneOnWithFromItsStart) {
+  TempFolder folder;
+  const std::string rare = " --set run.checkpoint_every=0 --set supervised.patience=0";
+  Process first(folder.path(), train_system("lenet5", "run", "--iterations 1000000" + rare));
+  ASSERT_TRUE(wait_for_log(folder.path("run"), 1));
+  expect_error(innerloop_in(folder.path(), split("train --resume --out run")), 1, {"run: another innerloop is at work"});
+  first.signal(SIGKILL);
+  first.wait();
+  const Outcome resumed = innerloop_in(folder.path(), split("train --resume --out run --iterations 3 --json"));
+  ASSERT_EQ(resumed.code, 0) << resumed.err;
+  EXPECT_EQ(resumed.json()["first_step"], 0);
+  ASSERT_EQ(innerloop_in(folder.path(), train_system("lenet5", "straight", "--iterations 3" + rare)).code, 0);
+  expect_same_files(folder.path("run"), folder.path("straight"), {"checkpoint.safetensors", "best.safetensors"});
+}
+
 TEST(TrainSystem, RefusesWhatCannotBeMeant) {
   TempFolder folder;
   const auto run = [&](const Arguments& arguments) { return innerloop_in(folder.path(), arguments); };
   expect_error(run(train_system("lenet", "a")), 2, {"lenet", "umlf", "lenet5", "emcnet", "did you mean"});
   expect_error(run(train_system("alexnet", "a")), 1, {"data.size", "alexnet", "63"});
   expect_error(run(train_system("lenet5", "a", "--set supervised.dropout=2")), 2, {"supervised.dropout"});
+  expect_error(run(train_system("lenet5", "a", "--ways 3")), 2, {"--ways", "lenet5 does not read it"});
+  expect_error(run(train_system("lenet5", "a", "--set inner.rate=0.1")), 2, {"inner.rate=0.1", "lenet5 does not read it"});
   ASSERT_EQ(run(train_system("lenet5", "a", "--iterations 1")).code, 0);
   expect_error(run(train_system("lenet5", "a", "--iterations 1")), 2, {"a", "--resume"});
   expect_error(run(split("train --resume --out a --set supervised.rate=0.5")), 2, {"supervised.rate"});
@@ -114,6 +131,9 @@ TEST(TrainSystem, RefusesWhatCannotBeMeant) {
   std::filesystem::create_directories(folder.path("others/normal"));
   std::filesystem::copy(xrays() + "/normal", folder.path("others/normal"));
   expect_error(run(split("eval a/best.safetensors --data others")), 1, {"stranger", "lobar"});
+  const std::string report = "eval a/best.safetensors --data " + xrays() + " --report ";
+  expect_error(run(split(report + "none/x.html")), 1, {"none/x.html", "does not exist"});
+  expect_error(run(split(report + "a/best.safetensors")), 2, {"a/best.safetensors: is the input itself", "--report"});
 }
 
 }  // namespace

@@ -153,7 +153,58 @@ TEST(Train, StopsWhenItDiverges) {
   EXPECT_NE(outcome.err.find("innerloop: error: "), std::string::npos);
   EXPECT_NE(outcome.err.find("meta-step 1"), std::string::npos) << outcome.err;
   EXPECT_NE(outcome.err.find("inner.rate"), std::string::npos) << outcome.err;
-  EXPECT_FALSE(std::filesystem::exists(folder.path("run/checkpoint.safetensors")));
+  EXPECT_EQ(meta::load_checkpoint(folder.path("run/checkpoint.safetensors")).step, 0);
+}
+
+TEST(Train, OneProcessAtATimeWorksInAFolder) {
+  TempFolder folder;
+  const std::string rare = " --set eval.every=0 --set run.checkpoint_every=0";
+  Process first(folder.path(), train("run", "--iterations 1000000" + rare));
+  ASSERT_TRUE(wait_for_log(folder.path("run"), 1));
+  for (const Arguments& second : {train("run"), split("train --resume --out run")})
+    expect_error(innerloop_in(folder.path(), second), 1, {"run: another innerloop is at work", "another folder"});
+  // A kill sets the folder free; and the run had saved its start.
+  first.signal(SIGKILL);
+  first.wait();
+  const Outcome resumed = innerloop_in(folder.path(), split("train --resume --out run --iterations 2 --json"));
+  ASSERT_EQ(resumed.code, 0) << resumed.err;
+  EXPECT_EQ(resumed.json()["first_step"], 0);
+  EXPECT_FALSE(std::filesystem::exists(folder.path("run/.lock")));
+  ASSERT_EQ(innerloop_in(folder.path(), train("straight", "--iterations 2" + rare)).code, 0);
+  expect_same_files(folder.path("run"), folder.path("straight"), {"checkpoint.safetensors", "best.safetensors"});
+}
+
+TEST(Train, NamesNothingThatIsNotThere) {
+  TempFolder folder;
+  const Outcome none = innerloop_in(folder.path(), train("run", "--iterations 0"));
+  ASSERT_EQ(none.code, 0) << none.err;
+  EXPECT_NE(none.out.find("held-out accuracy"), std::string::npos) << none.out;
+  EXPECT_EQ(none.out.find("best"), std::string::npos) << none.out;
+  EXPECT_TRUE(std::filesystem::exists(folder.path("run/checkpoint.safetensors")));
+  const auto resume = [&](const std::string& more) {
+    return innerloop_in(folder.path(), split("train --resume --out run --json " + more)).json();
+  };
+  const Json again = resume("");
+  for (const char* key : {"best", "best_accuracy", "best_step"}) EXPECT_TRUE(again[key].is_null()) << key;
+  EXPECT_EQ(resume("--iterations 1")["best"], "run/best.safetensors");
+  std::filesystem::remove(folder.path("run/best.safetensors"));
+  EXPECT_TRUE(resume("--iterations 1")["best"].is_null());
+}
+
+TEST(Train, FromAnotherFolderGoesOnWithTheDataThatAreNamedThere) {
+  TempFolder folder;
+  std::filesystem::copy(xrays(), folder.path("few"), std::filesystem::copy_options::recursive);
+  std::filesystem::create_directory(folder.path("elsewhere"));
+  const auto begin = [&](const std::string& out, const std::string& more) {
+    return innerloop_in(folder.path(), Arguments{"train", "--data", "few", "--out", out} + small_model() + split(more));
+  };
+  ASSERT_EQ(begin("run", "--iterations 1 --set eval.every=0").code, 0);
+  const auto resume = [&](const std::string& more) {
+    return innerloop_in(folder.path("elsewhere"), split("train --resume --out ../run " + more));
+  };
+  expect_error(resume("--iterations 2"), 1, {"few: no such file or folder", "../run", "give it by --data"});
+  const Outcome named = resume("--iterations 2 --data ../few");
+  EXPECT_EQ(named.code, 0) << named.err;
 }
 
 }  // namespace
