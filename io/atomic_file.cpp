@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <map>
+#include <mutex>
 #include <utility>
 
 #include "tensor/error.h"
@@ -16,9 +18,6 @@ namespace innerloop::io {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// Where an open file without a name can be named.
-constexpr const char* kOwnDescriptors = "/proc/self/fd";
 
 std::string folder_of(const std::string& path) {
   const std::string folder = fs::path(path).parent_path().string();
@@ -87,6 +86,35 @@ class Descriptor {
   int fd_;
 };
 
+int open_unnamed(const std::string& folder) { return ::open(folder.c_str(), O_WRONLY | O_TMPFILE | O_CLOEXEC, 0666); }
+
+bool give_name(int fd, const std::string& path) {
+  return ::linkat(AT_FDCWD, fmt::format("/proc/self/fd/{}", fd).c_str(), AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW) == 0;
+}
+
+/// Unique among the writers of `path` on this machine; whoever makes the file finds out if there are others.
+std::string temporary_name(const std::string& path) {
+  static std::atomic<unsigned> counter{0};
+  return fmt::format("{}.{}-{}.tmp", path, ::getpid(), counter++);
+}
+
+/// Whether a file can be made there without a name and be given one when it is whole; tried once a file system, since some that
+/// make such files do not name them, which would be found out with the content at stake.
+bool names_later(const std::string& path) {
+  struct stat folder {};
+  if (::stat(folder_of(path).c_str(), &folder) != 0) return false;
+  static std::mutex mutex;
+  static std::map<dev_t, bool> known;
+  const std::lock_guard lock(mutex);
+  const auto [entry, is_new] = known.try_emplace(folder.st_dev, false);
+  if (!is_new) return entry->second;
+  const Descriptor trial(open_unnamed(folder_of(path)));
+  const std::string name = temporary_name(path);
+  entry->second = trial.get() >= 0 && give_name(trial.get(), name);
+  if (entry->second) ::unlink(name.c_str());
+  return entry->second;
+}
+
 }  // namespace
 
 AtomicFile::AtomicFile(std::string path) : path_(std::move(path)) {
@@ -94,17 +122,13 @@ AtomicFile::AtomicFile(std::string path) : path_(std::move(path)) {
   check_may_be_replaced(path_);
   path_ = behind_links(path_);
   // Without a name where the file system can: then nothing is left of it, however the process ends.
-  std::error_code none;
-  if (fs::exists(kOwnDescriptors, none)) fd_ = ::open(folder_of(path_).c_str(), O_WRONLY | O_TMPFILE | O_CLOEXEC, 0666);
-  if (fd_ >= 0) return;
+  if (names_later(path_) && (fd_ = open_unnamed(folder_of(path_))) >= 0) return;
   with_new_name([&] { return (fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666)) >= 0; });
 }
 
 void AtomicFile::with_new_name(FunctionRef<bool()> make) {
-  // The process and a counter make the name unique among writers of one target; to make it anew settles what is left.
-  static std::atomic<unsigned> counter{0};
   for (int attempt = 0; attempt < 100; ++attempt) {
-    temporary_ = fmt::format("{}.{}-{}.tmp", path_, ::getpid(), counter++);
+    temporary_ = temporary_name(path_);
     if (make()) return;
     if (errno != EEXIST) {
       temporary_.clear();
@@ -134,8 +158,7 @@ void AtomicFile::commit() {
   IL_CHECK(fd_ >= 0, "{}: committed twice", path_);
   if (::fsync(fd_) != 0) fail_write(path_, errno);
   if (temporary_.empty()) {
-    const std::string open_file = fmt::format("{}/{}", kOwnDescriptors, fd_);
-    with_new_name([&] { return ::linkat(AT_FDCWD, open_file.c_str(), AT_FDCWD, temporary_.c_str(), AT_SYMLINK_FOLLOW) == 0; });
+    with_new_name([&] { return give_name(fd_, temporary_); });
   }
   if (::close(std::exchange(fd_, -1)) != 0) fail_write(path_, errno);
   if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail_write(path_, errno);
