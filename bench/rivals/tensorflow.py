@@ -5,4 +5,4 @@ from rivals.rival import Rival, Settings
 
 
 def build(problem: Problem, settings: Settings) -> Rival:
-    return tensorflow_net.rival(problem, settings, settings.threads, map)
+    return tensorflow_net.rival(problem, settings, settings.threads, 1, map)

@@ -7,8 +7,9 @@ from rivals.problem import Problem
 from rivals.rival import Rival, Settings, Unavailable
 
 
-def rival(problem: Problem, settings: Settings, threads_in_op: int, each: Callable[[Callable, list], Iterable]) -> Rival:
-    """`each`(function, tasks) calls the function for every task and gives the results in their order."""
+def rival(problem: Problem, settings: Settings, threads_in_op: int, workers: int,
+          each: Callable[[Callable, Iterable], Iterable]) -> Rival:
+    """`each`(function, workers) calls the function, which does a worker's share of the tasks, for every worker."""
     import tensorflow as tf  # not at the top: a file beside this one has the library's own name
 
     tf.config.threading.set_intra_op_parallelism_threads(threads_in_op)
@@ -35,7 +36,6 @@ def rival(problem: Problem, settings: Settings, threads_in_op: int, each: Callab
     def loss_of(params, x, y):
         return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(y, forward(params, x)))
 
-    @tf.function
     def task_gradient(support_x, support_y, query_x, query_y):
         with tf.GradientTape() as outer:
             fast = [tf.identity(w) for w in weights]
@@ -47,12 +47,22 @@ def rival(problem: Problem, settings: Settings, threads_in_op: int, each: Callab
             query = loss_of(fast, query_x, query_y)
         return query, outer.gradient(query, weights)
 
+    def named(worker: int):
+        @tf.function
+        def function(*task):
+            with tf.name_scope(f"worker{worker}"):  # the optimizer's temporary variables are one a name, whoever runs
+                return task_gradient(*task)
+        return function
+
+    functions = [named(worker) for worker in range(workers)]
+
     @tf.function
     def mean(losses, gradients):
         return tf.add_n(losses) / len(losses), [tf.add_n(g) / len(losses) for g in gradients]
 
     def step():
-        losses, gradients = zip(*each(lambda task: task_gradient(*task), tasks))
+        shares = each(lambda worker: [functions[worker](*task) for task in tasks[worker::workers]], range(workers))
+        losses, gradients = zip(*(result for share in shares for result in share))
         return mean(list(losses), [list(g) for g in zip(*gradients)])
 
     def wait(result) -> None:

@@ -7,5 +7,4 @@ from rivals.rival import Rival, Settings
 
 
 def build(problem: Problem, settings: Settings) -> Rival:
-    workers = ThreadPoolExecutor(settings.threads)
-    return tensorflow_net.rival(problem, settings, 1, workers.map)
+    return tensorflow_net.rival(problem, settings, 1, settings.threads, ThreadPoolExecutor(settings.threads).map)
