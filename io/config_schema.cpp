@@ -175,7 +175,7 @@ std::span<const Key<GaussianNoise>> augmentation_keys<GaussianNoise>() {
   using G = GaussianNoise;
   static const std::array<Key<G>, 1> keys = {{
       {"gaussian", "std", "standard deviation of the noise; images lie in [0, 1]",
-       Real<G>{access<G, &G::std>(), {.min = 0, .max = 1e6, .high = End::kClosed}}},
+       Real<G>{access<G, &G::std>(), {.min = 0, .max = 1e6, .high = End::kOpen}}},
   }};
   return keys;
 }

@@ -20,7 +20,7 @@ inline void check(const Augmentation& a) {
                a.salt);
       return;
     case AugmentKind::kGaussian:
-      IL_CHECK(a.std >= 0.0f && a.std <= 1e6f, "gather_augment: gaussian has std {}; use a number in [0, 1e6]", a.std);
+      IL_CHECK(a.std >= 0.0f && a.std < 1e6f, "gather_augment: gaussian has std {}; use a number in [0, 1e6)", a.std);
       return;
     case AugmentKind::kShift:
       IL_CHECK(a.pixels >= 0 && a.pixels <= (1 << 20), "gather_augment: shift has pixels {}; use a number in [0, 2^20]",

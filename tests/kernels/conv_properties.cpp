@@ -39,7 +39,7 @@ TEST(ConvProperties, TheTripleIsAdjoint) {
 /// Shapes with many blocks, chunks of blocks, and tasks to sum over. (Executed, fewer images are as many kinds of blocks.)
 std::vector<ConvCall> scheduled_calls() {
   std::vector<ConvCall> calls;
-  const auto images = [](std::int64_t n) { return harness::is_executed() ? (n + 4) / 5 : n; };
+  const auto images = [](std::int64_t n) { return harness::is_executed() ? (n + 2) / 3 : n; };
   for (const ConvKind kind : kConvKinds) {
     for (const int pairs : {1, 2}) {
       ConvCall call;

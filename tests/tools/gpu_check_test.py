@@ -120,7 +120,7 @@ class Judges(unittest.TestCase):
         self.assertEqual(judges.sanitizer([Output(0, "========= ERROR SUMMARY: 0 errors\n", "", 1)]).status, "passed")
         self.assertEqual(judges.sanitizer([Output(0, "", "", 1)]).status, "failed")
         self.assertEqual(judges.sanitizer([Output(9, "========= ERROR SUMMARY: 2 errors\n", "", 1)]).status, "failed")
-        self.assertEqual(judges.sanitizer([Output(None, "", "", 35, "stopped after 35 s")]).status, "skipped")
+        self.assertEqual(judges.sanitizer([Output(None, "", "", 35, "stopped after 35 s")]).status, "failed")
 
     def test_a_measurement_that_failed_costs_no_other(self):
         some = judges.micro([Output(1, '{"copy_tb_s": 1, "failed": "wgmma: no such instruction"}\n', "", 1)])

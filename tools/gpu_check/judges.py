@@ -150,8 +150,6 @@ def rivals(label: str) -> Judge:
 def sanitizer(outputs: list[Output]) -> Judgement:
     output = outputs[0]
     said = output.out + output.err
-    if output.code is None:  # its instruments take what they take: nothing was found, and nothing is known
-        return Judgement("skipped", output.note)
     if "Device not supported" in said:
         return Judgement("skipped", "compute-sanitizer does not support this device")
     summary = re.findall(r"(?:ERROR|RACECHECK) SUMMARY: (.*)", said)

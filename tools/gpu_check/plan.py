@@ -207,7 +207,7 @@ def sanitizer(at: Places, quick: bool) -> list[Step]:
                                   "cuda", "--conv", "own")
             steps.append(Step("sanitizer", f"{tool}: metagrad {name}",
                               [[at.sanitizer, "--tool", tool, "--error-exitcode", "9", *command]], 35, judges.sanitizer, [],
-                              {"IL_CUDA_OVERLAP": "off"}))  # its tools run one launch after another as it is
+                              {"IL_CUDA_OVERLAP": "off"}))  # what it says is then of one kernel
     return steps
 
 
